@@ -1,0 +1,194 @@
+"""One ``.safetensors`` file holds a model: weights, settings and model card.
+
+The card is JSON in the file's metadata under the key ``momkd``. Nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from momkd_core.errors import ModelFileError
+from momkd_core.model.network import MoMKD
+from momkd_core.settings import ExtractionSettings, ModelSettings, Preset, TrainingSettings
+from momkd_core.storage import atomic_path, sha256_of_file
+
+_KEY = "momkd"
+_FORMAT = 1
+
+
+class ModelCard(BaseModel):
+    """What a model is, was made from, and is fit for."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    format: int = _FORMAT
+    method: str = "momkd"
+    task: str = Field(description="the label column")
+    positive: str = Field(description="class value of probability 1")
+    negative: str
+    organ: str | None = None
+    stain: str | None = None
+    preset: Preset = "paper"
+    threshold: float = Field(0.5, ge=0, le=1)
+    extraction: ExtractionSettings | None = Field(
+        None, description="how slides become features; None where the features' file did not say"
+    )
+    encoder: str | None = None
+    encoder_sha256: str | None = None
+    model: ModelSettings
+    training: TrainingSettings | None = None
+    genes: tuple[str, ...] = ()
+    fold: int | None = None
+    cohort_fingerprint: str | None = None
+    metrics: dict[str, Any] = Field(default_factory=dict)
+    versions: dict[str, str] = Field(default_factory=dict)
+    note: str = "Research use only, not a medical device."
+
+
+@dataclass(frozen=True)
+class FoldModel:
+    """One model file, loaded: its network in evaluation mode, its card, its SHA-256."""
+
+    path: Path
+    network: MoMKD
+    card: ModelCard
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model as users name it: one file, or a run folder, whose folds answer by their mean."""
+
+    path: Path
+    members: tuple[FoldModel, ...]
+
+    @property
+    def card(self) -> ModelCard:
+        """The card; members of one run differ in fold, threshold and metrics only."""
+        return self.members[0].card
+
+    @property
+    def is_ensemble(self) -> bool:
+        return len(self.members) > 1
+
+    @cached_property
+    def threshold(self) -> float:
+        """Mean of the members' thresholds."""
+        return sum(member.card.threshold for member in self.members) / len(self.members)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the file; of the members' hashes for a run folder."""
+        if not self.is_ensemble:
+            return self.members[0].sha256
+        joined = "".join(member.sha256 for member in self.members)
+        return hashlib.sha256(joined.encode()).hexdigest()
+
+    @property
+    def name(self) -> str:
+        """For lists: task and positive value, and where it comes from."""
+        suffix = f"mean of {len(self.members)} folds" if self.is_ensemble else self.path.stem
+        if not self.is_ensemble and self.card.fold is not None:
+            suffix = f"fold {self.card.fold}"
+        return f"{self.card.task}: {self.card.positive} ({suffix})"
+
+
+def save_model(path: Path, network: MoMKD, card: ModelCard) -> None:
+    """Writes a model file atomically. Raises :class:`~momkd_core.errors.OutputError`."""
+    tensors = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, metadata={_KEY: card.model_dump_json()})
+
+
+def load_model(path: str | Path) -> Model:
+    """Loads a model file, or all folds of a run folder.
+
+    Raises:
+        ModelFileError: missing, another format, damaged, or a folder without finished folds.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise ModelFileError(f"{path} does not exist", "Check the path given with --model")
+    if not path.is_dir():
+        return Model(path, (_load_file(path),))
+    files = sorted(path.glob("folds/*/model.safetensors"), key=lambda f: int(f.parent.name))
+    if not files:
+        raise ModelFileError(
+            f"{path} holds no finished fold (folds/<k>/model.safetensors)",
+            "Name a run folder of momkd train, or a model file",
+        )
+    members = tuple(_load_file(file) for file in files)
+    first = members[0].card
+    for member in members[1:]:
+        card = member.card
+        if (card.task, card.positive, card.encoder_sha256, card.extraction) != (
+            first.task,
+            first.positive,
+            first.encoder_sha256,
+            first.extraction,
+        ):
+            raise ModelFileError(
+                f"{member.path} was not trained like {members[0].path}",
+                "Keep the folds of one run in one folder",
+            )
+    return Model(path, members)
+
+
+def software_versions() -> dict[str, str]:
+    """Versions that may change a number."""
+    found = {"python": platform.python_version()}
+    for name in ("momkd-viewer", "torch", "torch-geometric", "numpy", "scikit-learn"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _load_file(path: Path) -> FoldModel:
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            # From get_tensor, not load_file: one pass over one open file.
+            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise ModelFileError(
+            f"{path.name} is not a readable model file ({error})",
+            "Name a .safetensors file written by momkd train; other formats are not loaded",
+        ) from error
+    if _KEY not in metadata:
+        raise ModelFileError(
+            f"{path.name} is a safetensors file without a MoMKD model card",
+            "Name a model file written by momkd train",
+        )
+    try:
+        content = json.loads(metadata[_KEY])
+        if content.get("format", 0) > _FORMAT:
+            raise ModelFileError(
+                f"{path.name} was written by a newer version (format {content['format']})",
+                "Update momkd-viewer",
+            )
+        card = ModelCard.model_validate(content)
+        network = MoMKD(card.model)
+        network.load_state_dict(state)
+    except (ValidationError, json.JSONDecodeError, RuntimeError, AttributeError) as error:
+        raise ModelFileError(
+            f"{path.name} does not hold what its card says ({str(error).splitlines()[0]})",
+            "The file is damaged: copy it again or train again",
+        ) from error
+    bad = [name for name, value in state.items() if not torch.isfinite(value).all()]
+    if bad:
+        raise ModelFileError(f"{path.name} has NaN weights ({bad[0]})", "Train the model again")
+    return FoldModel(path, network.eval(), card, sha256_of_file(path))

@@ -1,0 +1,1 @@
+"""The ``momkd`` command: one module a verb, no logic of their own."""

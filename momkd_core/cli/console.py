@@ -1,0 +1,105 @@
+"""What the command line shows: progress, warnings, errors, and the log file they are kept in."""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import sys
+import time
+from types import TracebackType
+
+from tqdm import tqdm
+
+from momkd_core.storage import log_file
+
+_PLAIN_INTERVAL_S = 5.0
+
+
+class Progress:
+    """A report on stderr: a bar on a terminal, else a line now and then."""
+
+    def __init__(self) -> None:
+        self._bar: tqdm[int] | None = None
+        self._what = ""
+        self._last = 0.0
+        self._terminal = sys.stderr.isatty()
+
+    def __call__(self, done: int, total: int, what: str) -> None:
+        if self._terminal:
+            self._draw(done, total, what)
+        else:
+            self._print(done, total, what)
+
+    def _draw(self, done: int, total: int, what: str) -> None:
+        bar = self._bar
+        if bar is None or what != self._what or bar.total != (total or None):
+            self.close()
+            bar = tqdm(
+                range(total or 0), total=total or None, desc=what, file=sys.stderr, leave=False
+            )
+            self._bar, self._what = bar, what
+        bar.update(done - bar.n)
+
+    def _print(self, done: int, total: int, what: str) -> None:
+        now = time.monotonic()
+        finished = total > 0 and done == total
+        if what != self._what or finished or now - self._last >= _PLAIN_INTERVAL_S:
+            count = f" {done}/{total}" if total else ""
+            print(f"{what}{count}", file=sys.stderr, flush=True)
+            self._what, self._last = what, now
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def set_up_logging(*, debug: bool, warnings_to_stderr: bool = True) -> None:
+    """Sends the engine's log to the user's log file and its warnings to stderr.
+
+    A log file that cannot be written costs the log, never the work.
+    """
+    root = logging.getLogger()
+    root.setLevel(logging.INFO)
+    logging.captureWarnings(True)
+    path = log_file()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        to_file = logging.handlers.RotatingFileHandler(
+            path, maxBytes=2_000_000, backupCount=2, encoding="utf-8"
+        )
+    except OSError:
+        pass
+    else:
+        to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+        root.addHandler(to_file)
+    if warnings_to_stderr:
+        to_stderr = logging.StreamHandler()
+        to_stderr.setLevel(logging.INFO if debug else logging.WARNING)
+        to_stderr.setFormatter(_Lowercase("%(levelname)s: %(message)s"))
+        # Warnings of libraries are for the log file; ours are for the user.
+        to_stderr.addFilter(logging.Filter("momkd_core"))
+        root.addHandler(to_stderr)
+
+
+class _Lowercase(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        record.levelname = record.levelname.lower()
+        return super().format(record)
+
+
+def print_error(text: str) -> None:
+    """``error: cause. cure.`` and where the log is, on stderr."""
+    print(f"error: {text}", file=sys.stderr)
+    print(f"log: {log_file()}", file=sys.stderr)

@@ -1,0 +1,152 @@
+"""Cut the tissue of slides into patches and encode them, one .h5 a slide; resumes.
+
+A slide that fails is named and the rest goes on; the exit code is 1 then.
+
+example:
+  momkd extract cohort.csv --out features --target-mpp 0.5 --patch-size 256
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+from momkd_core.cli.console import Progress
+from momkd_core.cli.options import (
+    add_slide_mpp,
+    add_workers,
+    cohort_input,
+    extraction_values,
+    not_yet,
+    positive_count,
+    positive_number,
+)
+from momkd_core.encoders import DEFAULT_ENCODER, REGISTRY, encoder_identity, load_encoder
+from momkd_core.errors import MomkdError, OutputError
+from momkd_core.extraction import SlideJob, extract_file, plan
+from momkd_core.settings import ExtractionSettings, validated
+from momkd_core.slide import Slide
+
+log = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "cohort", type=Path, metavar="COHORT", help="cohort CSV, a slide, or a folder of slides"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    parser.add_argument(
+        "--encoder",
+        default=DEFAULT_ENCODER,
+        metavar="NAME",
+        help=f"one of: {', '.join(REGISTRY)} (default %(default)s)",
+    )
+    parser.add_argument(
+        "--target-mpp",
+        type=positive_number,
+        default=0.5,
+        metavar="X",
+        help="resolution of the patches, microns per pixel (default %(default)s)",
+    )
+    parser.add_argument(
+        "--patch-size",
+        type=positive_count,
+        default=256,
+        metavar="PX",
+        help="side of a patch in pixels at that resolution (default %(default)s)",
+    )
+    parser.add_argument("--overlap", type=int, default=0, metavar="PX", help="default 0")
+    parser.add_argument(
+        "--min-tissue",
+        type=float,
+        default=0.05,
+        metavar="F",
+        help="leave out patches with a smaller tissue fraction (default %(default)s)",
+    )
+    parser.add_argument(
+        "--precision",
+        choices=("float32", "bfloat16"),
+        default="float32",
+        help="arithmetic of the encoder (default %(default)s)",
+    )
+    add_workers(parser)
+    add_slide_mpp(parser)
+    parser.add_argument("--overwrite", action="store_true", help="extract again what exists")
+    parser.add_argument("--plan", action="store_true", help="count patches, encode nothing")
+    parser.add_argument("--cluster", metavar="ADDRESS", help=argparse.SUPPRESS)
+
+
+def run(options: argparse.Namespace) -> int:
+    if options.cluster:
+        raise not_yet("--cluster")
+    settings = validated(ExtractionSettings, extraction_values(options))
+    identity = encoder_identity(settings.encoder)
+    cohort = cohort_input(options.cohort)
+    jobs = [
+        SlideJob(job.slide, job.mpp or options.slide_mpp, job.target)
+        for job in cohort.jobs(options.out)
+    ]
+    if options.plan:
+        return _plan(jobs, settings)
+    log.info("encoder %s, %s, %s", identity.name, identity.licence, identity.note)
+    print(f"encoder {identity.name}: {identity.note} ({identity.licence})", file=sys.stderr)
+    encoder = load_encoder(settings.encoder, precision=options.precision)
+    done = skipped = 0
+    failed: list[tuple[Path, MomkdError]] = []
+    for index, job in enumerate(jobs):
+        label = f"[{index + 1}/{len(jobs)}] {job.slide.name}"
+        with Progress() as progress:
+
+            def report(
+                at: int, total: int, what: str, label: str = label, show: Progress = progress
+            ) -> None:
+                show(at, total, f"{label}: {what}")
+
+            try:
+                made = extract_file(
+                    job,
+                    encoder,
+                    settings,
+                    workers=options.workers,
+                    overwrite=options.overwrite,
+                    report=report,
+                    slides_left=len(jobs) - index,
+                )
+            except OutputError:
+                raise  # a full disk or a read-only folder fails every slide alike
+            except MomkdError as error:
+                failed.append((job.slide, error))
+                progress.close()
+                print(f"error: {job.slide.name}: {error}", file=sys.stderr)
+                continue
+        done += made
+        skipped += not made
+    _finish(done, skipped, failed, options.out)
+    return 1 if failed else 0
+
+
+def _plan(jobs: list[SlideJob], settings: ExtractionSettings) -> int:
+    total = failures = 0
+    for job in jobs:
+        try:
+            with Slide(job.slide, mpp=job.mpp) as slide:
+                grid = plan(slide, settings)
+        except MomkdError as error:
+            failures += 1
+            print(f"error: {job.slide.name}: {error}", file=sys.stderr)
+            continue
+        total += len(grid)
+        print(
+            f"{job.slide.name}: {len(grid)} of {grid.candidates} patches, "
+            f"{grid.size_level0} px at level 0"
+        )
+    print(f"{total} patches in {len(jobs) - failures} slides, {failures} failed")
+    return 1 if failures else 0
+
+
+def _finish(done: int, skipped: int, failed: list[tuple[Path, MomkdError]], out: Path) -> None:
+    print(f"{done} slides extracted to {out}, {skipped} were there already, {len(failed)} failed")
+    for slide, error in failed:
+        log.info("failed: %s: %s", slide, error)

@@ -1,0 +1,80 @@
+"""Options that several verbs share, and the inputs they turn into."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+from typing import Any
+
+from momkd_core.cohort import Cohort, cohort_of_slides, read_cohort
+from momkd_core.errors import SettingsError
+from momkd_core.extraction import DEFAULT_WORKERS
+
+
+def positive_number(text: str) -> float:
+    """An argparse type: a finite number above 0."""
+    value = float(text)
+    if not (math.isfinite(value) and value > 0):
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return value
+
+
+def positive_count(text: str) -> int:
+    """An argparse type: a whole number of at least 1."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return value
+
+
+def add_slide_mpp(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--slide-mpp",
+        type=positive_number,
+        metavar="X",
+        help="the slides' own resolution in microns per pixel, where a file lacks it or is wrong",
+    )
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print the result as JSON on stdout")
+
+
+def add_workers(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--workers",
+        type=positive_count,
+        default=DEFAULT_WORKERS,
+        metavar="N",
+        help="threads that read patches (default %(default)s)",
+    )
+
+
+def add_features(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--features",
+        type=Path,
+        metavar="DIR",
+        help="folder of <slide stem>.h5 files (default: the cohort's features column)",
+    )
+
+
+def cohort_input(path: Path) -> Cohort:
+    """A cohort CSV as it is; a slide or a folder of slides as a cohort of one case each."""
+    return read_cohort(path) if path.suffix.lower() == ".csv" else cohort_of_slides(path)
+
+
+def extraction_values(options: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "encoder": options.encoder,
+        "target_mpp": options.target_mpp,
+        "patch_size": options.patch_size,
+        "overlap": options.overlap,
+        "min_tissue": options.min_tissue,
+    }
+
+
+def not_yet(what: str) -> SettingsError:
+    """A choice of the contract that this version does not offer."""
+    return SettingsError(f"{what} is not available in this version", "Leave it out")

@@ -1,0 +1,150 @@
+"""Predict a slide, a feature file, or every case of a cohort; histology alone.
+
+example:
+  momkd predict slide.svs --model runs/her2/folds/0/model.safetensors --out result --json
+  momkd predict cohort.csv --model runs/her2 --out results
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from momkd_core.cli.console import Progress
+from momkd_core.cli.options import add_features, add_json, add_slide_mpp, add_workers
+
+if TYPE_CHECKING:
+    from momkd_core.checkpoint import Model
+    from momkd_core.prediction import CaseResult
+    from momkd_core.result import SlideResult
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("input", type=Path, metavar="INPUT", help="slide, .h5, or cohort CSV")
+    parser.add_argument(
+        "--model", type=Path, required=True, metavar="MODEL", help="model file or run folder"
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="write result files there")
+    parser.add_argument(
+        "--mute", metavar="LIST", help="leave components out, e.g. positive:3,negative:0"
+    )
+    add_features(parser)
+    add_slide_mpp(parser)
+    add_workers(parser)
+    add_json(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    from momkd_core.checkpoint import load_model
+    from momkd_core.prediction import parse_muted
+
+    model = load_model(options.model)
+    muted = parse_muted(options.mute)
+    if options.input.suffix.lower() == ".csv":
+        return _cohort(options, model, muted)
+    _single(options, model, muted)
+    return 0
+
+
+def _single(options: argparse.Namespace, model: Model, muted: dict[str, list[int]] | None) -> None:
+    from momkd_core.export import to_json, write_prediction
+    from momkd_core.prediction import predict
+
+    with Progress() as progress:
+        result = predict(
+            model,
+            options.input,
+            mpp=options.slide_mpp,
+            muted=muted,
+            report=progress,
+            workers=options.workers,
+        )
+    case_id = options.input.stem
+    if options.out is not None:
+        write_prediction(result, case_id, options.out)
+    if options.json:
+        print(to_json(result.as_json(case_id)))
+    else:
+        _print_result(result, model)
+
+
+def _print_result(result: SlideResult, model: Model) -> None:
+    card = model.card
+    focus = result.background_focus
+    print(f"{card.task}: {result.predicted}")
+    print(
+        f"probability of {card.positive}  {result.probability:.3f} (threshold {result.threshold:.3f})"
+    )
+    print(f"patches                {len(result)}, effective {result.effective_patches:.1f}")
+    print(f"background focus       {'unknown' if focus is None else f'{focus:.3f}'}")
+    print(card.note)
+
+
+def _cohort(options: argparse.Namespace, model: Model, muted: dict[str, list[int]] | None) -> int:
+    from momkd_core.cohort import read_cohort
+    from momkd_core.export import to_json
+    from momkd_core.prediction import CaseFailure, predict_cohort
+
+    cases: list[dict[str, Any]] = []
+    errors: list[dict[str, str]] = []
+    cohort = read_cohort(options.input)
+    with Progress() as progress:
+        for outcome in predict_cohort(
+            model,
+            cohort,
+            features_folder=options.features,
+            mpp=options.slide_mpp,
+            muted=muted,
+            report=progress,
+            workers=options.workers,
+        ):
+            if isinstance(outcome, CaseFailure):
+                progress.close()
+                print(f"error: case {outcome.case_id}: {outcome.error}", file=sys.stderr)
+                errors.append(
+                    {
+                        "case_id": outcome.case_id,
+                        "slide": outcome.slide,
+                        "error": str(outcome.error),
+                    }
+                )
+                continue
+            if options.out is not None:
+                _write_case(outcome, options.out)
+            cases.append(_case_json(outcome))
+    if options.json:
+        print(to_json({"cases": cases, "errors": errors}))
+    else:
+        for case in cases:
+            print(f"{case['case_id']}\t{case['predicted']}\t{case['probability']:.3f}")
+        print(f"{len(cases)} cases predicted, {len(errors)} failed", file=sys.stderr)
+    return 1 if errors else 0
+
+
+def _write_case(outcome: CaseResult, out: Path) -> None:
+    from momkd_core.export import write_prediction
+
+    folder = out / outcome.case.case_id
+    several = len(outcome.slides) > 1
+    for slide in outcome.slides:
+        write_prediction(
+            slide, outcome.case.case_id, folder / slide.slide_name if several else folder
+        )
+
+
+def _case_json(outcome: CaseResult) -> dict[str, Any]:
+    """A one-slide case as its slide; a case with several also lists them."""
+    case_id = outcome.case.case_id
+    if len(outcome.slides) == 1:
+        return outcome.slides[0].as_json(case_id)
+    return {
+        "case_id": case_id,
+        "probability": outcome.probability,
+        "predicted": outcome.predicted,
+        "threshold": outcome.threshold,
+        "slides": [
+            {"slide": slide.slide_name, **slide.as_json(case_id)} for slide in outcome.slides
+        ],
+    }

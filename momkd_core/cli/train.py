@@ -1,0 +1,96 @@
+"""Train with cross-validation from features, expression and a label column; resumes by fold.
+
+example:
+  momkd train cohort.csv --expression expression.csv.gz --label her2 --positive positive \\
+      --features features --out runs/her2
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from momkd_core.cli.console import Progress
+from momkd_core.cli.evaluate import print_summary
+from momkd_core.cli.options import add_features, add_json, not_yet, positive_count
+from momkd_core.export import to_json
+from momkd_core.settings import choose, describe
+
+METHODS = ["momkd", "abmil", "dsmil", "transmil", "dtfd", "wikg", "tdc", "mkd", "ghanet"]
+
+
+class _ListSettings(argparse.Action):
+    """``--list-settings``: prints and exits, like ``--help``, so that nothing else is required."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *ignored: object) -> None:
+        width = max(len(name) for name, _, _ in describe())
+        for name, default, meaning in describe():
+            print(f"{name:<{width}}  {default:<10}  {meaning}")
+        parser.exit()
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("cohort", type=Path, metavar="COHORT", help="cohort CSV")
+    parser.add_argument(
+        "--expression", type=Path, required=True, metavar="FILE", help="cases x genes, CSV/Parquet"
+    )
+    parser.add_argument("--label", required=True, metavar="COLUMN")
+    parser.add_argument("--positive", required=True, metavar="VALUE")
+    parser.add_argument(
+        "--negative", metavar="VALUE", help="required where the column holds a third value"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="RUN")
+    add_features(parser)
+    parser.add_argument("--preset", choices=("paper", "reference"), default="paper")
+    parser.add_argument("--method", choices=METHODS, default="momkd")
+    parser.add_argument("--folds", type=positive_count, default=5, metavar="N")
+    parser.add_argument("--fold", type=int, metavar="K", help="train this fold only, from 0")
+    parser.add_argument(
+        "--group", metavar="COLUMN", help="keep cases with one value together (default: patient)"
+    )
+    parser.add_argument("--epochs", type=positive_count, metavar="N")
+    parser.add_argument("--seed", type=int, metavar="S")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", dest="assignments"
+    )
+    parser.add_argument(
+        "--list-settings", action=_ListSettings, nargs=0, help="print every --set key and exit"
+    )
+    parser.add_argument("--audit-gradients", action="store_true", help=argparse.SUPPRESS)
+    add_json(parser)
+
+
+def run(options: argparse.Namespace) -> None:
+    if options.method != "momkd":
+        raise not_yet(f"--method {options.method}")
+    if options.audit_gradients:
+        raise not_yet("--audit-gradients")
+    # Imported here: torch-geometric takes seconds, which --help and wrong usage should not cost.
+    from momkd_core.cohort import read_cohort
+    from momkd_core.cross_validation import TrainingRequest, cross_validate
+    from momkd_core.expression import read_expression
+
+    model, training = choose(
+        options.preset, options.assignments, epochs=options.epochs, seed=options.seed
+    )
+    request = TrainingRequest(
+        cohort=read_cohort(options.cohort),
+        expression=read_expression(options.expression),
+        label=options.label,
+        positive=options.positive,
+        negative=options.negative,
+        out=options.out,
+        model=model,
+        training=training,
+        preset=options.preset,
+        features_folder=options.features,
+        folds=options.folds,
+        only_fold=options.fold,
+        group=options.group,
+    )
+    with Progress() as progress:
+        summary = cross_validate(request, report=progress)
+    if options.json:
+        print(to_json(summary))
+    else:
+        print_summary(summary)

@@ -1,0 +1,283 @@
+"""The table of cases: one row a slide, checked before anything starts.
+
+Columns: ``case_id`` (required), ``patient_id`` (default: the case), ``slide`` and/or ``features``
+(paths relative to the CSV), optional ``site`` and ``mpp``, and any number of label columns.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from momkd_core.errors import CohortError
+from momkd_core.extraction import SlideJob
+from momkd_core.slide import SLIDE_SUFFIXES
+
+_RESERVED = {"case_id", "patient_id", "slide", "features", "mpp"}
+_EMPTY = {"", "na", "nan", "none", "null"}
+
+
+@dataclass(frozen=True)
+class CohortSlide:
+    """One row: a slide and/or its features.
+
+    Attributes:
+        line: line number in the CSV, for messages.
+        slide, features: absolute paths, or None where the row has none.
+        mpp: stated resolution of the slide, microns per pixel.
+    """
+
+    line: int
+    slide: Path | None
+    features: Path | None
+    mpp: float | None
+
+    @property
+    def stem(self) -> str:
+        path = self.slide or self.features
+        assert path is not None  # rows without either are refused on reading
+        return path.stem
+
+
+@dataclass(frozen=True)
+class Case:
+    """One case with its slides and the values of its other columns ('' where empty)."""
+
+    case_id: str
+    patient_id: str
+    slides: tuple[CohortSlide, ...]
+    values: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """A checked table of cases, in the file's order."""
+
+    path: Path
+    cases: tuple[Case, ...]
+    columns: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.cases)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over case ids and their values, independent of where the files lie."""
+        lines = sorted(f"{c.case_id}|{c.patient_id}|{sorted(c.values.items())}" for c in self.cases)
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+    def labelled(
+        self, column: str, positive: str, negative: str | None = None
+    ) -> tuple[list[Case], list[int], str]:
+        """Cases that have a label, their labels 0 or 1, and the negative value.
+
+        Cases with an empty label are left out; the caller says how many.
+
+        Raises:
+            CohortError: no such column or value, a third value without ``negative``, one class.
+        """
+        self.require_column(column)
+        present = sorted({c.values[column] for c in self.cases if c.values[column]})
+        if positive not in present:
+            raise CohortError(
+                f"Column {column!r} of {self.path.name} never has the positive value {positive!r} "
+                f"(it has: {', '.join(present) or 'nothing'})",
+                "Choose one of these with --positive",
+            )
+        others = [value for value in present if value != positive]
+        if negative is None:
+            if len(others) != 1:
+                raise CohortError(
+                    f"Column {column!r} has {len(others)} values beside {positive!r}: "
+                    f"{', '.join(others) or 'none'}",
+                    "Say with --negative which one is the negative class"
+                    if others
+                    else "Two classes are needed to train",
+                )
+            negative = others[0]
+        if negative not in others:
+            raise CohortError(
+                f"Column {column!r} never has the negative value {negative!r}",
+                f"Choose one of: {', '.join(others) or 'none'}",
+            )
+        chosen = [c for c in self.cases if c.values[column] in (positive, negative)]
+        return chosen, [int(c.values[column] == positive) for c in chosen], negative
+
+    def require_column(self, column: str) -> None:
+        if column not in self.columns:
+            raise CohortError(
+                f"{self.path.name} has no column {column!r} (it has: {', '.join(self.columns)})",
+                "Name one of these columns",
+            )
+
+    def feature_path(self, slide: CohortSlide, features_folder: Path | None) -> Path:
+        """Where a slide's features are: in the given folder, else as its row says.
+
+        Raises:
+            CohortError: the row has no features and no folder was given.
+        """
+        if features_folder is not None:
+            return features_folder / f"{slide.stem}.h5"
+        if slide.features is not None:
+            return slide.features
+        raise CohortError(
+            f"{self.path.name} line {slide.line}: the row has no 'features' path",
+            "Run momkd extract and name its folder with --features",
+        )
+
+    def jobs(self, out: Path) -> list[SlideJob]:
+        """Extraction jobs of all rows that have a slide.
+
+        Raises:
+            CohortError: no row has a slide, or two slides would share an output name.
+        """
+        rows = [slide for case in self.cases for slide in case.slides if slide.slide is not None]
+        if not rows:
+            raise CohortError(
+                f"{self.path.name} has no slides", "Add a column 'slide' with paths to them"
+            )
+        jobs: dict[str, tuple[int, SlideJob]] = {}
+        for row in rows:
+            assert row.slide is not None
+            earlier = jobs.get(row.stem)
+            if earlier is not None:
+                raise CohortError(
+                    f"{self.path.name} lines {earlier[0]} and {row.line} both name a slide "
+                    f"{row.stem!r}: their features would overwrite each other",
+                    "Rename one of the slides, or extract them in two cohorts",
+                )
+            jobs[row.stem] = (row.line, SlideJob(row.slide, row.mpp, out / f"{row.stem}.h5"))
+        return [job for _, job in jobs.values()]
+
+
+def read_cohort(path: str | Path) -> Cohort:
+    """Reads and checks a cohort table.
+
+    Raises:
+        CohortError: names the file, the line and the column of the first bad value.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise CohortError(f"{path} does not exist", "Check the path") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise CohortError(
+            f"{path.name} cannot be read as UTF-8 text ({error})", "Save it as CSV in UTF-8"
+        ) from error
+    delimiter = (
+        ";" if text.partition("\n")[0].count(";") > text.partition("\n")[0].count(",") else ","
+    )
+    reader = csv.reader(text.splitlines(), delimiter=delimiter)
+    header = [name.strip() for name in next(reader, [])]
+    if "case_id" not in header:
+        raise CohortError(
+            f"{path.name} has no column 'case_id' (it has: {', '.join(header) or 'nothing'})",
+            "Give each case an identifier in a column of that name",
+        )
+    if len(set(header)) != len(header):
+        twice = next(name for name in header if header.count(name) > 1)
+        raise CohortError(f"{path.name} has two columns {twice!r}", "Rename one")
+    if not {"slide", "features"} & set(header):
+        raise CohortError(
+            f"{path.name} has neither a column 'slide' nor 'features'",
+            "Add the path of each slide or feature file, relative to the CSV",
+        )
+    cases: dict[str, list[tuple[int, dict[str, str]]]] = {}
+    for cells in reader:
+        line = reader.line_num
+        if not any(cell.strip() for cell in cells):
+            continue
+        if len(cells) != len(header):
+            raise CohortError(
+                f"{path.name} line {line} has {len(cells)} cells for {len(header)} columns",
+                "Quote cells that contain the separator",
+            )
+        row = dict(zip(header, (_clean(cell) for cell in cells), strict=True))
+        if not row["case_id"]:
+            raise CohortError(f"{path.name} line {line} has no case_id", "Fill it in")
+        cases.setdefault(row["case_id"], []).append((line, row))
+    if not cases:
+        raise CohortError(f"{path.name} holds no case", "Add a row for each slide")
+    label_columns = tuple(name for name in header if name not in _RESERVED)
+    built = tuple(_case(path, case_id, rows, label_columns) for case_id, rows in cases.items())
+    return Cohort(path, built, label_columns + (("patient_id",) if "patient_id" in header else ()))
+
+
+def _clean(cell: str) -> str:
+    text = cell.strip()
+    return "" if text.lower() in _EMPTY else text
+
+
+def _case(
+    path: Path, case_id: str, rows: list[tuple[int, dict[str, str]]], columns: tuple[str, ...]
+) -> Case:
+    first_line, first = rows[0]
+    # The id names folders and files of results, so it must not wander out of them.
+    if re.search(r'[/\\:*?"<>|\x00-\x1f]', case_id) or case_id.strip(". ") == "":
+        raise CohortError(
+            f"{path.name} line {first_line}: case_id {case_id!r} cannot be a file name",
+            "Use letters, digits, '-', '_' and '.'",
+        )
+    for line, row in rows[1:]:
+        for column in (*columns, "patient_id"):
+            if row.get(column, "") != first.get(column, "") and column in row:
+                raise CohortError(
+                    f"{path.name} lines {first_line} and {line}: case {case_id!r} has two values in "
+                    f"column {column!r}: {first[column]!r} and {row[column]!r}",
+                    "Rows of one case share everything but their slide",
+                )
+    values = {column: first.get(column, "") for column in columns}
+    patient = first.get("patient_id") or case_id
+    values["patient_id"] = patient
+    slides = tuple(_slide(path, line, row) for line, row in rows)
+    return Case(case_id, patient, slides, values)
+
+
+def _slide(path: Path, line: int, row: dict[str, str]) -> CohortSlide:
+    slide, features = row.get("slide"), row.get("features")
+    if not slide and not features:
+        raise CohortError(
+            f"{path.name} line {line}: neither slide nor features is given", "Fill in one of them"
+        )
+    mpp: float | None = None
+    if row.get("mpp"):
+        try:
+            mpp = float(row["mpp"].replace(",", "."))
+        except ValueError:
+            mpp = -1.0
+        if not 0 < mpp < 1000:
+            raise CohortError(
+                f"{path.name} line {line}: mpp {row['mpp']!r} is not a positive number",
+                "State microns per pixel, for instance 0.5",
+            )
+    return CohortSlide(
+        line=line,
+        slide=(path.parent / slide).absolute() if slide else None,
+        features=(path.parent / features).absolute() if features else None,
+        mpp=mpp,
+    )
+
+
+def cohort_of_slides(path: Path) -> Cohort:
+    """A slide, or a folder's slides, as a cohort of one case each.
+
+    Raises:
+        CohortError: the folder holds no slide.
+    """
+    if path.is_dir():
+        files = sorted(f for f in path.iterdir() if f.suffix.lower() in SLIDE_SUFFIXES)
+        if not files:
+            raise CohortError(
+                f"{path} holds no slides", f"Known endings: {' '.join(SLIDE_SUFFIXES)}"
+            )
+    else:
+        files = [path]
+    cases = tuple(
+        Case(file.stem, file.stem, (CohortSlide(0, file.absolute(), None, None),), {})
+        for file in files
+    )
+    return Cohort(path, cases, ())

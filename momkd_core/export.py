@@ -1,0 +1,104 @@
+"""Result files: ``result.json``, ``patches.csv`` and an overlay that QuPath opens."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import uuid
+from pathlib import Path
+from typing import Any
+
+from momkd_core.result import SlideResult
+from momkd_core.storage import write_text
+
+_COLUMNS = (
+    "x y size affinity attention positive_component negative_component positive_similarity "
+    "negative_similarity tissue_fraction"
+).split()
+
+
+def write_prediction(result: SlideResult, case_id: str, folder: Path) -> None:
+    """Writes the three files of a prediction folder, each atomically. Raises OutputError."""
+    write_json(folder / "result.json", result.as_json(case_id))
+    write_text(folder / "patches.csv", patches_csv(result))
+    write_text(folder / "overlay.geojson", json.dumps(overlay(result)))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes JSON with what is not a finite number as null."""
+    write_text(path, to_json(value) + "\n")
+
+
+def to_json(value: Any) -> str:
+    """JSON text; NaN and infinities, which JSON lacks, become null."""
+    return json.dumps(_finite(value), indent=2, ensure_ascii=False)
+
+
+def patches_csv(result: SlideResult) -> str:
+    """One line a patch; component columns are empty for the mean of several folds."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for row in _rows(result):
+        writer.writerow(["" if row[name] is None else row[name] for name in _COLUMNS])
+    return stream.getvalue()
+
+
+def overlay(result: SlideResult) -> dict[str, Any]:
+    """Patches as a GeoJSON FeatureCollection of QuPath tile objects, in level-0 pixels.
+
+    QuPath's object format: https://qupath.readthedocs.io/en/stable/docs/advanced/exporting_annotations.html
+    """
+    features = []
+    for row in _rows(result):
+        x, y, size = row["x"], row["y"], row["size"]
+        corners = [[x, y], [x + size, y], [x + size, y + size], [x, y + size], [x, y]]
+        measurements = {
+            name: value
+            for name, value in row.items()
+            if value is not None and name not in "x y size"
+        }
+        features.append(
+            {
+                "type": "Feature",
+                # Derived from the place, so that the same prediction gives the same file.
+                "id": str(uuid.uuid5(uuid.NAMESPACE_OID, f"{result.slide_name}:{x}:{y}:{size}")),
+                "geometry": {"type": "Polygon", "coordinates": [corners]},
+                "properties": {"objectType": "tile", "measurements": measurements},
+            }
+        )
+    return {"type": "FeatureCollection", "features": features}
+
+
+def _rows(result: SlideResult) -> list[dict[str, Any]]:
+    columns: dict[str, list[Any]] = {
+        "x": result.coords[:, 0].tolist(),
+        "y": result.coords[:, 1].tolist(),
+        "size": [result.size_level0] * len(result),
+        "affinity": result.affinity.tolist(),
+        "attention": result.attention.tolist(),
+    }
+    empty = [None] * len(result)
+    for memory in ("positive", "negative"):
+        known = result.match is not None
+        columns[f"{memory}_component"] = result.winners(memory).tolist() if known else empty
+        columns[f"{memory}_similarity"] = (
+            result.best_similarity(memory).tolist() if known else empty
+        )
+    fraction = result.tissue_fraction
+    columns["tissue_fraction"] = empty if fraction is None else fraction.tolist()
+    return [
+        dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
+    ]
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value

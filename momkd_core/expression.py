@@ -1,0 +1,205 @@
+"""The expression table, and the transformation that training fits on its own cases.
+
+Nothing here is needed to predict: expression teaches, histology answers.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.feature_selection import f_classif
+
+from momkd_core.errors import ExpressionError
+
+log = logging.getLogger(__name__)
+
+# A column without negative values whose largest exceeds this was not logged yet: log2 of the
+# largest known TPM or count (about 10^7) is 23.
+_LARGEST_LOGGED = 30.0
+
+
+@dataclass(frozen=True)
+class ExpressionTable:
+    """Expression of cases.
+
+    Attributes:
+        case_ids: row names.
+        genes: column names, unique.
+        values: (cases, genes) float64; NaN where not measured.
+    """
+
+    case_ids: tuple[str, ...]
+    genes: tuple[str, ...]
+    values: NDArray[np.float64]
+
+    def rows(self, case_ids: list[str]) -> NDArray[np.float64]:
+        """Rows of cases, (len(case_ids), genes); all NaN where a case has no expression."""
+        index = {case: row for row, case in enumerate(self.case_ids)}
+        result = np.full((len(case_ids), len(self.genes)), np.nan)
+        for row, case in enumerate(case_ids):
+            if case in index:
+                result[row] = self.values[index[case]]
+        return result
+
+
+def read_expression(path: str | Path) -> ExpressionTable:
+    """Reads cases x genes from CSV (``.gz`` too) or Parquet; the first column is the case id.
+
+    Raises:
+        ExpressionError: unreadable, repeated cases or genes, or cells that are not numbers.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ExpressionError(f"{path} does not exist", "Check the path given with --expression")
+    try:
+        if path.suffix == ".parquet":
+            frame = pd.read_parquet(path)
+            if isinstance(frame.index, pd.RangeIndex):
+                frame = frame.set_index(frame.columns[0])
+        else:
+            frame = pd.read_csv(path, index_col=0)
+    except ImportError as error:
+        raise ExpressionError(
+            "Reading Parquet needs pyarrow", "Install the extra: pip install momkd-viewer[parquet]"
+        ) from error
+    except (OSError, ValueError, EOFError) as error:
+        raise ExpressionError(
+            f"{path.name} cannot be read as a table ({str(error).splitlines()[0]})",
+            "Save it as CSV (or CSV.GZ, or Parquet): cases in rows, genes in columns",
+        ) from error
+    cases = [str(case).strip() for case in frame.index]
+    genes = [str(gene).strip() for gene in frame.columns]
+    for names, what in ((cases, "case"), (genes, "gene")):
+        if len(set(names)) != len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise ExpressionError(
+                f"{path.name} names the {what} {twice!r} twice", "Keep one of them"
+            )
+    text = [g for g, kind in zip(genes, frame.dtypes, strict=True) if not _numeric(kind)]
+    if text:
+        raise ExpressionError(
+            f"Column {text[0]!r} of {path.name} holds text", "Keep only numbers beside the case id"
+        )
+    if not len(cases) or not len(genes):
+        raise ExpressionError(f"{path.name} is empty", "Give it cases in rows, genes in columns")
+    values = frame.to_numpy(dtype=np.float64)
+    infinite = np.argwhere(np.isinf(values))
+    if len(infinite):
+        row, column = infinite[0]
+        raise ExpressionError(
+            f"{path.name}: case {cases[row]!r} has an infinite value for {genes[column]!r}",
+            "Replace it, or leave the cell empty",
+        )
+    return ExpressionTable(tuple(cases), tuple(genes), values)
+
+
+def _numeric(kind: Any) -> bool:
+    return bool(pd.api.types.is_numeric_dtype(kind))
+
+
+@dataclass(frozen=True)
+class ExpressionTransform:
+    """From raw expression to the vector that the model reconstructs; fitted on training cases.
+
+    Attributes:
+        genes: the selected genes, in order of their column in the table.
+        logged: per gene, whether log2(1 + x) comes first.
+        mean, deviation: per gene, after the logarithm.
+        clip: bound of the scaled values.
+    """
+
+    genes: tuple[str, ...]
+    logged: NDArray[np.bool_]
+    mean: NDArray[np.float64]
+    deviation: NDArray[np.float64]
+    clip: float
+
+    def __call__(self, table: ExpressionTable, case_ids: list[str]) -> NDArray[np.float32]:
+        """Scaled expression of cases, (len(case_ids), len(genes)) float32.
+
+        A missing value becomes the training mean, 0. A case without any is all NaN: the caller
+        leaves its expression terms out.
+        """
+        columns = {gene: column for column, gene in enumerate(table.genes)}
+        raw = table.rows(case_ids)[:, [columns[gene] for gene in self.genes]]
+        absent = np.isnan(raw).all(axis=1)
+        scaled = (_log(raw, self.logged) - self.mean) / self.deviation
+        scaled = np.clip(np.nan_to_num(scaled, nan=0.0), -self.clip, self.clip)
+        scaled[absent] = np.nan
+        return scaled.astype(np.float32)
+
+
+def fit_transform(
+    table: ExpressionTable,
+    case_ids: list[str],
+    labels: list[int],
+    *,
+    top_genes: int,
+    clip: float,
+) -> ExpressionTransform:
+    """Fits logarithm, scaling and gene selection on training cases only.
+
+    Genes are ranked by the ANOVA F statistic between the two labels (scikit-learn's
+    ``f_classif``), which is deterministic and ranks every gene.
+
+    Raises:
+        ExpressionError: no training case has expression, or one label has none.
+    """
+    raw = table.rows(case_ids)
+    known = np.asarray(~np.isnan(raw).all(axis=1))
+    classes = {label for label, has in zip(labels, known, strict=True) if has}
+    if len(classes) < 2:
+        raise ExpressionError(
+            f"Only {int(known.sum())} of {len(case_ids)} training cases have expression, and not of "
+            "both labels",
+            "Check that the table's first column holds the cohort's case_id",
+        )
+    raw = raw[known]
+    with warnings.catch_warnings():  # all-NaN genes and constant genes are dealt with below
+        warnings.simplefilter("ignore", RuntimeWarning)
+        lowest, highest = np.nanmin(raw, axis=0), np.nanmax(raw, axis=0)
+        logged = (lowest >= 0) & (highest > _LARGEST_LOGGED)
+        # One table, one unit: a low count next to high ones is a count, not a logarithm.
+        if (lowest >= 0).all() and logged.any() and _looks_raw(raw):
+            logged[:] = True
+        values = _log(raw, logged)
+        mean = np.nanmean(values, axis=0)
+        deviation = np.nanstd(values, axis=0)
+    usable = np.isfinite(mean) & (deviation > 1e-8)
+    filled = np.where(np.isnan(values), mean, values)
+    y = np.asarray(labels)[known]
+    score = np.full(len(table.genes), -np.inf)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        statistic, _ = f_classif(filled[:, usable], y)
+    score[usable] = np.nan_to_num(statistic, nan=0.0, posinf=np.finfo(float).max)
+    if not usable.any():
+        raise ExpressionError("Every gene is constant over the training cases", "Check the table")
+    order = np.argsort(-score, kind="stable")[: min(top_genes, int(usable.sum()))]
+    chosen = np.sort(order)
+    return ExpressionTransform(
+        genes=tuple(table.genes[i] for i in chosen),
+        logged=logged[chosen],
+        mean=mean[chosen],
+        deviation=deviation[chosen],
+        clip=clip,
+    )
+
+
+def _looks_raw(raw: NDArray[np.float64]) -> bool:
+    """Whether a non-negative table holds raw counts: whole numbers throughout."""
+    known = raw[~np.isnan(raw)]
+    return bool((known == np.floor(known)).all())
+
+
+def _log(values: NDArray[np.float64], logged: NDArray[np.bool_]) -> NDArray[np.float64]:
+    result = values.copy()
+    result[:, logged] = np.log2(1.0 + np.maximum(result[:, logged], 0.0))
+    return result

@@ -1,0 +1,54 @@
+"""A trained model on a cohort it has never seen (Table 2 of the paper)."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from momkd_core.checkpoint import Model
+from momkd_core.cohort import Cohort
+from momkd_core.errors import CohortError
+from momkd_core.evaluation import bootstrap_auc, mean_over_folds, metrics
+from momkd_core.prediction import CaseFailure, predict_cohort
+from momkd_core.progress import Report, silent
+
+log = logging.getLogger(__name__)
+
+
+def evaluate_cohort(
+    model: Model, cohort: Cohort, *, features_folder: Path | None = None, report: Report = silent
+) -> dict[str, Any]:
+    """Metrics of the mean of a run's folds on another cohort, in the form of ``summary.json``.
+
+    The threshold is the models' own, frozen on their validation cases.
+
+    Raises:
+        CohortError: the cohort lacks the model's label, or no case could be predicted.
+    """
+    card = model.card
+    cases, labels, _ = cohort.labelled(card.task, card.positive, card.negative)
+    chosen = Cohort(cohort.path, tuple(cases), cohort.columns)
+    label_of = dict(zip((case.case_id for case in cases), labels, strict=True))
+    known, probabilities, failed = [], [], []
+    for outcome in predict_cohort(model, chosen, features_folder=features_folder, report=report):
+        if isinstance(outcome, CaseFailure):
+            log.warning("case %s: %s", outcome.case_id, outcome.error)
+            failed.append(outcome.case_id)
+            continue
+        known.append(label_of[outcome.case.case_id])
+        probabilities.append(outcome.probability)
+    if not known:
+        raise CohortError("No case of the cohort could be predicted", "See the warnings above")
+    found = metrics(known, probabilities, model.threshold)
+    fold = {"fold": "all", "threshold": model.threshold, **found}
+    return {
+        "task": card.task,
+        "positive": card.positive,
+        "method": card.method,
+        "preset": card.preset,
+        "folds": [fold],
+        **{name: mean_over_folds([found[name]]) for name in ("auc", "accuracy", "f1", "f1_macro")},
+        "pooled": {**bootstrap_auc(known, probabilities), "cases": len(known)},
+        "errors": failed,
+    }

@@ -1,0 +1,204 @@
+"""The feature bag of a slide, and its ``.h5`` file.
+
+Written files follow TRIDENT's layout (https://github.com/mahmoodlab/TRIDENT): ``features`` (N, D)
+and ``coords`` (N, 2), level-0 top-left corners, with attributes on both. Ours add
+``tissue_fraction`` (N,). CLAM's files, which have fewer attributes, are read as well.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from momkd_core.errors import FeatureError
+from momkd_core.storage import atomic_path
+
+_KEPT = ("level0_width", "level0_height", "min_tissue", "slide_mpp", "precision")
+
+
+@dataclass(frozen=True)
+class FeatureBag:
+    """Features of one slide's patches.
+
+    Attributes:
+        features: (N, D) float32, finite.
+        coords: (N, 2) int64, level-0 top-left corners (x, y).
+        size_level0: side of a patch in level-0 pixels.
+        tissue_fraction: (N,) float32, or None where the file does not know.
+        encoder: name of the encoder, or None where the file does not say.
+        encoder_sha256: hash of its weights, or None.
+        target_mpp, patch_size, overlap: how the patches were cut, where known.
+        attributes: what else the file said, for the record.
+    """
+
+    features: NDArray[np.float32]
+    coords: NDArray[np.int64]
+    size_level0: int
+    tissue_fraction: NDArray[np.float32] | None = None
+    encoder: str | None = None
+    encoder_sha256: str | None = None
+    target_mpp: float | None = None
+    patch_size: int | None = None
+    overlap: int | None = None
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    @property
+    def width(self) -> int:
+        """D, the width of a feature vector."""
+        return int(self.features.shape[1])
+
+
+def write_features(path: Path, bag: FeatureBag) -> None:
+    """Writes a bag atomically. Raises :class:`~momkd_core.errors.OutputError`."""
+    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+        features = file.create_dataset("features", data=bag.features)
+        coords = file.create_dataset("coords", data=bag.coords)
+        if bag.tissue_fraction is not None:
+            file.create_dataset("tissue_fraction", data=bag.tissue_fraction)
+        shared: dict[str, Any] = {"name": path.stem, "patch_size_level0": bag.size_level0}
+        for key, value in (
+            ("encoder", bag.encoder),
+            ("encoder_sha256", bag.encoder_sha256),
+            ("target_mpp", bag.target_mpp),
+            ("patch_size", bag.patch_size),
+            ("overlap", bag.overlap),
+        ):
+            if value is not None:
+                shared[key] = value
+        shared.update(bag.attributes)
+        for holder in (features, coords, file):
+            for key, value in shared.items():
+                holder.attrs[key] = value
+
+
+def read_features(path: str | Path) -> FeatureBag:
+    """Reads a feature file of ours, TRIDENT's or CLAM's.
+
+    Raises:
+        FeatureError: the file is missing, no HDF5, lacks a dataset, or holds impossible values.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FeatureError(f"{path} does not exist", "Check the path, or run momkd extract first")
+    try:
+        with h5py.File(path, "r") as file:
+            return _read(path, file)
+    except OSError as error:
+        raise FeatureError(
+            f"{path.name} is not a readable HDF5 file ({str(error).splitlines()[0]})",
+            "The file may be truncated: extract it again",
+        ) from error
+
+
+def _read(path: Path, file: h5py.File) -> FeatureBag:
+    for name in ("features", "coords"):
+        if not isinstance(file.get(name), h5py.Dataset):
+            raise FeatureError(
+                f"{path.name} has no dataset {name!r} (it has: {', '.join(file) or 'nothing'})",
+                "Name a feature file with 'features' (N, D) and 'coords' (N, 2)",
+            )
+    features = np.asarray(file["features"])
+    coords = np.asarray(file["coords"])
+    if features.ndim == 3 and features.shape[0] == 1:
+        features = features[0]
+    if coords.ndim == 3 and coords.shape[0] == 1:
+        coords = coords[0]
+    if features.ndim != 2 or coords.ndim != 2 or coords.shape[1] != 2:
+        raise FeatureError(
+            f"{path.name}: features {features.shape} and coords {coords.shape} have the wrong form",
+            "Expected (N, D) and (N, 2)",
+        )
+    if len(features) == 0:
+        raise FeatureError(
+            f"{path.name} holds no patch", "The slide had no tissue: leave it out or extract again"
+        )
+    if len(features) != len(coords):
+        raise FeatureError(
+            f"{path.name} has {len(features)} feature rows but {len(coords)} coordinates",
+            "Extract the slide again",
+        )
+    if not np.issubdtype(features.dtype, np.floating):
+        raise FeatureError(f"{path.name}: features are {features.dtype}", "Expected float16 or 32")
+    bad = np.flatnonzero(~np.isfinite(features).all(axis=1))
+    if len(bad):
+        raise FeatureError(
+            f"{path.name}: {len(bad)} of {len(features)} patches have NaN or infinite features "
+            f"(the first is row {bad[0]})",
+            "Extract the slide again; half precision may have overflowed",
+        )
+    attributes = _attributes(file)
+    integral = coords.astype(np.int64)
+    return FeatureBag(
+        features=features.astype(np.float32, copy=False),
+        coords=integral,
+        size_level0=_size_level0(path, attributes, integral),
+        tissue_fraction=_tissue_fraction(path, file, len(features)),
+        encoder=_text(attributes.get("encoder")),
+        encoder_sha256=_text(attributes.get("encoder_sha256")),
+        target_mpp=_real(attributes.get("target_mpp")),
+        patch_size=_integer(attributes.get("patch_size")),
+        overlap=_integer(attributes.get("overlap")),
+        attributes={key: attributes[key] for key in _KEPT if key in attributes},
+    )
+
+
+def _attributes(file: h5py.File) -> dict[str, Any]:
+    """Attributes of the file and of both datasets: writers differ in where they put them."""
+    merged: dict[str, Any] = {}
+    for holder in (file["coords"], file["features"], file):
+        merged.update(holder.attrs)
+    return merged
+
+
+def _size_level0(path: Path, attributes: dict[str, Any], coords: NDArray[np.int64]) -> int:
+    stated = _integer(attributes.get("patch_size_level0"))
+    if stated is not None and stated > 0:
+        return stated
+    patch_size = _integer(attributes.get("patch_size"))
+    downsample = attributes.get("downsample")
+    if patch_size is not None and downsample is not None:  # CLAM: size at its own level
+        return max(1, round(patch_size * float(np.ravel(downsample)[0])))
+    # CLAM feature files keep only the corners: without overlap the grid's step is the patch side.
+    gaps = np.concatenate([np.diff(np.unique(coords[:, axis])) for axis in (0, 1)])
+    if len(gaps) == 0:
+        raise FeatureError(
+            f"{path.name} does not say how large its patches are",
+            "Add the attribute 'patch_size_level0' to 'coords'",
+        )
+    values, counts = np.unique(gaps, return_counts=True)
+    return int(values[counts.argmax()])
+
+
+def _tissue_fraction(path: Path, file: h5py.File, count: int) -> NDArray[np.float32] | None:
+    if "tissue_fraction" not in file:
+        return None
+    values = np.asarray(file["tissue_fraction"], dtype=np.float32).ravel()
+    if len(values) != count or not np.isfinite(values).all():
+        raise FeatureError(
+            f"{path.name}: tissue_fraction has {len(values)} values for {count} patches or is not "
+            "finite",
+            "Extract the slide again",
+        )
+    return values
+
+
+def _text(value: Any) -> str | None:
+    if isinstance(value, bytes):
+        return value.decode()
+    return str(value) if value is not None else None
+
+
+def _real(value: Any) -> float | None:
+    return float(value) if value is not None else None
+
+
+def _integer(value: Any) -> int | None:
+    return int(value) if value is not None else None

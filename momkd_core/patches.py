@@ -1,0 +1,69 @@
+"""The patch grid of a slide: squares at one resolution, kept where there is tissue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from momkd_core.errors import TissueError
+from momkd_core.geometry import patch_size_level0
+from momkd_core.settings import ExtractionSettings
+from momkd_core.slide import Slide
+from momkd_core.tissue import TissueMask
+
+
+@dataclass(frozen=True)
+class PatchGrid:
+    """Squares of a slide in reading order (row by row, left to right).
+
+    Attributes:
+        coords: (N, 2) int64, level-0 top-left corners (x, y).
+        size_level0: side of each square in level-0 pixels.
+        tissue_fraction: (N,) float32 in [0, 1].
+        candidates: squares of the full grid before the tissue rule.
+    """
+
+    coords: NDArray[np.int64]
+    size_level0: int
+    tissue_fraction: NDArray[np.float32]
+    candidates: int
+
+    def __len__(self) -> int:
+        return len(self.coords)
+
+
+def plan_patches(slide: Slide, mask: TissueMask, settings: ExtractionSettings) -> PatchGrid:
+    """The grid of patches to encode.
+
+    The grid starts at the slide's corner and holds whole squares only. The tissue rule is lenient
+    on purpose (5 % by default): what a model does on near-empty glass has to be seen, not hidden.
+
+    Raises:
+        SlideError: the resolution is unknown or too coarse.
+        TissueError: the slide is smaller than a patch, or no patch holds enough tissue.
+    """
+    size = patch_size_level0(settings.patch_size, settings.target_mpp, slide.mpp)
+    if slide.width < size or slide.height < size:
+        raise TissueError(
+            f"{slide.path.name} is {slide.width} x {slide.height} px, smaller than one patch "
+            f"({size} px at level 0 for {settings.patch_size} px at {settings.target_mpp:g} µm/px)",
+            "Choose a smaller --patch-size or --target-mpp, or a larger slide",
+        )
+    # The step keeps its fraction, so that a long row does not drift from the target resolution.
+    step = size * (settings.patch_size - settings.overlap) / settings.patch_size
+    columns = int((slide.width - size) / step) + 1
+    rows = int((slide.height - size) / step) + 1
+    x = np.round(np.arange(columns) * step).astype(np.int64)
+    y = np.round(np.arange(rows) * step).astype(np.int64)
+    coords = np.stack([np.tile(x, rows), np.repeat(y, columns)], axis=1)
+    fraction = mask.fractions(coords, size)
+    keep = fraction >= settings.min_tissue
+    if not keep.any():
+        raise TissueError(
+            f"No tissue was found on {slide.path.name}: none of {len(coords)} patches has a tissue "
+            f"fraction of at least {settings.min_tissue:g} (the largest is {fraction.max():.2g})",
+            "Check that the slide is not blank; lower --min-tissue if the stain is very pale",
+        )
+    return PatchGrid(coords[keep], size, fraction[keep], len(coords))

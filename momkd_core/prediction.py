@@ -1,0 +1,310 @@
+"""Model and slide to result. Inference needs the slide alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from momkd_core.checkpoint import FoldModel, Model, ModelCard
+from momkd_core.cohort import Case, Cohort, CohortSlide
+from momkd_core.errors import FeatureError, MomkdError, SettingsError
+from momkd_core.extraction import DEFAULT_WORKERS, EncoderLoader, cached_bag
+from momkd_core.features import FeatureBag, read_features
+from momkd_core.graph import edge_index, nearest_neighbours
+from momkd_core.model.attention import MEMORIES, Muted, check_muted
+from momkd_core.model.network import EncodedPatches
+from momkd_core.progress import CancelToken, Report, silent
+from momkd_core.result import Floats, MemoryMatch, SlideResult
+
+FEATURE_SUFFIXES = (".h5", ".hdf5")
+
+
+def predict(
+    model: Model,
+    source: str | Path | FeatureBag,
+    *,
+    mpp: float | None = None,
+    muted: Muted | None = None,
+    report: Report = silent,
+    cancel: CancelToken | None = None,
+    load_encoder: EncoderLoader | None = None,
+    workers: int = DEFAULT_WORKERS,
+) -> SlideResult:
+    """Predicts one slide.
+
+    Args:
+        model: of :func:`momkd_core.load_model`.
+        source: a slide, a feature file, or a bag.
+        mpp: the slide's own resolution, overriding its file.
+        muted: components to leave out, ``{"positive": [3]}``.
+        load_encoder: shared between calls so that an encoder is loaded once.
+
+    Raises:
+        MomkdError: the slide, the features or the muting cannot be used; see the family.
+    """
+    if isinstance(source, FeatureBag):
+        return EncodedSlide(model, source, "bag").score(muted)
+    path = Path(source)
+    bag = load_bag(
+        model.card,
+        path,
+        mpp=mpp,
+        report=report,
+        cancel=cancel,
+        load_encoder=load_encoder,
+        workers=workers,
+    )
+    return EncodedSlide(model, bag, path.stem).score(muted)
+
+
+def load_bag(
+    card: ModelCard,
+    path: Path,
+    *,
+    mpp: float | None = None,
+    report: Report = silent,
+    cancel: CancelToken | None = None,
+    load_encoder: EncoderLoader | None = None,
+    workers: int = DEFAULT_WORKERS,
+) -> FeatureBag:
+    """Features for a model: read from a feature file, or extracted (and cached) from a slide."""
+    if path.suffix.lower() in FEATURE_SUFFIXES:
+        return read_features(path)
+    if card.extraction is None:
+        raise FeatureError(
+            f"The model does not say how its features were made, so {path.name} cannot be encoded",
+            "Give its features (.h5) instead of the slide",
+        )
+    return cached_bag(
+        path,
+        card.extraction,
+        load_encoder or EncoderLoader(),
+        mpp=mpp,
+        report=report,
+        cancel=cancel,
+        workers=workers,
+    )
+
+
+def check_bag(bag: FeatureBag, card: ModelCard, name: str) -> None:
+    """Refuses features that another encoder made.
+
+    Raises:
+        FeatureError: another encoder, other weights, another width or another resolution.
+    """
+    cure = f"Extract the slide with the model's encoder: momkd extract … --encoder {card.encoder}"
+    if bag.encoder and card.encoder and bag.encoder != card.encoder:
+        raise FeatureError(
+            f"{name} holds features of {bag.encoder}, but the model was trained on {card.encoder}",
+            cure,
+        )
+    if bag.width != card.model.feature_width:
+        raise FeatureError(
+            f"{name} holds features {bag.width} wide, but the model needs "
+            f"{card.model.feature_width} ({card.encoder or 'encoder unknown'})",
+            cure,
+        )
+    hashes = (bag.encoder_sha256, card.encoder_sha256)
+    if all(hashes) and hashes[0] != hashes[1]:
+        raise FeatureError(
+            f"{name} was encoded with other weights of {card.encoder} than the model's", cure
+        )
+    trained = card.extraction
+    if trained is None or bag.target_mpp is None:
+        return
+    if abs(bag.target_mpp / trained.target_mpp - 1) > 0.05:
+        raise FeatureError(
+            f"{name} has patches at {bag.target_mpp:g} µm/px, the model was trained at "
+            f"{trained.target_mpp:g}",
+            f"Extract it again with --target-mpp {trained.target_mpp:g}",
+        )
+
+
+@dataclass(frozen=True)
+class _Encoded:
+    member: FoldModel
+    patches: EncodedPatches
+
+
+class EncodedSlide:
+    """A slide after the graph encoder of a model: scoring it anew, with components muted, is cheap.
+
+    Raises:
+        FeatureError, TissueError: the features do not fit, or there are fewer than two patches.
+    """
+
+    def __init__(self, model: Model, bag: FeatureBag, name: str) -> None:
+        check_bag(bag, model.card, name)
+        self.model = model
+        self.bag = bag
+        self.name = name
+        features = torch.from_numpy(bag.features)
+        self._encoded: list[_Encoded] = []
+        with torch.no_grad():
+            for member in model.members:
+                settings = member.card.model
+                neighbours = nearest_neighbours(bag.coords, settings.neighbours)
+                edges = edge_index(neighbours, reverse=settings.edges == "reversed")
+                patches = member.network.encode_patches(features, edges)
+                self._encoded.append(_Encoded(member, patches))
+
+    def score(self, muted: Muted | None = None) -> SlideResult:
+        """The result, without the muted components. Raises :class:`SettingsError`."""
+        if muted and self.model.is_ensemble:
+            raise SettingsError(
+                "Components cannot be muted in the mean of several folds: each fold has its own",
+                f"Name one fold's model file, for instance {self.model.members[0].path}",
+            )
+        components = self.model.card.model.components
+        clean = {name: check_muted(muted, name, components) for name in MEMORIES}
+        probabilities, affinities, attentions = [], [], []
+        match: MemoryMatch | None = None
+        with torch.no_grad():
+            for encoded in self._encoded:
+                network = encoded.member.network
+                reading = network.read(encoded.patches, muted)
+                _, logits = network.classify(reading.attention, encoded.patches.encoded)
+                probabilities.append(float(torch.softmax(logits.double(), dim=0)[1]))
+                affinities.append(reading.affinity.numpy())
+                attentions.append(reading.attention.numpy())
+                match = MemoryMatch(
+                    reading.positive_similarity.numpy(), reading.negative_similarity.numpy()
+                )
+        card, threshold = self.model.card, self.model.threshold
+        probability = float(np.mean(probabilities))
+        return SlideResult(
+            slide_name=self.name,
+            probability=probability,
+            predicted=card.positive if probability >= threshold else card.negative,
+            threshold=threshold,
+            coords=self.bag.coords,
+            size_level0=self.bag.size_level0,
+            affinity=_mean(affinities),
+            attention=_mean(attentions),
+            match=None if self.model.is_ensemble else match,
+            tissue_fraction=self.bag.tissue_fraction,
+            model_sha256=self.model.sha256,
+            encoder=self.bag.encoder or card.encoder,
+            muted={name: indices for name, indices in clean.items() if indices},
+        )
+
+
+def _mean(values: list[Floats]) -> Floats:
+    """Element-wise mean over folds, (N,)."""
+    mean: Floats = np.stack(values).mean(axis=0, dtype=np.float64).astype(np.float32)
+    return mean
+
+
+@dataclass(frozen=True)
+class CaseResult:
+    """A case: the mean of its slides.
+
+    Attributes:
+        slides: results by slide, in the cohort's order.
+        probability: mean over the slides.
+    """
+
+    case: Case
+    slides: tuple[SlideResult, ...]
+    probability: float
+    predicted: str
+    threshold: float
+
+
+@dataclass(frozen=True)
+class CaseFailure:
+    """A slide of a case that could not be predicted; the case has no result then."""
+
+    case_id: str
+    slide: str
+    error: MomkdError
+
+
+def predict_cohort(
+    model: Model,
+    cohort: Cohort,
+    *,
+    features_folder: Path | None = None,
+    mpp: float | None = None,
+    muted: Muted | None = None,
+    report: Report = silent,
+    cancel: CancelToken | None = None,
+    workers: int = DEFAULT_WORKERS,
+) -> Iterator[CaseResult | CaseFailure]:
+    """Predicts case after case; one that fails is named and the rest goes on."""
+    loader = EncoderLoader()
+    for done, case in enumerate(cohort.cases):
+        report(done, len(cohort), f"case {case.case_id}")
+        yield _predict_case(
+            model, cohort, case, features_folder, mpp, muted, cancel, loader, workers
+        )
+    report(len(cohort), len(cohort), "done")
+
+
+def _predict_case(
+    model: Model,
+    cohort: Cohort,
+    case: Case,
+    features_folder: Path | None,
+    mpp: float | None,
+    muted: Muted | None,
+    cancel: CancelToken | None,
+    loader: EncoderLoader,
+    workers: int,
+) -> CaseResult | CaseFailure:
+    results = []
+    for slide in case.slides:
+        try:
+            path = _source(cohort, slide, features_folder)
+            results.append(
+                predict(
+                    model,
+                    path,
+                    mpp=slide.mpp or mpp,
+                    muted=muted,
+                    cancel=cancel,
+                    load_encoder=loader,
+                    workers=workers,
+                )
+            )
+        except SettingsError:
+            raise  # the same for every case: a wrong request, not a bad slide
+        except MomkdError as error:
+            return CaseFailure(case.case_id, slide.stem, error)
+    probability = float(np.mean([result.probability for result in results]))
+    threshold = model.threshold
+    predicted = model.card.positive if probability >= threshold else model.card.negative
+    return CaseResult(case, tuple(results), probability, predicted, threshold)
+
+
+def _source(cohort: Cohort, slide: CohortSlide, features_folder: Path | None) -> Path:
+    """Features where there are some, else the slide."""
+    if features_folder is not None or slide.slide is None:
+        return cohort.feature_path(slide, features_folder)
+    if slide.features is not None and slide.features.exists():
+        return slide.features
+    return slide.slide
+
+
+def parse_muted(text: str | None) -> dict[str, list[int]] | None:
+    """``positive:3,negative:0`` as ``{"positive": [3], "negative": [0]}``.
+
+    Raises:
+        SettingsError: another form.
+    """
+    if not text:
+        return None
+    muted: dict[str, list[int]] = {}
+    for part in text.split(","):
+        memory, _, index = part.strip().partition(":")
+        if memory not in MEMORIES or not index.isdecimal():
+            raise SettingsError(
+                f"--mute {part.strip()!r} is not of the form memory:index",
+                "Write for instance --mute positive:3,negative:0",
+            )
+        muted.setdefault(memory, []).append(int(index))
+    return muted

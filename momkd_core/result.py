@@ -1,0 +1,152 @@
+"""What a model says about one slide, patch by patch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class ComponentUse:
+    """How much of a slide one component explains.
+
+    Attributes:
+        memory: ``positive`` or ``negative``.
+        index: zero-based.
+        share: fraction of patches whose winner in that memory this is.
+        attention: attention mass on those patches. Both sum to 1 within a memory.
+    """
+
+    memory: str
+    index: int
+    share: float
+    attention: float
+
+
+@dataclass(frozen=True)
+class MemoryMatch:
+    """Similarities of N patches to the n components of each memory; muted ones are -inf."""
+
+    positive: Floats
+    negative: Floats
+
+    def of(self, memory: str) -> Floats:
+        """(N, n) similarities to one memory."""
+        return self.positive if memory == "positive" else self.negative
+
+
+@dataclass(frozen=True)
+class SlideResult:
+    """A prediction with everything that explains it; N patches.
+
+    Attributes:
+        slide_name: file stem.
+        probability: of the positive class.
+        predicted: the class value.
+        threshold: at or above it the positive class is predicted.
+        coords: (N, 2) int64 level-0 corners; ``size_level0`` their side.
+        affinity, attention: (N,) eq. 6 and 7.
+        match: similarities to every component; None for the mean of several folds, whose
+            components have nothing to do with each other.
+        tissue_fraction: (N,) or None where unknown.
+        muted: components left out, by memory.
+    """
+
+    slide_name: str
+    probability: float
+    predicted: str
+    threshold: float
+    coords: Indices
+    size_level0: int
+    affinity: Floats
+    attention: Floats
+    match: MemoryMatch | None
+    tissue_fraction: Floats | None
+    model_sha256: str
+    encoder: str | None
+    muted: dict[str, list[int]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.coords)
+
+    @property
+    def background_focus(self) -> float | None:
+        """Σ α_i (1 - tissue fraction_i), unclipped; None without tissue fractions."""
+        if self.tissue_fraction is None:
+            return None
+        return float((self.attention.astype(float) * (1.0 - self.tissue_fraction)).sum())
+
+    @property
+    def effective_patches(self) -> float:
+        """1 / Σ α_i²: how many patches the attention is spread over."""
+        return float(1.0 / (self.attention.astype(float) ** 2).sum())
+
+    @property
+    def margin(self) -> float:
+        """Distance of the probability from the threshold, positive on the positive side."""
+        return self.probability - self.threshold
+
+    def winners(self, memory: str) -> Indices:
+        """(N,) the best component of each patch in one memory."""
+        assert self.match is not None, "the mean of several folds has no components"
+        winners: Indices = self.match.of(memory).argmax(axis=1)
+        return winners
+
+    def best_similarity(self, memory: str) -> Floats:
+        """(N,) similarity of each patch to its best component."""
+        assert self.match is not None, "the mean of several folds has no components"
+        best: Floats = self.match.of(memory).max(axis=1)
+        return best
+
+    def components(self) -> list[ComponentUse]:
+        """Use of every component, positive ones first; empty for the mean of several folds."""
+        if self.match is None:
+            return []
+        found = []
+        for memory in ("positive", "negative"):
+            winners = self.winners(memory)
+            count = self.match.of(memory).shape[1]
+            share = np.bincount(winners, minlength=count) / len(winners)
+            mass = np.bincount(winners, weights=self.attention.astype(float), minlength=count)
+            mass = mass / mass.sum()
+            found += [
+                ComponentUse(memory, j, float(share[j]), float(mass[j])) for j in range(count)
+            ]
+        return found
+
+    def top_patches(self, memory: str, component: int, count: int) -> Indices:
+        """The patches most similar to a component, best first (ties: lower index)."""
+        assert self.match is not None, "the mean of several folds has no components"
+        similarity = self.match.of(memory)[:, component]
+        order = np.argsort(-similarity, kind="stable")
+        return order[np.isfinite(similarity[order])][:count]
+
+    def as_json(self, case_id: str) -> dict[str, Any]:
+        """The object that ``momkd predict --json`` prints."""
+        return {
+            "case_id": case_id,
+            "probability": self.probability,
+            "predicted": self.predicted,
+            "threshold": self.threshold,
+            "patches": len(self),
+            "background_focus": self.background_focus,
+            "effective_patches": self.effective_patches,
+            "muted": self.muted,
+            "model_sha256": self.model_sha256,
+            "encoder": self.encoder,
+            "components": [
+                {
+                    "memory": use.memory,
+                    "index": use.index,
+                    "share": use.share,
+                    "attention": use.attention,
+                }
+                for use in self.components()
+            ],
+        }

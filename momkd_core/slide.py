@@ -1,0 +1,302 @@
+"""A whole-slide image: pyramid levels, resolution and pixels.
+
+Reading goes through OpenSlide (https://openslide.org). Its handles are thread-safe and release the
+interpreter lock, so one :class:`Slide` serves all threads; closing waits until no read is running.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import openslide
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from momkd_core.errors import SlideError
+from momkd_core.geometry import Level, Mpp
+
+RgbImage = NDArray[np.uint8]
+
+#: File endings worth offering in a dialog; any file that OpenSlide accepts is opened.
+SLIDE_SUFFIXES = (
+    ".svs .tif .tiff .ndpi .vms .vmu .scn .mrxs .svslide .bif .czi .dcm .png .jpg .jpeg"
+).split()
+
+_CACHE_BYTES = 192 * 1024 * 1024
+_NO_MPP_CURE = "State it with --slide-mpp (microns per pixel) or in the cohort's mpp column"
+
+
+@cache
+def _shared_cache() -> openslide.OpenSlideCache:
+    """One tile cache for all slides: OpenSlide would give each a cache of its own."""
+    return openslide.OpenSlideCache(_CACHE_BYTES)
+
+
+class Slide:
+    """An open slide.
+
+    Args:
+        path: the file.
+        mpp: microns per pixel at level 0, which overrides what the file says.
+
+    Raises:
+        SlideError: the file is missing or is no slide that can be read.
+    """
+
+    def __init__(self, path: str | Path, *, mpp: float | None = None) -> None:
+        self.path = Path(path)
+        self._handle = _open(self.path)
+        self._readers = 0
+        self._idle = threading.Condition()
+        self._closed = False
+        properties = self._handle.properties
+        self.levels = tuple(
+            Level(width, height, float(downsample))
+            for (width, height), downsample in zip(
+                self._handle.level_dimensions, self._handle.level_downsamples, strict=True
+            )
+        )
+        self.width, self.height = self._handle.dimensions
+        self.vendor: str | None = properties.get(openslide.PROPERTY_NAME_VENDOR)
+        self.objective = _number(properties.get(openslide.PROPERTY_NAME_OBJECTIVE_POWER))
+        self.file_mpp = _file_mpp(properties)
+        self._mpp = Mpp(mpp, mpp) if mpp is not None else self.file_mpp
+        self.background = _background(properties)
+        self.tile_size = _tile_size(properties)
+
+    # -- facts -----------------------------------------------------------------------------------
+
+    @property
+    def known_mpp(self) -> Mpp | None:
+        """Microns per pixel at level 0, or None where neither file nor user states it."""
+        return self._mpp
+
+    @property
+    def mpp(self) -> Mpp:
+        """Microns per pixel at level 0. Raises :class:`SlideError` where it is unknown."""
+        if self._mpp is None:
+            raise SlideError(
+                f"{self.path.name} does not state its resolution (µm/px)", _NO_MPP_CURE
+            )
+        return self._mpp
+
+    @property
+    def associated_images(self) -> tuple[str, ...]:
+        return tuple(sorted(self._handle.associated_images))
+
+    @property
+    def icc_profile(self) -> Any:
+        """The slide's colour profile (``PIL.ImageCms.ImageCmsProfile``), or None."""
+        return self._handle.color_profile
+
+    def info(self) -> dict[str, Any]:
+        """The facts of ``momkd info``, unknown ones as None."""
+        known = self._mpp
+        return {
+            "path": str(self.path),
+            "width": self.width,
+            "height": self.height,
+            "levels": [
+                {"width": level.width, "height": level.height, "downsample": level.downsample}
+                for level in self.levels
+            ],
+            "mpp_x": known.x if known else None,
+            "mpp_y": known.y if known else None,
+            "objective": self.objective,
+            "vendor": self.vendor,
+            "associated_images": list(self.associated_images),
+        }
+
+    def level_for_downsample(self, downsample: float) -> int:
+        """The coarsest level that is at least as fine as ``downsample`` asks (tolerance 1 %)."""
+        best = 0
+        for index, level in enumerate(self.levels):
+            if level.downsample <= downsample * 1.01:
+                best = index
+        return best
+
+    # -- pixels ----------------------------------------------------------------------------------
+
+    def read(self, x0: int, y0: int, level: int, width: int, height: int) -> RgbImage:
+        """Pixels of a region, RGB (height, width, 3) uint8.
+
+        Args:
+            x0, y0: top-left corner in level-0 pixels.
+            level: pyramid level to read from.
+            width, height: size in that level's pixels.
+
+        Areas outside the scan get the slide's background colour. Raises :class:`SlideError`.
+        """
+        return self._flatten(self._read_region(x0, y0, level, width, height))
+
+    def read_scaled(
+        self, x0: float, y0: float, side0: float, pixels: int, *, filter_: Image.Resampling
+    ) -> RgbImage:
+        """A square of ``side0`` level-0 pixels as (pixels, pixels, 3) uint8, resampled."""
+        downsample = side0 / pixels
+        level = self.level_for_downsample(max(downsample, 1.0))
+        side = max(1, round(side0 / self.levels[level].downsample))
+        region = self._read_region(round(x0), round(y0), level, side, side)
+        flat = self._flatten(region)
+        if side == pixels:
+            return flat
+        image = Image.fromarray(flat).resize((pixels, pixels), filter_)
+        return np.asarray(image)
+
+    def thumbnail(self, longest_side: int) -> RgbImage:
+        """The whole slide, at most ``longest_side`` pixels long, RGB uint8.
+
+        Read in strips from the finest level that needs no more than a few times the result, so
+        that a slide without a pyramid does not have to fit in memory at once.
+        """
+        scale = max(self.width, self.height) / longest_side
+        if scale <= 1:
+            return self.read(0, 0, 0, self.width, self.height)
+        level_index = self.level_for_downsample(scale)
+        level = self.levels[level_index]
+        width = max(1, round(self.width / scale))
+        height = max(1, round(self.height / scale))
+        result = np.empty((height, width, 3), np.uint8)
+        rows = max(1, int(16e6 / max(1, level.width * level.height / height)))
+        for top in range(0, height, rows):
+            bottom = min(height, top + rows)
+            level_top = round(top * level.height / height)
+            level_bottom = max(level_top + 1, round(bottom * level.height / height))
+            strip = self.read(
+                0,
+                round(level_top * level.downsample),
+                level_index,
+                level.width,
+                level_bottom - level_top,
+            )
+            image = Image.fromarray(strip)
+            result[top:bottom] = np.asarray(
+                image.resize((width, bottom - top), Image.Resampling.BOX)
+            )
+        return result
+
+    def associated_image(self, name: str) -> RgbImage:
+        """A label, macro or thumbnail image. Raises :class:`SlideError`."""
+        with self._reading():
+            try:
+                return np.asarray(self._handle.associated_images[name].convert("RGB"))
+            except (openslide.OpenSlideError, KeyError, OSError) as error:
+                raise SlideError(
+                    f"{self.path.name}: the associated image {name!r} cannot be read ({error})",
+                    "The slide itself may still be usable",
+                ) from error
+
+    def _read_region(self, x0: int, y0: int, level: int, width: int, height: int) -> Image.Image:
+        with self._reading():
+            try:
+                return self._handle.read_region((x0, y0), level, (width, height))
+            except (openslide.OpenSlideError, OSError) as error:
+                raise SlideError(
+                    f"{self.path.name} cannot be read at level {level}, pixel ({x0}, {y0}): "
+                    f"{str(error).rstrip('. ')}",
+                    "The file may be truncated or corrupt: copy it again from its source",
+                ) from error
+
+    def _flatten(self, region: Image.Image) -> RgbImage:
+        rgba = np.asarray(region)
+        if rgba.shape[2] == 4 and rgba[..., 3].min() < 255:
+            canvas = Image.new("RGB", region.size, self.background)
+            canvas.paste(region, mask=region.getchannel("A"))
+            return np.asarray(canvas)
+        return np.asarray(region.convert("RGB"))
+
+    # -- life ------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        with self._idle:
+            if self._closed:
+                raise SlideError(f"{self.path.name} was closed while it was read", "Open it again")
+            self._readers += 1
+        try:
+            yield
+        finally:
+            with self._idle:
+                self._readers -= 1
+                self._idle.notify_all()
+
+    def close(self) -> None:
+        """Closes the file once running reads have ended; later reads fail by name."""
+        with self._idle:
+            if self._closed:
+                return
+            self._closed = True
+            self._idle.wait_for(lambda: self._readers == 0)
+        self._handle.close()
+
+    def __enter__(self) -> Slide:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _open(path: Path) -> openslide.AbstractSlide:
+    if not path.exists():
+        raise SlideError(f"{path} does not exist", "Check the path")
+    if path.is_dir():
+        raise SlideError(f"{path} is a folder, not a slide", "Name the slide file")
+    try:
+        handle = openslide.open_slide(path)
+    except openslide.OpenSlideError as error:
+        raise SlideError(
+            f"{path.name} cannot be opened: {str(error).rstrip('. ')}",
+            "The file may be truncated or corrupt: copy it again from its source",
+        ) from error
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError) as error:
+        raise SlideError(
+            f"{path.name} is not a slide format that can be read",
+            "Open a format that OpenSlide supports (SVS, NDPI, MRXS, SCN, BIF, DICOM, tiled TIFF)",
+        ) from error
+    if isinstance(handle, openslide.OpenSlide):
+        handle.set_cache(_shared_cache())
+    return handle
+
+
+def _number(text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        value = float(text.replace(",", "."))
+    except ValueError:
+        return None
+    return value if np.isfinite(value) and value > 0 else None
+
+
+def _file_mpp(properties: Any) -> Mpp | None:
+    x = _number(properties.get(openslide.PROPERTY_NAME_MPP_X))
+    y = _number(properties.get(openslide.PROPERTY_NAME_MPP_Y))
+    if x is None and y is None:
+        return None
+    return Mpp(x or y or 0.0, y or x or 0.0)
+
+
+def _background(properties: Any) -> tuple[int, int, int]:
+    text = properties.get(openslide.PROPERTY_NAME_BACKGROUND_COLOR) or "FFFFFF"
+    try:
+        return (int(text[0:2], 16), int(text[2:4], 16), int(text[4:6], 16))
+    except ValueError:
+        return (255, 255, 255)
+
+
+def _tile_size(properties: Any) -> int:
+    """The file's native tile side: reads aligned to it decode each tile once."""
+    side = _number(properties.get("openslide.level[0].tile-width"))
+    return int(side) if side is not None and 64 <= side <= 2048 else 256

@@ -1,0 +1,102 @@
+"""Where files go, and how they are written so that a crash never leaves half of one."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import platformdirs
+
+from momkd_core.errors import OutputError
+
+_APPLICATION = "momkd"
+
+
+def cache_folder() -> Path:
+    """The user's cache; ``MOMKD_CACHE`` overrides it (a scratch disk, or a test's folder)."""
+    chosen = os.environ.get("MOMKD_CACHE")
+    return Path(chosen) if chosen else Path(platformdirs.user_cache_dir(_APPLICATION))
+
+
+def log_file() -> Path:
+    """The user's log file; ``MOMKD_LOG`` overrides it."""
+    chosen = os.environ.get("MOMKD_LOG")
+    return Path(chosen) if chosen else Path(platformdirs.user_log_dir(_APPLICATION)) / "momkd.log"
+
+
+@contextmanager
+def atomic_path(target: Path) -> Iterator[Path]:
+    """A temporary path beside ``target`` that takes its name when the block ends well.
+
+    A reader sees the old file or the new one, never half of either; a failure leaves the old one.
+
+    Raises:
+        OutputError: the folder cannot be written, or the disk is full.
+    """
+    handle = -1
+    temporary: Path | None = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(
+            prefix=f".{target.stem[:40]}.", suffix=f".part{target.suffix}", dir=target.parent
+        )
+        os.close(handle)
+        temporary = Path(name)
+        yield temporary
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(target)
+        temporary = None
+    except OSError as error:
+        raise _output_error(target, error) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def write_text(target: Path, text: str) -> None:
+    """Writes UTF-8 text atomically. Raises :class:`OutputError`."""
+    with atomic_path(target) as path:
+        path.write_text(text, encoding="utf-8")
+
+
+def sha256_of_file(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file's content."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def content_key(path: Path) -> str:
+    """A key that changes when a large file changes: its path, size and modification time.
+
+    Hashing the gigabytes of a slide would take longer than reading the part of it that is needed.
+    """
+    stat = path.stat()
+    text = f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _output_error(target: Path, error: OSError) -> OutputError:
+    if error.errno == errno.ENOSPC:
+        return OutputError(
+            f"The disk is full while writing {target}",
+            "Free some space and start again: finished files are kept",
+        )
+    if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+        return OutputError(
+            f"{target.parent} cannot be written ({error.strerror})",
+            "Choose another output folder or change its permissions",
+        )
+    return OutputError(
+        f"{target} cannot be written ({error.strerror or error})", "Check the output folder"
+    )

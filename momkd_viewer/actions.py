@@ -1,0 +1,75 @@
+"""Every menu entry, toolbar button and key, as one table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QMenuBar, QWidget
+
+
+@dataclass(frozen=True)
+class ActionSpec:
+    """One action; ``keys`` are alternatives, the first is shown."""
+
+    name: str
+    menu: str
+    text: str
+    keys: tuple[str, ...] = ()
+    tip: str = ""
+    separated: bool = False
+
+
+MAGNIFICATIONS = (1.25, 2.5, 5.0, 10.0, 20.0, 40.0)
+
+ACTIONS = (
+    ActionSpec("open_slide", "&File", "Open slide…", ("Ctrl+O",), "Open a whole-slide image"),
+    ActionSpec("open_cohort", "&File", "Open cohort…", ("Ctrl+Shift+O",), "Open a cohort table"),
+    ActionSpec("open_model", "&File", "Open model…", ("Ctrl+M",), "Open a model file"),
+    ActionSpec("open_run", "&File", "Open run folder…", (), "Open the mean of a run's folds"),
+    ActionSpec("close_slide", "&File", "Close slide", ("Ctrl+W",), separated=True),
+    ActionSpec("quit", "&File", "Quit", ("Ctrl+Q",), separated=True),
+    ActionSpec("zoom_in", "&View", "Zoom in", ("+", "="), "Zoom in"),
+    ActionSpec("zoom_out", "&View", "Zoom out", ("-",), "Zoom out"),
+    ActionSpec("fit", "&View", "Fit slide", ("0", "Home"), "Show the whole slide"),
+    *(
+        ActionSpec(f"magnify_{m:g}", "&View", f"{m:g}×", (str(key),), separated=key == 1)
+        for key, m in enumerate(MAGNIFICATIONS, start=1)
+    ),
+    ActionSpec("toggle_overlay", "&Overlay", "Show overlay", ("C",), "Show or hide the overlay"),
+    ActionSpec("overlay_affinity", "&Overlay", "Affinity", ("Shift+A",), separated=True),
+    ActionSpec("overlay_attention", "&Overlay", "Attention", ("Shift+T",)),
+    ActionSpec("opacity_up", "&Overlay", "More opaque", ("]",), separated=True),
+    ActionSpec("opacity_down", "&Overlay", "Less opaque", ("[",)),
+    ActionSpec("analyse", "&Analysis", "Analyse", ("F5",), "Run the open models on this slide"),
+    ActionSpec("cancel", "&Analysis", "Cancel analysis"),
+    ActionSpec("state_mpp", "&Analysis", "State the slide's resolution…", (), separated=True),
+    ActionSpec("next_case", "&Cases", "Next case", ("Ctrl+Right",)),
+    ActionSpec("previous_case", "&Cases", "Previous case", ("Ctrl+Left",)),
+    ActionSpec("show_log", "&Help", "Show log file"),
+    ActionSpec("about", "&Help", "About"),
+)
+
+
+def build_actions(
+    owner: QWidget, menus: QMenuBar, slots: Mapping[str, Callable[[], object]]
+) -> dict[str, QAction]:
+    """Creates the actions and their menus; every action has a slot of its name."""
+    actions: dict[str, QAction] = {}
+    by_title = {}
+    for spec in ACTIONS:
+        if spec.menu not in by_title:
+            by_title[spec.menu] = menus.addMenu(spec.menu)
+        menu = by_title[spec.menu]
+        if spec.separated:
+            menu.addSeparator()
+        action = QAction(spec.text, owner)
+        action.setShortcuts([QKeySequence(key) for key in spec.keys])
+        key = f" ({spec.keys[0]})" if spec.keys else ""
+        action.setToolTip((spec.tip or spec.text) + key)
+        slot = slots[spec.name]
+        action.triggered.connect(lambda checked=False, slot=slot: slot())
+        menu.addAction(action)
+        actions[spec.name] = action
+    return actions

@@ -1,0 +1,1 @@
+"""Wire state, jobs and widgets."""

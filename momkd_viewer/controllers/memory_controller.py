@@ -1,0 +1,152 @@
+"""Fills the memory browser and joins it with the slide."""
+
+from __future__ import annotations
+
+import itertools
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtGui import QImage
+
+from momkd_core.result import SlideResult
+from momkd_viewer.controllers.analysis_controller import AnalysisController
+from momkd_viewer.controllers.slide_controller import MAGNIFICATION_MICRONS, SlideController
+from momkd_viewer.jobs.runner import Job, JobRunner
+from momkd_viewer.jobs.slide_work import read_patch_images
+from momkd_viewer.state.viewport import Rect
+from momkd_viewer.widgets.canvas import Canvas
+from momkd_viewer.widgets.memory_browser import (
+    THUMBNAIL_SIDE,
+    ComponentView,
+    MemoryBrowser,
+    PatchThumbnail,
+)
+
+TOP_PATCHES = 4
+_JUMP_MAGNIFICATION = 20.0
+
+
+class MemoryController(QObject):
+    """Cards for the chosen result; a click on a patch centres the slide on it."""
+
+    _picture_ready = Signal(int, int, QImage)
+
+    def __init__(
+        self,
+        canvas: Canvas,
+        browser: MemoryBrowser,
+        slides: SlideController,
+        analysis: AnalysisController,
+        jobs: JobRunner,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._canvas, self._browser, self._slides = canvas, browser, slides
+        self._analysis, self._jobs = analysis, jobs
+        self._generations = itertools.count(1)
+        self._generation = 0
+        self._loading: Job | None = None
+        self._shown: SlideResult | None = None
+        self._thumbnails: list[PatchThumbnail] = []
+        self._picture_ready.connect(self._on_picture)
+        analysis.shown_changed.connect(self.refresh)
+        browser.patch_chosen.connect(self.go_to_patch)
+        browser.patch_entered.connect(self._highlight)
+        browser.patch_left.connect(lambda: self._canvas.slide_view.highlight(None))
+
+    def refresh(self) -> None:
+        """Shows the chosen result's components, or says why there are none."""
+        result = self._analysis.result
+        if result is not None and result is self._shown:
+            return
+        self._shown = result
+        self._generation = next(self._generations)
+        if self._loading is not None:
+            self._loading.cancel()
+            self._loading = None
+        if result is None:
+            self._browser.show_message(self._reason())
+            return
+        if result.match is None:
+            self._browser.show_message(
+                "This is the mean of several folds, whose memories have nothing to do with each "
+                "other. Open one fold's model file to browse its components."
+            )
+            return
+        self._thumbnails = self._browser.show_components(_components(result))
+        self._load_pictures(result)
+
+    def _reason(self) -> str:
+        shown = self._analysis.analysis.shown
+        if shown is None:
+            return "Open a model to see the components of its memory."
+        if shown.failure is not None:
+            return f"There is no result to browse. {shown.failure}"
+        if self._slides.slide is None:
+            return "Open a slide to see which patches each component stands for."
+        return "The components appear when the analysis is done."
+
+    def _load_pictures(self, result: SlideResult) -> None:
+        slide = self._slides.slide
+        if slide is None:
+            return
+        generation = self._generation
+        patches = [
+            (*(int(v) for v in result.coords[thumbnail.patch]), result.size_level0)
+            for thumbnail in self._thumbnails
+        ]
+        ratio = self._browser.devicePixelRatioF()
+        self._loading = self._jobs.start(
+            read_patch_images(
+                slide,
+                [(x, y, side) for x, y, side in patches],
+                round(THUMBNAIL_SIDE * ratio),
+                lambda position, image: self._picture_ready.emit(generation, position, image),
+            ),
+            done=lambda _: None,
+            failed=lambda error: self._analysis.failed.emit(str(error)),
+        )
+
+    def _on_picture(self, generation: int, position: int, image: QImage) -> None:
+        if generation == self._generation:
+            self._thumbnails[position].set_image(image)
+
+    def go_to_patch(self, patch: int) -> None:
+        """Centres the slide on a patch at 20x, or so that it fills the window."""
+        result, slide = self._analysis.result, self._slides.slide
+        if result is None or slide is None:
+            return
+        size = result.size_level0
+        x, y = (int(v) for v in result.coords[patch])
+        known = slide.known_mpp
+        downsample = (
+            MAGNIFICATION_MICRONS / _JUMP_MAGNIFICATION / known.mean if known else size / 256
+        )
+        self._canvas.slide_view.centre_on(x + size / 2, y + size / 2, downsample)
+        self._highlight(patch)
+
+    def _highlight(self, patch: int) -> None:
+        result = self._analysis.result
+        if result is None:
+            return
+        x, y = (int(v) for v in result.coords[patch])
+        size = result.size_level0
+        self._canvas.slide_view.highlight(Rect(x, y, x + size, y + size))
+
+
+def _components(result: SlideResult) -> list[ComponentView]:
+    assert result.match is not None
+    views = []
+    for use in result.components():
+        patches = result.top_patches(use.memory, use.index, TOP_PATCHES)
+        similarities = result.match.of(use.memory)[patches, use.index]
+        views.append(
+            ComponentView(
+                use.memory,
+                use.index,
+                use.share,
+                use.attention,
+                tuple(int(p) for p in patches),
+                tuple(float(s) for s in similarities),
+            )
+        )
+    return views

@@ -1,0 +1,166 @@
+"""Opens and closes slides and keeps the canvas supplied with tiles."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtGui import QImage
+
+from momkd_core.errors import MomkdError
+from momkd_core.slide import Slide
+from momkd_viewer.jobs.runner import Job, JobRunner
+from momkd_viewer.jobs.slide_work import OpenedSlide, open_slide
+from momkd_viewer.jobs.tile_reader import TileReader
+from momkd_viewer.state.tile_cache import TileCache
+from momkd_viewer.state.tile_pyramid import TileKey, TilePyramid
+from momkd_viewer.state.viewport import Viewport
+from momkd_viewer.widgets.canvas import Canvas
+
+log = logging.getLogger(__name__)
+
+#: The objective at which a pixel measures one micron times this: 40x is 0.25 µm/px by convention.
+MAGNIFICATION_MICRONS = 10.0
+
+
+class SlideController(QObject):
+    """One slide at a time.
+
+    Signals:
+        opened(): a slide is shown.
+        closing(): the shown slide goes away.
+        failed(str): a slide could not be opened or read.
+    """
+
+    opened = Signal()
+    closing = Signal()
+    failed = Signal(str)
+
+    def __init__(self, canvas: Canvas, jobs: JobRunner, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._canvas = canvas
+        self._jobs = jobs
+        self.slide: Slide | None = None
+        self.stated_mpp: float | None = None
+        self._opening: Job | None = None
+        self._reader: TileReader | None = None
+        self._cache: TileCache[TileKey, QImage] = TileCache()
+        self._unreadable: set[TileKey] = set()
+        canvas.slide_view.view_changed.connect(self._on_view)
+        canvas.overview.point_chosen.connect(canvas.slide_view.centre_on)
+
+    # -- opening and closing ---------------------------------------------------------------------
+
+    def open(self, path: Path, mpp: float | None = None) -> None:
+        """Opens a slide in the background; the shown one stays until that succeeds."""
+        if self._opening is not None:
+            self._opening.cancel()
+
+        def done(opened: OpenedSlide) -> None:
+            self._show(opened, mpp)
+
+        self._opening = self._jobs.start(
+            open_slide(path, mpp),
+            done=done,
+            failed=lambda error: self.failed.emit(str(error)),
+        )
+
+    def _show(self, opened: OpenedSlide, mpp: float | None) -> None:
+        self.close()
+        slide = opened.slide
+        self.slide, self.stated_mpp = slide, mpp
+        pyramid = TilePyramid.of(slide.levels, slide.tile_size)
+        self._reader = TileReader(slide, pyramid, workers=os.cpu_count() or 2, parent=self)
+        self._reader.tile_ready.connect(self._on_tile)
+        self._reader.tile_failed.connect(self._on_tile_failed)
+        self._canvas.overview.set_slide(opened.overview)
+        self._canvas.place()
+        self._canvas.show_slide(True)
+        self._canvas.slide_view.show_slide(
+            slide.width,
+            slide.height,
+            pyramid,
+            opened.overview,
+            slide.known_mpp.mean if slide.known_mpp else None,
+            self._cache.get,
+        )
+        self.opened.emit()
+
+    def close(self) -> None:
+        """Closes the shown slide; running reads end in the background."""
+        if self.slide is None or self._reader is None:
+            return
+        self.closing.emit()
+        slide, reader = self.slide, self._reader
+        self.slide = self._reader = None
+        reader.tile_ready.disconnect(self._on_tile)
+        reader.tile_failed.disconnect(self._on_tile_failed)
+        reader.queue.close()
+        self._cache.clear()
+        self._unreadable.clear()
+        self._canvas.slide_view.clear()
+        self._canvas.overview.clear()
+        self._canvas.show_slide(False)
+
+        def end(report: object, cancel: object) -> None:
+            # Waiting for a read from a slow share would freeze the window.
+            reader.close()
+            slide.close()
+
+        self._jobs.start(end, done=lambda _: reader.deleteLater(), failed=_log_failure)
+
+    def shut_down(self) -> None:
+        """At the end of the application: waits for readers, then closes the file."""
+        if self._reader is not None:
+            self._reader.close()
+        if self.slide is not None:
+            self.slide.close()
+
+    # -- tiles -----------------------------------------------------------------------------------
+
+    def _on_view(self, view: Viewport) -> None:
+        self._canvas.overview.set_view(view)
+        if self._reader is None:
+            return
+        pyramid = self._reader.pyramid
+        wanted = [*pyramid.visible(view), *pyramid.ring(view)]
+        self._reader.queue.replace(
+            [key for key in wanted if key not in self._cache and key not in self._unreadable]
+        )
+
+    def _on_tile(self, key: TileKey, image: QImage) -> None:
+        if self._reader is None or self.sender() is not self._reader:
+            return  # of a slide that was closed meanwhile
+        pinned = key.level == self._reader.pyramid.coarsest and key.level > 0
+        self._cache.put(key, image, image.sizeInBytes(), pinned=pinned)
+        self._canvas.slide_view.update()
+
+    def _on_tile_failed(self, key: TileKey, error: MomkdError) -> None:
+        if self._reader is None or self.sender() is not self._reader:
+            return
+        first = not self._unreadable
+        self._unreadable.add(key)
+        log.warning("%s", error)
+        if first:
+            self.failed.emit(str(error))
+
+    @property
+    def tiles_complete(self) -> bool:
+        """Whether every tile in view is there (or known to be unreadable)."""
+        view = self._canvas.slide_view.view
+        if self._reader is None or view is None:
+            return True
+        visible = self._reader.pyramid.visible(view)
+        return all(key in self._cache or key in self._unreadable for key in visible)
+
+    # -- magnification ---------------------------------------------------------------------------
+
+    def set_magnification(self, magnification: float) -> None:
+        """Shows the slide as under an objective: 40 is 0.25 microns a device pixel."""
+        self._canvas.slide_view.set_microns_per_pixel(MAGNIFICATION_MICRONS / magnification)
+
+
+def _log_failure(error: MomkdError) -> None:
+    log.warning("%s", error)

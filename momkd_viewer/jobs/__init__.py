@@ -1,0 +1,1 @@
+"""Work away from the GUI thread: a frozen request in, a result out, progress, cancel."""

@@ -1,0 +1,106 @@
+"""What jobs do with slides and models: each function is a request that mutates nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtGui import QImage
+
+from momkd_core.atlas import patch_image
+from momkd_core.checkpoint import Model, load_model
+from momkd_core.cohort import cohort_of_slides, read_cohort
+from momkd_core.errors import CohortError
+from momkd_core.extraction import EncoderLoader
+from momkd_core.prediction import EncodedSlide, load_bag
+from momkd_core.progress import CancelToken, Report
+from momkd_core.result import SlideResult
+from momkd_core.slide import Slide
+from momkd_viewer.jobs.runner import Work
+from momkd_viewer.jobs.tile_reader import to_qimage
+from momkd_viewer.state.analysis import CaseEntry
+
+_OVERVIEW_SIDE = 1024
+
+
+@dataclass(frozen=True)
+class OpenedSlide:
+    """A slide that could be opened, with its overview picture."""
+
+    slide: Slide
+    overview: QImage
+
+
+def open_slide(path: Path, mpp: float | None) -> Work:
+    """Opens a slide and reads its overview, so that a broken file shows before it is displayed."""
+
+    def work(report: Report, cancel: CancelToken) -> OpenedSlide:
+        report(0, 0, f"opening {path.name}")
+        slide = Slide(path, mpp=mpp)
+        try:
+            overview = to_qimage(slide.thumbnail(_OVERVIEW_SIDE))
+        except BaseException:
+            slide.close()
+            raise
+        return OpenedSlide(slide, overview)
+
+    return work
+
+
+def open_model(path: Path) -> Work:
+    def work(report: Report, cancel: CancelToken) -> Model:
+        report(0, 0, f"loading {path.name}")
+        return load_model(path)
+
+    return work
+
+
+def open_cohort(path: Path) -> Work:
+    """The slides of a cohort table, or of a folder, as a list of cases."""
+
+    def work(report: Report, cancel: CancelToken) -> list[CaseEntry]:
+        cohort = cohort_of_slides(path) if path.is_dir() else read_cohort(path)
+        entries = [
+            CaseEntry(case.case_id, slide.slide, slide.mpp)
+            for case in cohort.cases
+            for slide in case.slides
+            if slide.slide is not None
+        ]
+        if not entries:
+            raise CohortError(
+                f"{path.name} names no slides to show", "Add a column 'slide' with their paths"
+            )
+        return entries
+
+    return work
+
+
+def analyse(path: Path, mpp: float | None, model: Model, encoders: EncoderLoader) -> Work:
+    """Features (from the cache where known), graph, memory, prediction."""
+
+    def work(report: Report, cancel: CancelToken) -> SlideResult:
+        bag = load_bag(
+            model.card, path, mpp=mpp, report=report, cancel=cancel, load_encoder=encoders
+        )
+        cancel.raise_if_cancelled()
+        report(0, 0, "reading the memory")
+        return EncodedSlide(model, bag, path.stem).score()
+
+    return work
+
+
+def read_patch_images(
+    slide: Slide,
+    patches: list[tuple[int, int, int]],
+    pixels: int,
+    deliver: Callable[[int, QImage], None],
+) -> Work:
+    """Pictures of patches (x, y, side in level-0 pixels), delivered one by one as they are read."""
+
+    def work(report: Report, cancel: CancelToken) -> None:
+        for position, (x, y, side) in enumerate(patches):
+            cancel.raise_if_cancelled()
+            deliver(position, to_qimage(patch_image(slide, x, y, side, pixels)))
+
+    return work

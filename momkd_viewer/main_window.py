@@ -1,0 +1,308 @@
+"""The window, assembled: widgets in their places, controllers between them, actions on top."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QSettings, Qt, QTimer, QUrl
+from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import (
+    QDockWidget,
+    QFileDialog,
+    QInputDialog,
+    QLabel,
+    QMainWindow,
+    QMessageBox,
+    QSplitter,
+    QToolBar,
+    QWidget,
+)
+
+from momkd_core import __version__
+from momkd_core.slide import SLIDE_SUFFIXES
+from momkd_core.storage import log_file
+from momkd_viewer.actions import MAGNIFICATIONS, build_actions
+from momkd_viewer.controllers.analysis_controller import AnalysisController
+from momkd_viewer.controllers.case_controller import CaseController
+from momkd_viewer.controllers.memory_controller import MemoryController
+from momkd_viewer.controllers.overlay_controller import OverlayController
+from momkd_viewer.controllers.readout_controller import ReadoutController
+from momkd_viewer.controllers.slide_controller import SlideController
+from momkd_viewer.jobs.runner import JobRunner
+from momkd_viewer.widgets.canvas import Canvas
+from momkd_viewer.widgets.case_list import CaseList
+from momkd_viewer.widgets.memory_browser import MemoryBrowser
+from momkd_viewer.widgets.overlay_bar import MagnificationBox, OverlayBar
+from momkd_viewer.widgets.progress_strip import ProgressStrip
+from momkd_viewer.widgets.result_panel import ResultPanel
+
+_MOST_RECENT = 8
+_SIDE_WIDTH = 352
+_NO_RESOLUTION = (
+    "This slide does not state its resolution, which the models need. "
+    "State it, for instance 0.25 µm/px for a 40× scan."
+)
+
+
+class MainWindow(QMainWindow):
+    """The application's one window."""
+
+    def __init__(self, settings: QSettings | None = None) -> None:
+        super().__init__()
+        self.setWindowTitle("MoMKD Viewer")
+        self.setAcceptDrops(True)
+        self.resize(1280, 800)
+        self._settings = settings or QSettings("momkd", "momkd-viewer")
+        self._jobs = JobRunner(3, self)
+        self._analysis_jobs = JobRunner(1, self)
+        self.canvas = Canvas()
+        self.results = ResultPanel()
+        self.browser = MemoryBrowser()
+        self.cases_list = CaseList()
+        self.strip = ProgressStrip()
+        self.position = QLabel()
+        self._build_layout()
+        self.slides = SlideController(self.canvas, self._jobs, self)
+        self.analysis = AnalysisController(
+            self.slides, self.results, self.strip, self._analysis_jobs, self
+        )
+        self.overlay = OverlayController(self.canvas, self.analysis, self)
+        self.memory = MemoryController(
+            self.canvas, self.browser, self.slides, self.analysis, self._jobs, self
+        )
+        self.cases = CaseController(self.cases_list, self.slides, self._jobs, self)
+        self._build_actions()
+        self.readout = ReadoutController(
+            self.canvas, self.slides, self.position, self._magnification, self
+        )
+        self._connect()
+        self._show_recent()
+
+    # -- assembly --------------------------------------------------------------------------------
+
+    def _build_layout(self) -> None:
+        self.setCentralWidget(self.canvas)
+        side = QSplitter(Qt.Orientation.Vertical)
+        side.addWidget(self.results)
+        side.addWidget(self.browser)
+        side.setStretchFactor(1, 1)
+        side.setMinimumWidth(_SIDE_WIDTH)
+        self._dock("Models and memory", side, Qt.DockWidgetArea.RightDockWidgetArea)
+        self._cases_dock = self._dock(
+            "Cases", self.cases_list, Qt.DockWidgetArea.LeftDockWidgetArea
+        )
+        self._cases_dock.hide()
+        status = self.statusBar()
+        status.setSizeGripEnabled(False)
+        status.addWidget(self.strip)
+        status.addPermanentWidget(self.position)
+
+    def _dock(self, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
+        dock = QDockWidget(title)
+        dock.setObjectName(title)
+        dock.setFeatures(
+            QDockWidget.DockWidgetFeature.DockWidgetMovable
+            | QDockWidget.DockWidgetFeature.DockWidgetFloatable
+        )
+        dock.setWidget(widget)
+        self.addDockWidget(area, dock)
+        return dock
+
+    def _build_actions(self) -> None:
+        view = self.canvas.slide_view
+        slots = {
+            "open_slide": self.ask_for_slide,
+            "open_cohort": self.ask_for_cohort,
+            "open_model": self.ask_for_model,
+            "open_run": self.ask_for_run,
+            "close_slide": self.slides.close,
+            "quit": self.close,
+            "zoom_in": lambda: view.zoom(1.5),
+            "zoom_out": lambda: view.zoom(1 / 1.5),
+            "fit": view.fit,
+            "toggle_overlay": self._toggle_overlay,
+            "overlay_affinity": lambda: self._set_overlay("affinity"),
+            "overlay_attention": lambda: self._set_overlay("attention"),
+            "opacity_up": lambda: self.overlay.set_opacity(self.overlay.opacity + 0.1),
+            "opacity_down": lambda: self.overlay.set_opacity(self.overlay.opacity - 0.1),
+            "analyse": self.analysis.run_again,
+            "cancel": self.analysis.cancel,
+            "state_mpp": self.ask_for_mpp,
+            "next_case": lambda: self.cases.step(1),
+            "previous_case": lambda: self.cases.step(-1),
+            "show_log": lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(log_file()))),
+            "about": self._about,
+        }
+        for magnification in MAGNIFICATIONS:
+            slots[f"magnify_{magnification:g}"] = lambda m=magnification: (
+                self.slides.set_magnification(m)
+            )
+        self.actions_by_name = build_actions(self, self.menuBar(), slots)
+        self._recent_menu = self.menuBar().actions()[0].menu().addMenu("Recent")
+        bar = QToolBar("Tools")
+        bar.setObjectName("Tools")
+        bar.setMovable(False)
+        for name in ("open_slide", "open_model", "analyse", "zoom_out", "zoom_in", "fit"):
+            bar.addAction(self.actions_by_name[name])
+        self._magnification = MagnificationBox(MAGNIFICATIONS)
+        self._overlay_bar = OverlayBar()
+        bar.addWidget(self._magnification)
+        bar.addSeparator()
+        bar.addWidget(self._overlay_bar)
+        self.addToolBar(bar)
+        self._overlay_bar.show_state(self.overlay.kind, self.overlay.opacity)
+
+    def _connect(self) -> None:
+        self.canvas.welcome.slide_wanted.connect(self.ask_for_slide)
+        self.canvas.welcome.recent_chosen.connect(lambda path: self.open_path(Path(path)))
+        self.canvas.banner.action_taken.connect(self.ask_for_mpp)
+        self.results.model_wanted.connect(self.ask_for_model)
+        self._overlay_bar.kind_chosen.connect(self._set_overlay)
+        self._overlay_bar.opacity_chosen.connect(self.overlay.set_opacity)
+        self.overlay.opacity_changed.connect(
+            lambda opacity: self._overlay_bar.show_state(self.overlay.kind, opacity)
+        )
+        self._magnification.magnification_chosen.connect(self.slides.set_magnification)
+        for source in (self.slides, self.analysis, self.cases):
+            source.failed.connect(self.show_failure)
+        self.analysis.resolution_wanted.connect(self._want_resolution)
+        self.slides.opened.connect(self._on_opened)
+        self.slides.closing.connect(lambda: self.setWindowTitle("MoMKD Viewer"))
+        self.cases.opened.connect(self._cases_dock.show)
+
+    # -- opening ---------------------------------------------------------------------------------
+
+    def open_path(self, path: Path, *, mpp: float | None = None) -> None:
+        """Opens a slide, a cohort table, a model file or a run folder, whatever it is."""
+        if path.suffix.lower() == ".safetensors" or (path / "folds").is_dir():
+            self.analysis.open_model(path)
+        elif path.suffix.lower() == ".csv" or path.is_dir():
+            self.cases.open(path, mpp)
+        else:
+            self.canvas.banner.hide()
+            self.slides.open(path, mpp)
+
+    def ask_for_slide(self) -> None:
+        endings = " ".join(f"*{suffix}" for suffix in SLIDE_SUFFIXES)
+        self._ask("Open slide", f"Slides ({endings});;All files (*)")
+
+    def ask_for_cohort(self) -> None:
+        self._ask("Open cohort", "Cohort tables (*.csv);;All files (*)")
+
+    def ask_for_model(self) -> None:
+        self._ask("Open model", "Models (*.safetensors);;All files (*)")
+
+    def ask_for_run(self) -> None:
+        self._ask("Open run folder", "", folder=True)
+
+    def _ask(self, title: str, pattern: str, *, folder: bool = False) -> None:
+        dialog = QFileDialog(self, title, str(self._settings.value("folder", "")), pattern)
+        if folder:
+            dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(lambda name: self._on_chosen(Path(name)))
+        dialog.open()
+
+    def _on_chosen(self, path: Path) -> None:
+        self._settings.setValue("folder", str(path.parent))
+        self.open_path(path)
+
+    def ask_for_mpp(self) -> None:
+        """Asks for the shown slide's own resolution and opens it again with that."""
+        slide = self.slides.slide
+        if slide is None:
+            return
+        dialog = QInputDialog(self)
+        dialog.setInputMode(QInputDialog.InputMode.DoubleInput)
+        dialog.setWindowTitle("Slide resolution")
+        dialog.setLabelText("Microns per pixel at full resolution (40× is about 0.25):")
+        dialog.setDoubleRange(0.01, 100.0)
+        dialog.setDoubleDecimals(4)
+        known = slide.known_mpp
+        dialog.setDoubleValue(known.mean if known else 0.25)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        path = slide.path
+        dialog.doubleValueSelected.connect(lambda value: self.open_path(path, mpp=value))
+        dialog.open()
+
+    def _on_opened(self) -> None:
+        slide = self.slides.slide
+        assert slide is not None
+        self.setWindowTitle(f"{slide.path.name} – MoMKD Viewer")
+        recent = [str(slide.path.resolve()), *self._recent_paths()]
+        self._settings.setValue("recent", list(dict.fromkeys(recent))[:_MOST_RECENT])
+        self._show_recent()
+
+    def _recent_paths(self) -> list[str]:
+        value = self._settings.value("recent", [])
+        paths = [value] if isinstance(value, str) else list(value or [])  # type: ignore[call-overload]
+        return [str(path) for path in paths]
+
+    def _show_recent(self) -> None:
+        paths = self._recent_paths()
+        self.canvas.welcome.show_recent(paths)
+        self._recent_menu.clear()
+        for path in paths:
+            action = self._recent_menu.addAction(Path(path).name)
+            action.setToolTip(path)
+            action.triggered.connect(lambda checked=False, p=path: self.open_path(Path(p)))
+        self._recent_menu.setEnabled(bool(paths))
+
+    # -- showing ---------------------------------------------------------------------------------
+
+    def show_failure(self, text: str) -> None:
+        self.canvas.banner.show_message(text)
+
+    def _want_resolution(self) -> None:
+        self.canvas.banner.show_message(_NO_RESOLUTION, "State resolution…")
+
+    def _set_overlay(self, kind: str) -> None:
+        assert kind in ("affinity", "attention", "none")
+        self.overlay.set_kind(kind)  # type: ignore[arg-type]
+        self._overlay_bar.show_state(kind, self.overlay.opacity)
+
+    def set_overlay(self, kind: str) -> None:
+        """Chooses the overlay: affinity, attention or none."""
+        self._set_overlay(kind)
+
+    def _toggle_overlay(self) -> None:
+        self._last_overlay = getattr(self, "_last_overlay", "affinity")
+        if self.overlay.kind == "none":
+            self._set_overlay(self._last_overlay)
+        else:
+            self._last_overlay = self.overlay.kind
+            self._set_overlay("none")
+
+    def _about(self) -> None:
+        box = QMessageBox(self)
+        box.setWindowTitle("About MoMKD Viewer")
+        box.setText(
+            f"MoMKD Viewer {__version__}\n\nLook inside a biomarker model: memory affinity and "
+            "memory components over whole-slide images.\n\nResearch use only, not a medical device."
+        )
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.open()
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is being opened, analysed, read or drawn any more."""
+        return self._jobs.idle and self._analysis_jobs.idle and self.slides.tiles_complete
+
+    # -- events ----------------------------------------------------------------------------------
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        event.acceptProposedAction()
+        # After the drop has ended: the sender's window waits for it.
+        QTimer.singleShot(0, self, lambda: [self.open_path(path) for path in paths])
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self.hide()
+        self._analysis_jobs.close()
+        self._jobs.close()
+        self.slides.shut_down()
+        super().closeEvent(event)

@@ -1,0 +1,71 @@
+"""Open models, the results they gave for the open slide, and which one is shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from momkd_core.checkpoint import Model
+from momkd_core.result import SlideResult
+
+
+@dataclass
+class OpenModel:
+    """A model in the window.
+
+    Attributes:
+        result: for the open slide, or None before analysis.
+        failure: why there is none, as a sentence, or None.
+    """
+
+    model: Model
+    result: SlideResult | None = None
+    failure: str | None = None
+
+
+@dataclass
+class Analysis:
+    """The models in the order they were opened; one is chosen for overlay and browser."""
+
+    models: list[OpenModel] = field(default_factory=list)
+    chosen: int | None = None
+
+    def add(self, model: Model) -> int:
+        """Adds a model, or finds it where its file is open already; returns its position."""
+        for position, entry in enumerate(self.models):
+            if entry.model.sha256 == model.sha256:
+                return position
+        self.models.append(OpenModel(model))
+        if self.chosen is None:
+            self.chosen = 0
+        return len(self.models) - 1
+
+    def remove(self, position: int) -> None:
+        del self.models[position]
+        if not self.models:
+            self.chosen = None
+        elif self.chosen is not None and self.chosen >= position:
+            self.chosen = max(0, self.chosen - 1)
+
+    def forget_results(self) -> None:
+        """For another slide: the models stay, what they said does not."""
+        for entry in self.models:
+            entry.result = entry.failure = None
+
+    @property
+    def shown(self) -> OpenModel | None:
+        return None if self.chosen is None else self.models[self.chosen]
+
+    @property
+    def pending(self) -> list[OpenModel]:
+        """Models that have neither a result nor a failure yet."""
+        return [m for m in self.models if m.result is None and m.failure is None]
+
+
+@dataclass(frozen=True)
+class CaseEntry:
+    """A slide of the case list."""
+
+    case_id: str
+    slide: Path
+    mpp: float | None

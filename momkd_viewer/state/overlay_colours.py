@@ -1,0 +1,144 @@
+"""Values to colours.
+
+Affinity is signed, so its map diverges around zero: blue towards the negative memory, orange towards
+the positive one, a hue pair that colour-blind readers keep apart and that haematoxylin and eosin do
+not contain. Attention only grows: its map runs from dark to bright in one direction. Both are
+interpolated in CIE Lab between a few anchors, so that equal steps look equal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from skimage import color
+
+OverlayKind = Literal["affinity", "attention", "none"]
+
+_DIVERGING = ("#0b3c8c", "#3f8fd9", "#eceae4", "#f5962a", "#a83a00")
+_SEQUENTIAL = ("#1b0c42", "#6a1b7c", "#c9405c", "#f78c2e", "#fbf08a")
+
+Rgba = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How values become colours.
+
+    Attributes:
+        low, high: values at the ends of the map; values beyond take the end's colour.
+        colours: (256, 3) uint8.
+        unit: for the legend.
+    """
+
+    low: float
+    high: float
+    colours: NDArray[np.uint8]
+    unit: str
+
+    def apply(self, values: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """(N,) values as (N, 3) colours."""
+        span = max(self.high - self.low, 1e-12)
+        position = np.clip((values - self.low) / span, 0.0, 1.0)
+        chosen: NDArray[np.uint8] = self.colours[np.round(position * 255).astype(np.intp)]
+        return chosen
+
+
+@cache
+def _map(anchors: tuple[str, ...]) -> NDArray[np.uint8]:
+    rgb = np.array([[int(a[i : i + 2], 16) for i in (1, 3, 5)] for a in anchors]) / 255.0
+    lab = color.rgb2lab(rgb[None])[0]
+    at = np.linspace(0, len(anchors) - 1, 256)
+    channels = [np.interp(at, np.arange(len(anchors)), lab[:, c]) for c in range(3)]
+    smooth = color.lab2rgb(np.stack(channels, axis=1)[None])[0]
+    result: NDArray[np.uint8] = np.round(np.clip(smooth, 0, 1) * 255).astype(np.uint8)
+    return result
+
+
+def affinity_scale(affinity: NDArray[np.float32]) -> Scale:
+    """Symmetric around zero, so that white means "neither memory"."""
+    bound = float(np.abs(affinity).max()) if len(affinity) else 1.0
+    bound = bound if bound > 0 else 1.0
+    return Scale(-bound, bound, _map(_DIVERGING), "similarity difference")
+
+
+def attention_scale(attention: NDArray[np.float32]) -> Scale:
+    """Relative to even attention: 1 is the share a patch has if all count the same."""
+    high = float(attention.max()) * len(attention) if len(attention) else 1.0
+    return Scale(0.0, high if high > 0 else 1.0, _map(_SEQUENTIAL), "× even share")
+
+
+@dataclass(frozen=True)
+class PatchRaster:
+    """Patches painted on a grid: as cheap to draw with a hundred thousand patches as with one.
+
+    Attributes:
+        index: (rows, columns) int32, the patch of each cell or -1.
+        left, top: level-0 corner of the first cell.
+        cell: side of a cell in level-0 pixels.
+    """
+
+    index: NDArray[np.int32]
+    left: int
+    top: int
+    cell: int
+
+    @property
+    def right(self) -> int:
+        return self.left + int(self.index.shape[1]) * self.cell
+
+    @property
+    def bottom(self) -> int:
+        return self.top + int(self.index.shape[0]) * self.cell
+
+    def patch_at(self, x: float, y: float) -> int | None:
+        """The patch under a level-0 point."""
+        column, row = int((x - self.left) // self.cell), int((y - self.top) // self.cell)
+        rows, columns = self.index.shape
+        if not (0 <= column < columns and 0 <= row < rows):
+            return None
+        found = int(self.index[row, column])
+        return found if found >= 0 else None
+
+    def image(self, values: NDArray[np.float32], scale: Scale) -> Rgba:
+        """(rows, columns, 4) RGBA bytes, transparent where there is no patch."""
+        colours = np.concatenate(
+            [scale.apply(values), np.full((len(values), 1), 255, np.uint8)], axis=1
+        )
+        # A last, transparent entry for index -1.
+        table = np.concatenate([colours, np.zeros((1, 4), np.uint8)])
+        return np.ascontiguousarray(table[self.index])
+
+
+_MOST_CELLS = 16_000_000
+
+
+def rasterise(coords: NDArray[np.int64], size: int) -> PatchRaster:
+    """The grid that holds patches exactly; where patches overlap, the later one shows.
+
+    Args:
+        coords: (N, 2) level-0 corners.
+        size: side in level-0 pixels.
+
+    Where no exact grid of reasonable size exists, patches are drawn to the nearest cell.
+    """
+    left, top = (int(v) for v in coords.min(axis=0))
+    right, bottom = (int(v) for v in coords.max(axis=0) + size)
+    offsets = coords - (left, top)
+    cell = int(np.gcd.reduce(np.concatenate([offsets.ravel(), [size]])))
+    while ((right - left) // cell + 1) * ((bottom - top) // cell + 1) > _MOST_CELLS:
+        cell *= 2
+    columns, rows = -(-(right - left) // cell), -(-(bottom - top) // cell)
+    index = np.full((rows, columns), -1, np.int32)
+    side = max(1, round(size / cell))
+    first = np.round(offsets / cell).astype(np.intp)
+    patches = np.arange(len(coords), dtype=np.int32)
+    for dy in range(side):
+        for dx in range(side):
+            row = np.minimum(first[:, 1] + dy, rows - 1)
+            column = np.minimum(first[:, 0] + dx, columns - 1)
+            index[row, column] = patches
+    return PatchRaster(index, left, top, cell)

@@ -1,0 +1,121 @@
+"""Which tiles a view needs: level chosen by device pixels, tiles aligned to the file's own."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from momkd_core.geometry import Level
+from momkd_viewer.state.viewport import Rect, Viewport
+
+_SMALLEST_TILE = 384
+
+
+@dataclass(frozen=True, slots=True)
+class TileKey:
+    """One tile: its pyramid level, column and row."""
+
+    level: int
+    column: int
+    row: int
+
+
+@dataclass(frozen=True)
+class TilePyramid:
+    """The tiling of one slide.
+
+    Attributes:
+        levels: of the slide, finest first.
+        tile_size: side of a tile in its level's pixels; a multiple of the file's own tiles, so
+            that reading one decodes nothing twice.
+    """
+
+    levels: tuple[Level, ...]
+    tile_size: int
+
+    @classmethod
+    def of(cls, levels: tuple[Level, ...], native_tile: int) -> TilePyramid:
+        """The tiling for a slide whose file has tiles of ``native_tile`` pixels."""
+        return cls(levels, native_tile * max(1, math.ceil(_SMALLEST_TILE / native_tile)))
+
+    def level_for(self, downsample: float) -> int:
+        """The coarsest level that still has a pixel for each device pixel (tolerance 10 %)."""
+        best = 0
+        for index, level in enumerate(self.levels):
+            if level.downsample <= downsample * 1.1:
+                best = index
+        return best
+
+    @property
+    def coarsest(self) -> int:
+        return len(self.levels) - 1
+
+    def visible(self, view: Viewport) -> list[TileKey]:
+        """Tiles of the view's level that it shows, nearest the centre first."""
+        return self._covering(view.visible, self.level_for(view.downsample), view)
+
+    def ring(self, view: Viewport) -> list[TileKey]:
+        """Tiles just outside the view, to be read when nothing else is to do."""
+        level = self.level_for(view.downsample)
+        side = self.tile_size * self.levels[level].downsample
+        area = view.visible
+        wider = Rect(area.left - side, area.top - side, area.right + side, area.bottom + side)
+        shown = set(self.visible(view))
+        return [key for key in self._covering(wider, level, view) if key not in shown]
+
+    def all_of(self, level: int) -> list[TileKey]:
+        """Every tile of a level."""
+        columns, rows = self._counts(level)
+        return [TileKey(level, c, r) for r in range(rows) for c in range(columns)]
+
+    def size(self, key: TileKey) -> tuple[int, int]:
+        """Width and height of a tile in its level's pixels; smaller at the right and bottom."""
+        level = self.levels[key.level]
+        left, top = key.column * self.tile_size, key.row * self.tile_size
+        return min(self.tile_size, level.width - left), min(self.tile_size, level.height - top)
+
+    def origin(self, key: TileKey) -> tuple[int, int]:
+        """Top-left corner of a tile in level-0 pixels, rounded for reading."""
+        area = self.area(key)
+        return round(area.left), round(area.top)
+
+    def area(self, key: TileKey) -> Rect:
+        """What a tile covers in level-0 pixels."""
+        scale = self.levels[key.level].downsample
+        width, height = self.size(key)
+        left = key.column * self.tile_size * scale
+        top = key.row * self.tile_size * scale
+        return Rect(left, top, left + width * scale, top + height * scale)
+
+    def parent(self, key: TileKey, level: int) -> TileKey:
+        """The tile of a coarser level that holds a tile's centre."""
+        area = self.area(key)
+        side = self.tile_size * self.levels[level].downsample
+        columns, rows = self._counts(level)
+        return TileKey(
+            level,
+            min(columns - 1, int((area.left + area.right) / 2 / side)),
+            min(rows - 1, int((area.top + area.bottom) / 2 / side)),
+        )
+
+    def _counts(self, level: int) -> tuple[int, int]:
+        size = self.levels[level]
+        return math.ceil(size.width / self.tile_size), math.ceil(size.height / self.tile_size)
+
+    def _covering(self, area: Rect, level: int, view: Viewport) -> list[TileKey]:
+        side = self.tile_size * self.levels[level].downsample
+        columns, rows = self._counts(level)
+        first_column, last_column = max(0, int(area.left // side)), int(area.right // side)
+        first_row, last_row = max(0, int(area.top // side)), int(area.bottom // side)
+        keys = [
+            TileKey(level, column, row)
+            for row in range(first_row, min(rows - 1, last_row) + 1)
+            for column in range(first_column, min(columns - 1, last_column) + 1)
+        ]
+
+        def distance(key: TileKey) -> float:
+            x = (key.column + 0.5) * side - view.centre_x
+            y = (key.row + 0.5) * side - view.centre_y
+            return x * x + y * y
+
+        return sorted(keys, key=distance)

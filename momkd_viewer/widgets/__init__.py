@@ -1,0 +1,1 @@
+"""Paint and emit; know nothing of the engine."""

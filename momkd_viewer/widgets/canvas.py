@@ -1,0 +1,66 @@
+"""The slide view with what floats on it: overview, legend, hover card; or the welcome page."""
+
+from __future__ import annotations
+
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QStackedLayout, QVBoxLayout, QWidget
+
+from momkd_viewer.widgets.banner import Banner
+from momkd_viewer.widgets.hover_card import HoverCard
+from momkd_viewer.widgets.legend import Legend
+from momkd_viewer.widgets.overview import Overview
+from momkd_viewer.widgets.slide_view import SlideView
+from momkd_viewer.widgets.welcome import Welcome
+
+_GAP = 12
+
+
+class _Floating(SlideView):
+    """A slide view that keeps its floating widgets in their corners."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.overview = Overview(self)
+        self.legend = Legend(self)
+        self.hover_card = HoverCard(self)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.place()
+
+    def place(self) -> None:
+        self.overview.move(self.width() - self.overview.width() - _GAP, _GAP)
+        self.legend.move(_GAP, _GAP)
+        self.hover_card.move(
+            self.width() - self.hover_card.width() - _GAP,
+            self.height() - self.hover_card.height() - _GAP,
+        )
+
+
+class Canvas(QWidget):
+    """Attributes: banner, welcome, slide_view, overview, legend, hover_card."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.banner = Banner()
+        self.welcome = Welcome()
+        self._floating = _Floating()
+        self.slide_view: SlideView = self._floating
+        self.overview = self._floating.overview
+        self.legend = self._floating.legend
+        self.hover_card = self._floating.hover_card
+        self._pages = QStackedLayout()
+        self._pages.addWidget(self.welcome)
+        self._pages.addWidget(self.slide_view)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.banner)
+        layout.addLayout(self._pages, 1)
+
+    def show_slide(self, shown: bool) -> None:
+        self._pages.setCurrentWidget(self.slide_view if shown else self.welcome)
+
+    def place(self) -> None:
+        """After a floating widget changed its size."""
+        self._floating.place()

@@ -1,0 +1,214 @@
+"""Cards of the components of both memories, each with its top patches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import QEvent, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QEnterEvent, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QScrollArea,
+    QSizePolicy,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+THUMBNAIL_SIDE = 72
+MEMORY_COLOURS = {"positive": "#f5962a", "negative": "#3f8fd9"}
+MEMORY_TITLES = {"positive": "Positive memory C⁺", "negative": "Negative memory C⁻"}
+
+
+@dataclass(frozen=True)
+class ComponentView:
+    """What a card shows.
+
+    Attributes:
+        share, attention: of the slide, 0 to 1 within the memory.
+        patches: positions of the top patches in the result, best first.
+        similarities: of these patches.
+    """
+
+    memory: str
+    index: int
+    share: float
+    attention: float
+    patches: tuple[int, ...]
+    similarities: tuple[float, ...]
+
+    @property
+    def name(self) -> str:
+        return f"C{'⁺' if self.memory == 'positive' else '⁻'}{self.index}"
+
+
+class PatchThumbnail(QWidget):
+    """One patch; filled in when its picture arrives.
+
+    Signals:
+        chosen(int), entered(int), left(): position of the patch in the result.
+    """
+
+    chosen = Signal(int)
+    entered = Signal(int)
+    left = Signal()
+
+    def __init__(self, patch: int, description: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.patch = patch
+        self._image = QImage()
+        self._hot = False
+        self.setFixedSize(QSize(THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setToolTip(f"{description}\nClick: show it on the slide")
+        self.setAccessibleName(description)
+
+    def set_image(self, image: QImage) -> None:
+        self._image = image
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        if self._image.isNull():
+            painter.fillRect(self.rect(), QColor("#3a3f47"))
+        else:
+            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+            painter.drawImage(self.rect(), self._image)
+        if self._hot or self.hasFocus():
+            pen = painter.pen()
+            pen.setColor(QColor("#ffd24a"))
+            pen.setWidth(4)
+            painter.setPen(pen)
+            painter.drawRect(self.rect())
+        painter.end()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self.chosen.emit(self.patch)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Space):
+            self.chosen.emit(self.patch)
+        else:
+            super().keyPressEvent(event)
+
+    def enterEvent(self, event: QEnterEvent) -> None:
+        self._hot = True
+        self.update()
+        self.entered.emit(self.patch)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self._hot = False
+        self.update()
+        self.left.emit()
+
+
+class _Bar(QWidget):
+    """A share from 0 to 1."""
+
+    def __init__(self, share: float, colour: str) -> None:
+        super().__init__()
+        self._share, self._colour = share, colour
+        self.setFixedHeight(5)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), QColor("#3a3f47"))
+        filled = self.rect()
+        filled.setWidth(round(filled.width() * self._share))
+        painter.fillRect(filled, QColor(self._colour))
+        painter.end()
+
+
+class _ComponentCard(QFrame):
+    """A component: name, prevalence, attention, top patches."""
+
+    def __init__(self, view: ComponentView, browser: MemoryBrowser) -> None:
+        super().__init__()
+        self.setObjectName("componentCard")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 6, 8, 8)
+        layout.setSpacing(5)
+        title = QHBoxLayout()
+        name = QLabel(f"<b>{view.name}</b>")
+        name.setAccessibleName(f"{view.memory} component {view.index}")
+        facts = QLabel(f"{view.share:.1%} of patches · {view.attention:.1%} of attention")
+        facts.setObjectName("quiet")
+        title.addWidget(name)
+        title.addStretch()
+        title.addWidget(facts)
+        layout.addLayout(title)
+        layout.addWidget(_Bar(view.attention, MEMORY_COLOURS[view.memory]))
+        row = QHBoxLayout()
+        row.setSpacing(4)
+        self.thumbnails: list[PatchThumbnail] = []
+        pairs = zip(view.patches, view.similarities, strict=True)
+        for rank, (patch, similarity) in enumerate(pairs, start=1):
+            thumbnail = PatchThumbnail(
+                patch, f"{view.name}, patch {rank}, similarity {similarity:.3f}"
+            )
+            thumbnail.chosen.connect(browser.patch_chosen)
+            thumbnail.entered.connect(browser.patch_entered)
+            thumbnail.left.connect(browser.patch_left)
+            row.addWidget(thumbnail)
+            self.thumbnails.append(thumbnail)
+        row.addStretch()
+        layout.addLayout(row)
+
+
+class MemoryBrowser(QTabWidget):
+    """Both memories, a tab each, the components with most attention first.
+
+    Signals:
+        patch_chosen(int): a patch was clicked; its position in the result.
+        patch_entered(int), patch_left(): the cursor is over a patch, or no more.
+    """
+
+    patch_chosen = Signal(int)
+    patch_entered = Signal(int)
+    patch_left = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setDocumentMode(True)
+        self.setAccessibleName("Memory browser")
+        self._areas: dict[str, QScrollArea] = {}
+        self._thumbnails: list[PatchThumbnail] = []
+        for memory, title in MEMORY_TITLES.items():
+            area = QScrollArea()
+            area.setWidgetResizable(True)
+            area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+            area.setFrameShape(QFrame.Shape.NoFrame)
+            self._areas[memory] = area
+            self.addTab(area, title)
+        self.show_message("Open a slide and a model to see the components of its memory.")
+
+    def show_message(self, text: str) -> None:
+        """Says, in place of cards, why there are none."""
+        self._thumbnails = []
+        for area in self._areas.values():
+            label = QLabel(text)
+            label.setWordWrap(True)
+            label.setAlignment(Qt.AlignmentFlag.AlignTop)
+            label.setObjectName("hint")
+            area.setWidget(label)
+
+    def show_components(self, components: list[ComponentView]) -> list[PatchThumbnail]:
+        """Shows cards; returns the thumbnails to fill, in the order in which they are seen."""
+        self._thumbnails = []
+        for memory, area in self._areas.items():
+            page = QWidget()
+            layout = QVBoxLayout(page)
+            layout.setContentsMargins(6, 6, 6, 6)
+            layout.setSpacing(6)
+            chosen = [c for c in components if c.memory == memory]
+            for view in sorted(chosen, key=lambda c: (-c.attention, -c.share, c.index)):
+                card = _ComponentCard(view, self)
+                layout.addWidget(card)
+                self._thumbnails += card.thumbnails
+            layout.addStretch()
+            area.setWidget(page)
+        return self._thumbnails

@@ -1,0 +1,180 @@
+"""Open models side by side: what each says about the slide; one is chosen for the overlay."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import QRectF, Qt, Signal
+from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+
+@dataclass(frozen=True)
+class ModelView:
+    """What a card shows; texts are ready to read.
+
+    Attributes:
+        probability, threshold: None before there is a result.
+        facts: (name, value, tooltip) below the bar.
+        message: shown instead of facts: waiting, or why there is no result.
+        failed: whether the message is a failure.
+    """
+
+    title: str
+    subtitle: str
+    positive: str
+    chosen: bool
+    predicted: str | None = None
+    probability: float | None = None
+    threshold: float | None = None
+    facts: tuple[tuple[str, str, str], ...] = ()
+    message: str = ""
+    failed: bool = False
+
+
+class ProbabilityBar(QWidget):
+    """A probability from 0 to 1 with the threshold as a tick."""
+
+    def __init__(self, probability: float, threshold: float, positive: str) -> None:
+        super().__init__()
+        self._probability, self._threshold = probability, threshold
+        self.setFixedHeight(20)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        text = f"Probability of {positive} {probability:.3f}, threshold {threshold:.3f}"
+        self.setToolTip(text)
+        self.setAccessibleName(text)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        area = QRectF(self.rect()).adjusted(0, 5, 0, -5)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor("#3a3f47"))
+        painter.drawRoundedRect(area, 3, 3)
+        filled = QRectF(area)
+        filled.setWidth(area.width() * self._probability)
+        above = self._probability >= self._threshold
+        painter.setBrush(QColor("#f5962a" if above else "#3f8fd9"))
+        painter.drawRoundedRect(filled, 3, 3)
+        x = area.left() + area.width() * self._threshold
+        painter.setPen(QPen(QColor("#f2f3f5"), 2))
+        painter.drawLine(int(x), 0, int(x), self.height())
+        painter.end()
+
+
+class _ModelCard(QFrame):
+    chosen = Signal()
+    removed = Signal()
+
+    def __init__(self, view: ModelView) -> None:
+        super().__init__()
+        self.setObjectName("modelCard")
+        self.setProperty("chosen", view.chosen)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setAccessibleName(f"Model {view.title}{', shown' if view.chosen else ''}")
+        self.setToolTip("Shown in overlay and browser" if view.chosen else "Click to show it")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(10, 6, 6, 8)
+        layout.setSpacing(3)
+        layout.addLayout(self._title_row(view))
+        if view.subtitle:
+            layout.addWidget(_label(view.subtitle, "quiet"))
+        if view.probability is not None and view.threshold is not None:
+            layout.addWidget(ProbabilityBar(view.probability, view.threshold, view.positive))
+            layout.addLayout(_facts(view.facts))
+        if view.message:
+            layout.addWidget(_label(view.message, "failure" if view.failed else "quiet"))
+
+    def _title_row(self, view: ModelView) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.addWidget(_label(f"<b>{view.title}</b>"))
+        row.addStretch()
+        if view.predicted is not None and view.probability is not None:
+            row.addWidget(_label(f"<b>{view.predicted}</b>  {view.probability:.3f}"))
+        close = QToolButton()
+        close.setText("✕")
+        close.setAutoRaise(True)
+        close.setToolTip("Close this model")
+        close.setAccessibleName(f"Close model {view.title}")
+        close.clicked.connect(self.removed)
+        row.addWidget(close)
+        return row
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self.chosen.emit()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Space):
+            self.chosen.emit()
+        else:
+            super().keyPressEvent(event)
+
+
+class ResultPanel(QWidget):
+    """Signals:
+    model_chosen(int), model_closed(int): position in the list.
+    model_wanted(): the button to open a model.
+    """
+
+    model_chosen = Signal(int)
+    model_closed = Signal(int)
+    model_wanted = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName("Results")
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(6, 6, 6, 6)
+        self._layout.setSpacing(6)
+        self._button = QPushButton("Open model…")
+        self._button.clicked.connect(self.model_wanted)
+        self._layout.addWidget(self._button)
+        self._cards: list[_ModelCard] = []
+
+    def show_models(self, views: list[ModelView]) -> None:
+        for card in self._cards:
+            self._layout.removeWidget(card)
+            card.hide()
+            card.deleteLater()
+        self._cards = []
+        for position, view in enumerate(views):
+            card = _ModelCard(view)
+            # The position is bound late on purpose: cards are rebuilt with every change.
+            card.chosen.connect(lambda p=position: self.model_chosen.emit(p))
+            card.removed.connect(lambda p=position: self.model_closed.emit(p))
+            self._layout.insertWidget(position, card)
+            self._cards.append(card)
+
+
+def _label(text: str, style: str = "") -> QLabel:
+    label = QLabel(text)
+    label.setWordWrap(bool(style))
+    label.setObjectName(style)
+    return label
+
+
+def _facts(facts: tuple[tuple[str, str, str], ...]) -> QHBoxLayout:
+    row = QHBoxLayout()
+    row.setSpacing(14)
+    for name, value, tooltip in facts:
+        column = QVBoxLayout()
+        column.setSpacing(0)
+        caption = _label(name, "quiet")
+        caption.setWordWrap(False)
+        number = _label(value)
+        for label in (caption, number):
+            label.setToolTip(tooltip)
+            column.addWidget(label)
+        row.addLayout(column)
+    row.addStretch()
+    return row
