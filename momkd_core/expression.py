@@ -82,13 +82,13 @@ def read_expression(path: str | Path) -> ExpressionTable:
             raise ExpressionError(
                 f"{path.name} names the {what} {twice!r} twice", "Keep one of them"
             )
+    if not len(cases) or not len(genes):
+        raise ExpressionError(f"{path.name} is empty", "Give it cases in rows, genes in columns")
     text = [g for g, kind in zip(genes, frame.dtypes, strict=True) if not _numeric(kind)]
     if text:
         raise ExpressionError(
             f"Column {text[0]!r} of {path.name} holds text", "Keep only numbers beside the case id"
         )
-    if not len(cases) or not len(genes):
-        raise ExpressionError(f"{path.name} is empty", "Give it cases in rows, genes in columns")
     values = frame.to_numpy(dtype=np.float64)
     infinite = np.argwhere(np.isinf(values))
     if len(infinite):

@@ -26,7 +26,9 @@ _SMOOTHING_PX = 1.0
 # Lab distances from glass: below the first nothing is tissue, above the second everything is,
 # whatever Otsu's threshold says (a slide without glass, or without tissue, has no two classes).
 _THRESHOLD_RANGE = (5.5, 14.0)
-# Pale colour alone may be dye that ran over the glass: it is smooth, where pale tissue has texture.
+# Colour much paler than this slide's own tissue may be dye that ran over the glass: it is smooth,
+# where pale tissue has texture.
+_PALE_SHARE = 0.6
 _PALE_DISTANCE = 24.0
 _PALE_TEXTURE = 2.2
 _TEXTURE_WINDOW = 7
@@ -116,10 +118,13 @@ def tissue_mask(image: RgbImage, *, pixel_area_um2: float = MASK_MICRONS**2) -> 
     # Shadows and dirt change lightness alone, stain changes chroma: lightness counts for less.
     distance = np.hypot(chroma_distance, 0.5 * np.maximum(glass[0] - lightness, 0.0))
     counted = distance[~padding]
-    if counted.size == 0 or counted.max() <= _THRESHOLD_RANGE[0]:
+    # An even image is a blank, whatever its colour.
+    if counted.size == 0 or np.ptp(counted) <= _THRESHOLD_RANGE[0]:
         return np.zeros(image.shape[:2], dtype=bool)
-    threshold = float(np.clip(filters.threshold_otsu(counted) * 0.6, *_THRESHOLD_RANGE))
-    tissue = (distance > threshold) & ((distance > _PALE_DISTANCE) | (texture > _PALE_TEXTURE))
+    otsu = filters.threshold_otsu(counted)
+    threshold = float(np.clip(otsu * 0.6, *_THRESHOLD_RANGE))
+    pale = min(_PALE_DISTANCE, _PALE_SHARE * float(np.median(counted[counted > otsu])))
+    tissue = (distance > threshold) & ((distance > pale) | (texture > _PALE_TEXTURE))
     tissue = tissue & ~padding & ~_artefact(lab, glass)
     tissue = morphology.opening(tissue, morphology.disk(1))
     smallest = max(4, round(_SMALLEST_PIECE_UM2 / pixel_area_um2))
@@ -168,7 +173,7 @@ def _artefact(lab: NDArray[np.float64], glass: tuple[float, float, float]) -> ND
     chroma = np.hypot(a, b)
     hue = np.degrees(np.arctan2(b, a))
     green_to_cyan = (chroma > 12) & ((hue > 100) | (hue < -110))
-    blue_ink = (chroma > 45) & (hue > -110) & (hue < -62)
+    blue_ink = (chroma > 58) & (hue > -110) & (hue < -45)
     red_ink = (chroma > 62) & (hue > 20) & (hue < 60)
     black = (lightness < 32) & (chroma < 12)
     artefact: NDArray[np.bool_] = green_to_cyan | blue_ink | red_ink | black

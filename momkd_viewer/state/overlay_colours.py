@@ -140,5 +140,5 @@ def rasterise(coords: NDArray[np.int64], size: int) -> PatchRaster:
         for dx in range(side):
             row = np.minimum(first[:, 1] + dy, rows - 1)
             column = np.minimum(first[:, 0] + dx, columns - 1)
-            index[row, column] = patches
+            np.maximum.at(index, (row, column), patches)
     return PatchRaster(index, left, top, cell)

@@ -1,0 +1,73 @@
+"""Fixtures for all tests: offscreen Qt, private cache and log, small slides and a trained run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+import pytest
+
+from synthetic import tissue_image, write_cohort, write_slide
+
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def private_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Cache and log of the tests, so that the user's own are neither used nor touched."""
+    folder = tmp_path_factory.mktemp("user")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MOMKD_CACHE", str(folder / "cache"))
+        patch.setenv("MOMKD_LOG", str(folder / "log.txt"))
+        yield
+
+
+@pytest.fixture(scope="session")
+def slide_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A slide of 1536 x 1280 px at 0.5 µm/px with one ellipse of tissue."""
+    path = tmp_path_factory.mktemp("slide") / "tissue.tif"
+    return write_slide(path, tissue_image(1536, 1280, seed=3))
+
+
+@pytest.fixture(scope="session")
+def cohort_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve cases with slides, two labels, and expression beside it."""
+    return write_cohort(tmp_path_factory.mktemp("cohort"))
+
+
+@pytest.fixture(scope="session")
+def features_folder(cohort_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Features of the cohort: patches of 128 px, which the encoder takes four times as fast."""
+    from momkd_core.cli.main import main
+
+    folder = tmp_path_factory.mktemp("features")
+    assert main(["extract", str(cohort_path), "--out", str(folder), "--patch-size", "128"]) == 0
+    return folder
+
+
+TRAINING = (
+    "--label grade --positive high --folds 3 --epochs 3 --set components=4 --set hidden_width=32 "
+    "--set memory_width=16 --set top_genes=16 --set learning_rate=0.002"
+).split()
+
+
+@pytest.fixture(scope="session")
+def run_folder(
+    cohort_path: Path, features_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A finished run of three small folds."""
+    from momkd_core.cli.main import main
+
+    out = tmp_path_factory.mktemp("runs") / "grade"
+    expression = cohort_path.parent / "expression.csv"
+    arguments = ["train", cohort_path, "--expression", expression, "--features", features_folder]
+    assert main([*(str(a) for a in arguments), "--out", str(out), *TRAINING]) == 0
+    return out
+
+
+@pytest.fixture
+def model_path(run_folder: Path) -> Path:
+    return run_folder / "folds" / "0" / "model.safetensors"

@@ -1,0 +1,41 @@
+"""Metrics, intervals, thresholds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.metrics import f1_score, roc_auc_score
+
+from momkd_core.evaluation import auc, best_threshold, bootstrap_auc, mean_over_folds, metrics
+
+RANDOM = np.random.default_rng(4)
+LABELS = RANDOM.integers(0, 2, 80)
+PROBABILITIES = np.clip(LABELS * 0.2 + RANDOM.random(80), 0, 1)
+
+
+def test_metrics() -> None:
+    found = metrics(LABELS, PROBABILITIES, 0.6)
+    predicted = PROBABILITIES >= 0.6
+    assert found["auc"] == pytest.approx(roc_auc_score(LABELS, PROBABILITIES))
+    assert found["f1"] == pytest.approx(f1_score(LABELS, predicted))
+    assert found["f1_macro"] == pytest.approx(f1_score(LABELS, predicted, average="macro"))
+    assert found["accuracy"] == pytest.approx((predicted == LABELS).mean())
+
+
+def test_one_label_has_no_auc() -> None:
+    assert auc([1, 1], [0.2, 0.9]) is None
+    assert metrics([0, 0], [0.2, 0.9], 0.5)["sensitivity"] is None
+    assert bootstrap_auc([1, 1], [0.2, 0.9])["auc"] is None
+
+
+def test_intervals() -> None:
+    found = bootstrap_auc(LABELS, PROBABILITIES)
+    assert found["low"] < found["auc"] < found["high"]
+    folds = mean_over_folds([0.7, 0.8, None, 0.9])
+    assert folds["mean"] == pytest.approx(0.8) and folds["sd"] == pytest.approx(0.1)
+
+
+def test_threshold() -> None:
+    assert best_threshold([0, 0, 1, 1], [0.1, 0.2, 0.3, 0.9]) == pytest.approx(0.25)
+    assert best_threshold([0, 0, 1, 1], [0.1, 0.4, 0.6, 0.9]) == 0.5
+    assert best_threshold([1, 1], [0.1, 0.4]) == 0.5

@@ -1,0 +1,95 @@
+"""Expression: reading, fitting on training cases alone, refusing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from momkd_core.errors import ExpressionError
+from momkd_core.expression import ExpressionTable, fit_transform, read_expression
+
+RANDOM = np.random.default_rng(2)
+CASES = tuple(f"c{i}" for i in range(20))
+LABELS = [i % 2 for i in range(20)]
+
+
+def counts() -> np.ndarray:
+    values = RANDOM.poisson(60, (20, 8)).astype(float)
+    values[1::2, 3] *= 10  # the gene that knows the label
+    values[:, 5] = 7  # constant
+    return values
+
+
+def table(values: np.ndarray) -> ExpressionTable:
+    return ExpressionTable(CASES, tuple(f"g{i}" for i in range(values.shape[1])), values)
+
+
+def test_genes_and_scale_come_from_training_cases_alone() -> None:
+    values = counts()
+    train = list(CASES[:12])
+    fitted = fit_transform(table(values), train, LABELS[:12], top_genes=3, clip=6.0)
+    changed = values.copy()
+    changed[12:] *= 1000
+    again = fit_transform(table(changed), train, LABELS[:12], top_genes=3, clip=6.0)
+    assert fitted.genes == again.genes and "g3" in fitted.genes and "g5" not in fitted.genes
+    np.testing.assert_array_equal(fitted.mean, again.mean)
+    scaled = fitted(table(values), train)
+    np.testing.assert_allclose(scaled.mean(axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(scaled.std(axis=0), 1, atol=1e-5)
+
+
+def test_counts_are_logged_and_scores_are_not() -> None:
+    mixed = np.concatenate([counts()[:, :4], RANDOM.normal(size=(20, 3))], axis=1)
+    fitted = fit_transform(table(mixed), list(CASES), LABELS, top_genes=7, clip=6.0)
+    assert fitted.logged.tolist() == [True] * 4 + [False] * 3
+
+
+def test_missing_cases_and_genes() -> None:
+    values = counts()
+    values[2] = np.nan
+    values[4, 3] = np.nan
+    fitted = fit_transform(table(values), list(CASES), LABELS, top_genes=2, clip=6.0)
+    scaled = fitted(table(values), ["c2", "c4", "unknown"])
+    assert np.isnan(scaled[0]).all() and np.isnan(scaled[2]).all()
+    assert scaled[1][fitted.genes.index("g3")] == 0
+
+
+def test_scaled_values_are_clipped() -> None:
+    values = counts()
+    fitted = fit_transform(table(values), list(CASES[:18]), LABELS[:18], top_genes=8, clip=2.0)
+    values[19] = 1e9
+    assert fitted(table(values), ["c19"]).max() == 2.0
+
+
+def test_no_training_case_has_expression() -> None:
+    with pytest.raises(ExpressionError, match="Only 0 of 2 training cases"):
+        fit_transform(table(counts()), ["x", "y"], [0, 1], top_genes=3, clip=6.0)
+
+
+def test_files(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"sample": ["a", "b"], "G1": [1, 2], "G2": [0.5, np.nan]})
+    frame.to_csv(tmp_path / "e.csv.gz", index=False)
+    frame.to_parquet(tmp_path / "e.parquet")
+    for name in ("e.csv.gz", "e.parquet"):
+        found = read_expression(tmp_path / name)
+        assert (found.case_ids, found.genes) == (("a", "b"), ("G1", "G2"))
+        np.testing.assert_array_equal(found.values, [[1, 0.5], [2, np.nan]])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("id,g\na,1\na,2\n", "names the case 'a' twice"),
+        ("id,g\na,high\n", "Column 'g' of e.csv holds text"),
+        ("id,g\na,inf\n", "infinite value for 'g'"),
+        ("id,g\n", "is empty"),
+        ("", "cannot be read as a table"),
+    ],
+)
+def test_broken_files(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "e.csv").write_text(text)
+    with pytest.raises(ExpressionError, match=message):
+        read_expression(tmp_path / "e.csv")

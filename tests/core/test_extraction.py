@@ -1,0 +1,80 @@
+"""Slides to features: resuming, caching, refusing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from momkd_core.encoders import PatchEncoder, load_encoder
+from momkd_core.errors import Cancelled, FeatureError
+from momkd_core.extraction import EncoderLoader, SlideJob, cached_bag, extract_file
+from momkd_core.features import read_features
+from momkd_core.progress import CancelToken
+from momkd_core.settings import ExtractionSettings
+
+SETTINGS = ExtractionSettings(patch_size=96, min_tissue=0.0)
+
+
+@pytest.fixture(scope="module")
+def encoder() -> PatchEncoder:
+    return load_encoder(device="cpu")
+
+
+def test_a_stopped_extraction_resumes_where_it_was(
+    slide_path: Path, tmp_path: Path, encoder: PatchEncoder
+) -> None:
+    job = SlideJob(slide_path, None, tmp_path / "stopped" / "a.h5")
+    cancel = CancelToken()
+    reports: list[int] = []
+
+    def stop(done: int, total: int, what: str) -> None:
+        if done >= 96:
+            cancel.cancel()
+
+    with pytest.raises(Cancelled):
+        extract_file(job, encoder, SETTINGS, report=stop, cancel=cancel)
+    assert not job.target.exists()
+    extract_file(job, encoder, SETTINGS, report=lambda done, total, what: reports.append(done))
+    assert reports[1] == 96, "the second run starts where the first stopped"
+
+    whole = SlideJob(slide_path, None, tmp_path / "whole" / "a.h5")
+    extract_file(whole, encoder, SETTINGS)
+    resumed, direct = read_features(job.target), read_features(whole.target)
+    np.testing.assert_array_equal(resumed.features, direct.features)
+    np.testing.assert_array_equal(resumed.coords, direct.coords)
+    assert [path.name for path in job.target.parent.iterdir()] == ["a.h5"]
+
+
+def test_finished_work_is_not_repeated_and_other_settings_are_refused(
+    slide_path: Path, tmp_path: Path, encoder: PatchEncoder
+) -> None:
+    job = SlideJob(slide_path, None, tmp_path / "a.h5")
+    settings = ExtractionSettings(patch_size=256)
+    assert extract_file(job, encoder, settings)
+    assert not extract_file(job, encoder, settings)
+    with pytest.raises(FeatureError, match="other settings|was made with"):
+        extract_file(job, encoder, ExtractionSettings(patch_size=512))
+    assert extract_file(job, encoder, ExtractionSettings(patch_size=512), overwrite=True)
+
+
+def test_the_cache_serves_the_same_slide_and_only_that(
+    slide_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOMKD_CACHE", str(tmp_path))
+    settings = ExtractionSettings(patch_size=256)
+    loads: list[str] = []
+
+    class Counting(EncoderLoader):
+        def __call__(self, name: str) -> PatchEncoder:
+            loads.append(name)
+            return super().__call__(name)
+
+    loader = Counting(device="cpu")
+    first = cached_bag(slide_path, settings, loader)
+    again = cached_bag(slide_path, settings, loader)
+    assert len(loads) == 1
+    np.testing.assert_array_equal(first.features, again.features)
+    cached_bag(slide_path, settings, loader, mpp=0.4)
+    assert len(loads) == 2, "another resolution is other work"

@@ -1,0 +1,97 @@
+"""Feature files: ours, TRIDENT's, CLAM's, and broken ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from momkd_core.errors import FeatureError
+from momkd_core.features import FeatureBag, read_features, write_features
+
+COORDS = np.array([[0, 0], [256, 0], [0, 256], [256, 256]])
+FEATURES = np.random.default_rng(0).normal(size=(4, 6)).astype(np.float32)
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    bag = FeatureBag(
+        FEATURES, COORDS, 256, np.array([0.1, 0.5, 1, 0], np.float32),
+        encoder="e", encoder_sha256="ab", target_mpp=0.5, patch_size=256, overlap=0,
+        attributes={"min_tissue": 0.05},
+    )
+    write_features(tmp_path / "a.h5", bag)
+    found = read_features(tmp_path / "a.h5")
+    np.testing.assert_array_equal(found.features, FEATURES)
+    np.testing.assert_array_equal(found.coords, COORDS)
+    np.testing.assert_array_equal(found.tissue_fraction, bag.tissue_fraction)
+    assert (found.encoder, found.size_level0, found.target_mpp) == ("e", 256, 0.5)
+    assert list(tmp_path.iterdir()) == [tmp_path / "a.h5"]
+
+
+def write(path: Path, fill: Callable[[h5py.File], object]) -> Path:
+    with h5py.File(path, "w") as file:
+        fill(file)
+    return path
+
+
+def test_trident_with_a_leading_axis_and_half_precision(tmp_path: Path) -> None:
+    def fill(file: h5py.File) -> None:
+        file["features"] = FEATURES[None].astype(np.float16)
+        file["coords"] = COORDS
+        file["coords"].attrs.update(patch_size=256, patch_size_level0=512)
+        file["features"].attrs["encoder"] = "uni_v2"
+
+    found = read_features(write(tmp_path / "t.h5", fill))
+    assert found.features.shape == (4, 6) and found.features.dtype == np.float32
+    assert (found.size_level0, found.encoder, found.tissue_fraction) == (512, "uni_v2", None)
+
+
+def test_clam_coordinates_and_bare_files(tmp_path: Path) -> None:
+    def clam(file: h5py.File) -> None:
+        file["features"], file["coords"] = FEATURES, COORDS
+        file["coords"].attrs.update(patch_size=256, patch_level=1, downsample=[4.0, 4.0])
+
+    def bare(file: h5py.File) -> None:
+        file["features"], file["coords"] = FEATURES, COORDS
+
+    assert read_features(write(tmp_path / "c.h5", clam)).size_level0 == 1024
+    assert read_features(write(tmp_path / "b.h5", bare)).size_level0 == 256
+
+
+@pytest.mark.parametrize(
+    ("features", "coords", "message"),
+    [
+        (FEATURES[:0], COORDS[:0], "holds no patch"),
+        (FEATURES, COORDS[:3], "4 feature rows but 3 coordinates"),
+        (FEATURES, COORDS[:, :1], "wrong form"),
+        (np.where(np.arange(24).reshape(4, 6) == 8, np.nan, FEATURES), COORDS, "first is row 1"),
+        (FEATURES.astype(int), COORDS, "features are int64"),
+        (None, COORDS, "no dataset 'features'"),
+    ],
+)
+def test_broken_content(
+    tmp_path: Path, features: np.ndarray | None, coords: np.ndarray, message: str
+) -> None:
+    def fill(file: h5py.File) -> None:
+        file["coords"] = coords
+        if features is not None:
+            file["features"] = features
+
+    with pytest.raises(FeatureError, match=message):
+        read_features(write(tmp_path / "x.h5", fill))
+
+
+def test_broken_files(tmp_path: Path) -> None:
+    with pytest.raises(FeatureError, match="does not exist"):
+        read_features(tmp_path / "none.h5")
+    (tmp_path / "text.h5").write_text("no")
+    with pytest.raises(FeatureError, match="not a readable HDF5"):
+        read_features(tmp_path / "text.h5")
+    write(tmp_path / "cut.h5", lambda file: file.create_dataset("features", data=FEATURES))
+    whole = (tmp_path / "cut.h5").read_bytes()
+    (tmp_path / "cut.h5").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(FeatureError, match="not a readable HDF5"):
+        read_features(tmp_path / "cut.h5")

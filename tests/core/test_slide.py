@@ -1,0 +1,122 @@
+"""Slides: facts, pixels, and every way in which a file can be bad."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from momkd_core.errors import SlideError
+from momkd_core.slide import Slide
+from synthetic import tissue_image, write_slide
+
+
+def test_facts(slide_path: Path) -> None:
+    with Slide(slide_path) as slide:
+        facts = slide.info()
+    assert (facts["width"], facts["height"]) == (1536, 1280)
+    assert facts["mpp_x"] == pytest.approx(0.5, rel=1e-4)
+    assert [level["downsample"] for level in facts["levels"]] == [1, 2, 4]
+    assert facts["objective"] is None
+
+
+def test_pixels_are_those_of_the_image(slide_path: Path) -> None:
+    image = tissue_image(1536, 1280, seed=3)
+    with Slide(slide_path) as slide:
+        np.testing.assert_array_equal(slide.read(300, 200, 0, 64, 32), image[200:232, 300:364])
+        np.testing.assert_array_equal(slide.read(300, 200, 1, 40, 30), image[200:260:2, 300:380:2])
+
+
+def test_outside_the_scan_is_background(slide_path: Path) -> None:
+    with Slide(slide_path) as slide:
+        assert (slide.read(-50, -50, 0, 40, 40) == 255).all()
+
+
+def test_thumbnail_keeps_proportions_and_colour(slide_path: Path) -> None:
+    with Slide(slide_path) as slide:
+        thumbnail = slide.thumbnail(384)
+    assert thumbnail.shape == (320, 384, 3)
+    whole = tissue_image(1536, 1280, seed=3)[::4, ::4]
+    assert np.abs(thumbnail.mean(axis=(0, 1)) - whole.mean(axis=(0, 1))).max() < 1.5
+
+
+def test_resolution_is_never_assumed(tmp_path: Path) -> None:
+    path = write_slide(tmp_path / "a.tif", tissue_image(512, 512), mpp=None)
+    with Slide(path) as slide:
+        assert slide.info()["mpp_x"] is None
+        with pytest.raises(SlideError, match=r"does not state its resolution.*--slide-mpp"):
+            _ = slide.mpp
+    with Slide(path, mpp=0.25) as slide:
+        assert slide.mpp.mean == 0.25
+
+
+def test_stated_resolution_overrides_the_file(slide_path: Path) -> None:
+    with Slide(slide_path, mpp=0.7) as slide:
+        assert slide.mpp.mean == 0.7
+
+
+@pytest.mark.parametrize("name", ["with space é 画.tif", "a'b\".tif"])
+def test_any_path(tmp_path: Path, name: str) -> None:
+    path = write_slide(tmp_path / "földer x" / name, tissue_image(300, 300))
+    with Slide(path) as slide:
+        assert slide.width == 300
+
+
+def test_plain_picture(tmp_path: Path) -> None:
+    Image.fromarray(tissue_image(100, 100)).save(tmp_path / "small.png")
+    with Slide(tmp_path / "small.png") as slide:
+        assert slide.thumbnail(1000).shape == (100, 100, 3)
+        assert slide.known_mpp is None
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"not a slide at all", "not a slide format"), (b"", "not a slide format")],
+)
+def test_no_slide(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "fake.svs"
+    path.write_bytes(content)
+    with pytest.raises(SlideError, match=message):
+        Slide(path)
+
+
+def test_missing_file_and_folder(tmp_path: Path) -> None:
+    with pytest.raises(SlideError, match="does not exist"):
+        Slide(tmp_path / "none.svs")
+    with pytest.raises(SlideError, match="folder"):
+        Slide(tmp_path)
+
+
+def test_truncated_file_is_named(slide_path: Path, tmp_path: Path) -> None:
+    """Cut in the pixels of level 0: opens, but reading must fail instead of giving white."""
+    content = slide_path.read_bytes()
+    damaged = bytearray(content)
+    middle = len(content) // 3
+    damaged[middle : middle + 200_000] = bytes(200_000)
+    path = tmp_path / "damaged.tif"
+    path.write_bytes(damaged)
+    with Slide(path) as slide, pytest.raises(SlideError, match="truncated or corrupt"):
+        slide.read(0, 0, 0, slide.width, slide.height)
+
+
+def test_closing_waits_for_readers_and_later_reads_fail(slide_path: Path) -> None:
+    slide = Slide(slide_path)
+    outcomes: list[str] = []
+
+    def read_on() -> None:
+        try:
+            while True:
+                slide.read(0, 0, 0, 512, 512)
+        except SlideError as error:
+            outcomes.append(error.cause)
+
+    threads = [threading.Thread(target=read_on) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    slide.close()
+    for thread in threads:
+        thread.join(timeout=20)
+    assert len(outcomes) == 3 and all("closed" in outcome for outcome in outcomes)

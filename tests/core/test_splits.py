@@ -1,0 +1,47 @@
+"""Folds: disjoint groups, both labels everywhere, the same for the same seed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from momkd_core.errors import CohortError
+from momkd_core.splits import make_splits
+
+
+def cases(count: int, patients: int) -> tuple[list[str], list[int], list[str]]:
+    random = np.random.default_rng(0)
+    labels = [int(v) for v in random.random(count) < 0.3]
+    groups = [f"p{v}" for v in random.integers(0, patients, count)]
+    return [f"c{i}" for i in range(count)], labels, groups
+
+
+def test_folds() -> None:
+    ids, labels, groups = cases(300, 200)
+    group = dict(zip(ids, groups, strict=True))
+    label = dict(zip(ids, labels, strict=True))
+    splits = make_splits(ids, labels, groups, folds=5, seed=1)
+    assert splits == make_splits(ids, labels, groups, folds=5, seed=1)
+    assert splits != make_splits(ids, labels, groups, folds=5, seed=2)
+    assert sorted(case for split in splits for case in split.test) == sorted(ids)
+    for split in splits:
+        parts = [set(split.train), set(split.validation), set(split.test)]
+        assert sum(map(len, parts)) == 300 and set.union(*parts) == set(ids)
+        names = [{group[case] for case in part} for part in parts]
+        assert not names[0] & names[1] and not names[0] & names[2] and not names[1] & names[2]
+        shares = np.array([len(part) / 300 for part in parts])
+        np.testing.assert_allclose(shares, [0.7, 0.1, 0.2], atol=0.04)
+        for part in parts:
+            assert {label[case] for case in part} == {0, 1}
+
+
+def test_one_patient_is_too_few() -> None:
+    ids, labels, _ = cases(60, 10)
+    with pytest.raises(CohortError, match=r"at least 5 groups, but the cases form only 1: p.*--group"):
+        make_splits(ids, labels, ["p"] * 60, folds=5, seed=0)
+
+
+def test_a_label_in_too_few_groups() -> None:
+    ids, labels, groups = [f"c{i}" for i in range(20)], [1, 1] + [0] * 18, [f"p{i}" for i in range(20)]
+    with pytest.raises(CohortError, match="only 2 groups have a positive case"):
+        make_splits(ids, labels, groups, folds=5, seed=0)

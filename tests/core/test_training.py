@@ -1,0 +1,144 @@
+"""Training: learns what can be learned, resumes, and refuses what is not the same run."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from momkd_core.checkpoint import load_model
+from momkd_core.cohort import read_cohort
+from momkd_core.cross_validation import TrainingRequest, cross_validate
+from momkd_core.errors import Cancelled, CohortError, TrainingError
+from momkd_core.expression import read_expression
+from momkd_core.model.class_memory import initial_components
+from momkd_core.progress import CancelToken
+from momkd_core.settings import choose
+from momkd_core.training import HISTORY_COLUMNS
+
+SMALL = [
+    "components=4", "hidden_width=32", "memory_width=16", "top_genes=16", "learning_rate=0.002"
+]
+
+
+def request(cohort_path: Path, features: Path, out: Path, **changes: object) -> TrainingRequest:
+    model, training = choose("paper", SMALL, epochs=int(str(changes.pop("epochs", 2))))
+    values: dict[str, object] = {
+        "cohort": read_cohort(cohort_path),
+        "expression": read_expression(cohort_path.parent / "expression.csv"),
+        "label": "grade", "positive": "high", "negative": None, "out": out, "model": model,
+        "training": training, "features_folder": features, "folds": 3, **changes,
+    }  # fmt: skip
+    return TrainingRequest(**values)  # type: ignore[arg-type]
+
+
+def test_a_run_folder(run_folder: Path) -> None:
+    summary = json.loads((run_folder / "summary.json").read_text())
+    assert [fold["fold"] for fold in summary["folds"]] == [0, 1, 2]
+    assert set(summary["auc"]) == {"mean", "sd", "low", "high"}
+    seen: list[str] = []
+    for k in range(3):
+        folder = run_folder / "folds" / str(k)
+        with (folder / "history.csv").open() as file:
+            history = list(csv.DictReader(file))
+        assert list(history[0]) == HISTORY_COLUMNS and len(history) == 3
+        assert all(0 < float(row["positive_active_ratio"]) <= 1 for row in history)
+        assert all(float(row["drift"]) > 0 for row in history)
+        split = json.loads((folder / "split.json").read_text())
+        with (folder / "predictions.csv").open() as file:
+            predictions = list(csv.DictReader(file))
+        by_split = {name: {r["case_id"] for r in predictions if r["split"] == name} for name in split}
+        assert by_split == {name: set(cases) for name, cases in split.items()}
+        seen += split["test"]
+        card = load_model(folder / "model.safetensors").card
+        assert (card.task, card.positive, card.negative, card.fold) == ("grade", "high", "low", k)
+        assert card.extraction is not None and card.extraction.patch_size == 128
+        assert "GENE0" in card.genes and len(card.genes) == 16
+    assert sorted(seen) == sorted(f"case_{i:02d}" for i in range(12))
+
+
+def test_it_learns_what_the_slides_show(
+    cohort_path: Path, features_folder: Path, tmp_path: Path
+) -> None:
+    """Positive slides hold six times the nuclei: a model that learns at all separates them."""
+    summary = cross_validate(request(cohort_path, features_folder, tmp_path / "r", epochs=12))
+    assert summary["pooled"]["auc"] > 0.85
+
+
+def test_a_cancelled_run_goes_on(cohort_path: Path, features_folder: Path, tmp_path: Path) -> None:
+    cancel = CancelToken()
+
+    def stop(done: int, total: int, what: str) -> None:
+        if what == "fold 1: training" and done == 1:
+            cancel.cancel()
+
+    asked = request(cohort_path, features_folder, tmp_path / "r")
+    with pytest.raises(Cancelled):
+        cross_validate(asked, report=stop, cancel=cancel)
+    first = tmp_path / "r" / "folds" / "0" / "model.safetensors"
+    made = first.stat().st_mtime_ns
+    summary = cross_validate(asked)
+    assert len(summary["folds"]) == 3 and first.stat().st_mtime_ns == made
+    other = request(cohort_path, features_folder, tmp_path / "r", epochs=3)
+    with pytest.raises(TrainingError, match="holds another run.*training"):
+        cross_validate(other)
+
+
+def test_the_same_seed_gives_the_same_model(
+    cohort_path: Path, features_folder: Path, tmp_path: Path
+) -> None:
+    for name in "ab":
+        cross_validate(request(cohort_path, features_folder, tmp_path / name, only_fold=1))
+    files = [tmp_path / n / "folds" / "1" / "predictions.csv" for n in "ab"]
+    assert files[0].read_text() == files[1].read_text()
+
+
+def test_cases_without_expression_still_train(
+    cohort_path: Path, features_folder: Path, tmp_path: Path
+) -> None:
+    table = tmp_path / "some.csv"
+    lines = (cohort_path.parent / "expression.csv").read_text().splitlines()
+    table.write_text("\n".join(lines[:9]))
+    asked = request(
+        cohort_path, features_folder, tmp_path / "r", only_fold=0, expression=read_expression(table)
+    )
+    summary = cross_validate(asked)
+    assert "4 of 12 cases have no expression" in summary["warnings"][0]
+
+
+def test_a_missing_feature_file_starts_nothing(
+    cohort_path: Path, features_folder: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "features"
+    shutil.copytree(features_folder, folder)
+    (folder / "case_03.h5").unlink()
+    with pytest.raises(Exception, match="1 feature files are missing.*case_03"):
+        cross_validate(request(cohort_path, folder, tmp_path / "r"))
+    assert not (tmp_path / "r").exists()
+
+
+def test_grouping(cohort_path: Path, features_folder: Path, tmp_path: Path) -> None:
+    asked = request(cohort_path, features_folder, tmp_path / "r", group="site", only_fold=0)
+    cross_validate(asked)
+    split = json.loads((tmp_path / "r" / "folds" / "0" / "split.json").read_text())
+    sites = [{int(case[-2:]) % 3 for case in cases} for cases in split.values()]
+    assert sum(map(len, sites)) == 3
+    with pytest.raises(CohortError, match="5 folds need at least 5 groups"):
+        cross_validate(
+            request(cohort_path, features_folder, tmp_path / "s", group="site", folds=5)
+        )
+
+
+def test_initial_components_are_unit_centres() -> None:
+    random = np.random.default_rng(0)
+    centres = np.eye(4, 6) * 1.0
+    points = np.concatenate([c + random.normal(0, 0.01, (50, 6)) for c in centres])
+    found = initial_components(points.astype(np.float32), 4, seed=0).numpy()
+    assert sorted(np.abs(found).argmax(axis=1)) == [0, 1, 2, 3]
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
+    with pytest.raises(TrainingError, match="1 distinct training patches"):
+        initial_components(np.ones((9, 6), np.float32), 4, seed=0)

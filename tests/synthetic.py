@@ -1,0 +1,94 @@
+"""Small H&E-like slides and cohorts for tests, drawn here so that no data is needed."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+GLASS = (242, 241, 243)
+EOSIN = (222, 150, 186)
+NUCLEUS = (84, 56, 128)
+
+
+def tissue_image(
+    width: int, height: int, *, seed: int = 0, nuclei: float = 0.12, margin: float = 0.12
+) -> NDArray[np.uint8]:
+    """Glass with an ellipse of textured tissue; ``nuclei`` is the density of dark nuclei."""
+    random = np.random.default_rng(seed)
+    image = np.empty((height, width, 3), np.float32)
+    image[:] = GLASS
+    y, x = np.mgrid[0:height, 0:width]
+    a, b = width * (0.5 - margin), height * (0.5 - margin)
+    inside = ((x - width / 2) / a) ** 2 + ((y - height / 2) / b) ** 2 < 1
+    image[inside] = EOSIN
+    image[inside] += random.normal(0, 9, (int(inside.sum()), 1))
+    count = int(nuclei * width * height / 60)
+    radius = 4
+    offsets = [
+        (dy, dx)
+        for dy in range(-radius, radius + 1)
+        for dx in range(-radius, radius + 1)
+        if dx * dx + dy * dy <= radius * radius
+    ]
+    ys, xs = random.integers(0, height, count), random.integers(0, width, count)
+    for dy, dx in offsets:
+        py, px = np.clip(ys + dy, 0, height - 1), np.clip(xs + dx, 0, width - 1)
+        keep = inside[py, px]
+        image[py[keep], px[keep]] = NUCLEUS
+    image += random.normal(0, 2, image.shape)
+    return np.clip(image, 0, 255).astype(np.uint8)
+
+
+def write_slide(
+    path: Path, image: NDArray[np.uint8], *, mpp: float | None = 0.5, levels: int = 3
+) -> Path:
+    """Writes a pyramidal tiled TIFF that OpenSlide opens; ``mpp`` None leaves it unknown."""
+    resolution = {} if mpp is None else {
+        "resolution": (1e4 / mpp, 1e4 / mpp),
+        "resolutionunit": "CENTIMETER",
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tifffile.TiffWriter(path) as file:
+        for level in range(levels):
+            step = 2**level
+            file.write(
+                np.ascontiguousarray(image[::step, ::step]),
+                tile=(256, 256),
+                photometric="rgb",
+                compression="zlib",
+                subfiletype=1 if level else 0,
+                metadata=None,
+                **({key: (tuple(v / step for v in value) if key == "resolution" else value)
+                    for key, value in resolution.items()}),
+            )
+    return path
+
+
+def write_cohort(folder: Path, *, cases: int = 12, side: int = 640) -> Path:
+    """A cohort whose positive cases have many nuclei, with expression that knows the label."""
+    random = np.random.default_rng(7)
+    genes = [f"GENE{i}" for i in range(40)]
+    rows, expression = [], []
+    for case in range(cases):
+        positive = case % 2 == 0
+        name = f"case_{case:02d}"
+        image = tissue_image(side, side, seed=case, nuclei=0.5 if positive else 0.08)
+        write_slide(folder / "slides" / f"{name}.tif", image)
+        rows.append([name, f"patient_{case:02d}", f"slides/{name}.tif",
+                     "high" if positive else "low", f"site_{case % 3}"])
+        rate = np.full(len(genes), 50.0)
+        rate[:5] = 200.0 if positive else 20.0
+        expression.append([name, *random.poisson(rate)])
+    with (folder / "cohort.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["case_id", "patient_id", "slide", "grade", "site"])
+        writer.writerows(rows)
+    with (folder / "expression.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["case_id", *genes])
+        writer.writerows(expression)
+    return folder / "cohort.csv"
