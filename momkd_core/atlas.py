@@ -107,7 +107,7 @@ def build_atlas(
                 if use.share > 0:
                     component.slides += 1
                     patients[position].add(outcome.case.patient_id)
-                best[position] += _candidates(outcome, result, use.memory, use.index, per_patient)
+                best[position] += _candidates(outcome, result, use.memory, use.index, top)
     for position, component in enumerate(components):
         component.prevalence = component.patches / max(1, total)
         component.attention /= max(1, slides)
@@ -135,22 +135,20 @@ def _candidates(
         )
 
 
-def _capped(patches: list[AtlasPatch], top: int, per_patient: int) -> Iterator[AtlasPatch]:
-    """The most similar patches with at most ``per_patient`` of one patient, while others remain."""
+def _capped(patches: list[AtlasPatch], top: int, per_patient: int) -> list[AtlasPatch]:
+    """The most similar patches, at most ``per_patient`` of one patient while others remain.
+
+    Where too few patients are there to fill the atlas, the rest comes from whoever is best.
+    """
+    ordered = sorted(patches, key=lambda patch: -patch.similarity)
     taken: dict[str, int] = {}
-    chosen = 0
-    ordered = sorted(patches, key=lambda p: -p.similarity)
-    # In a cohort of few patients the cap would leave the atlas empty: it grows until filled.
-    cap = per_patient
-    lonely = len({p.patient_id for p in ordered}) * per_patient < top
+    chosen, spare = [], []
     for patch in ordered:
-        if chosen == top:
-            return
-        if taken.get(patch.patient_id, 0) >= cap and not lonely:
-            continue
-        taken[patch.patient_id] = taken.get(patch.patient_id, 0) + 1
-        chosen += 1
-        yield patch
+        count = taken.get(patch.patient_id, 0)
+        (chosen if count < per_patient else spare).append(patch)
+        taken[patch.patient_id] = count + 1
+    filled = chosen[:top] + spare[: max(0, top - len(chosen))]
+    return sorted(filled, key=lambda patch: -patch.similarity)
 
 
 def patch_image(slide: Slide, x: int, y: int, size_level0: int, pixels: int) -> RgbImage:

@@ -97,12 +97,11 @@ class Model:
         return hashlib.sha256(joined.encode()).hexdigest()
 
     @property
-    def name(self) -> str:
-        """For lists: task and positive value, and where it comes from."""
-        suffix = f"mean of {len(self.members)} folds" if self.is_ensemble else self.path.stem
-        if not self.is_ensemble and self.card.fold is not None:
-            suffix = f"fold {self.card.fold}"
-        return f"{self.card.task}: {self.card.positive} ({suffix})"
+    def source(self) -> str:
+        """Where it comes from, for people: a fold, the mean of folds, or the file's name."""
+        if self.is_ensemble:
+            return f"mean of {len(self.members)} folds"
+        return self.path.stem if self.card.fold is None else f"fold {self.card.fold}"
 
 
 def save_model(path: Path, network: MoMKD, card: ModelCard) -> None:
@@ -123,7 +122,8 @@ def load_model(path: str | Path) -> Model:
         raise ModelFileError(f"{path} does not exist", "Check the path given with --model")
     if not path.is_dir():
         return Model(path, (_load_file(path),))
-    files = sorted(path.glob("folds/*/model.safetensors"), key=lambda f: int(f.parent.name))
+    files = [folder / "model.safetensors" for folder in fold_folders(path)]
+    files = [file for file in files if file.exists()]
     if not files:
         raise ModelFileError(
             f"{path} holds no finished fold (folds/<k>/model.safetensors)",
@@ -144,6 +144,12 @@ def load_model(path: str | Path) -> Model:
                 "Keep the folds of one run in one folder",
             )
     return Model(path, members)
+
+
+def fold_folders(run: Path) -> list[Path]:
+    """The fold folders of a run, by number; other things in ``folds`` are ignored."""
+    folders = [folder for folder in (run / "folds").glob("*") if folder.name.isdecimal()]
+    return sorted(folders, key=lambda folder: int(folder.name))
 
 
 def software_versions() -> dict[str, str]:

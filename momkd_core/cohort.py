@@ -128,6 +128,27 @@ class Cohort:
             "Run momkd extract and name its folder with --features",
         )
 
+    def check_distinct(self, features_folder: Path | None) -> None:
+        """Refuses a table in which two slides would be read from one feature file.
+
+        Raises:
+            CohortError: names both lines.
+        """
+        seen: dict[Path, int] = {}
+        for case in self.cases:
+            for slide in case.slides:
+                if features_folder is None and slide.features is None:
+                    continue
+                path = self.feature_path(slide, features_folder)
+                if path in seen:
+                    raise CohortError(
+                        f"{self.path.name} lines {seen[path]} and {slide.line} both take their "
+                        f"features from {path.name}",
+                        "Give each slide its own feature file, in a 'features' column if two "
+                        "slides share a name",
+                    )
+                seen[path] = slide.line
+
     def jobs(self, out: Path) -> list[SlideJob]:
         """Extraction jobs of all rows that have a slide.
 
@@ -147,7 +168,7 @@ class Cohort:
                 raise CohortError(
                     f"{self.path.name} lines {earlier[0]} and {row.line} both name a slide "
                     f"{row.stem!r}: their features would overwrite each other",
-                    "Rename one of the slides, or extract them in two cohorts",
+                    "Rename one of the slides",
                 )
             jobs[row.stem] = (row.line, SlideJob(row.slide, row.mpp, out / f"{row.stem}.h5"))
         return [job for _, job in jobs.values()]
@@ -234,6 +255,14 @@ def _case(
     patient = first.get("patient_id") or case_id
     values["patient_id"] = patient
     slides = tuple(_slide(path, line, row) for line, row in rows)
+    stems = [slide.stem for slide in slides]
+    for position, stem in enumerate(stems):
+        if stem in stems[:position]:
+            raise CohortError(
+                f"{path.name} line {slides[position].line}: case {case_id!r} has two slides named "
+                f"{stem!r}",
+                "Remove the repeated row, or rename one of the slides",
+            )
     return Case(case_id, patient, slides, values)
 
 
@@ -270,6 +299,9 @@ def cohort_of_slides(path: Path) -> Cohort:
     """
     if path.is_dir():
         files = sorted(f for f in path.iterdir() if f.suffix.lower() in SLIDE_SUFFIXES)
+        # A folder of DICOM files is one slide, in as many files as it has levels.
+        dicom = [f for f in files if f.suffix.lower() == ".dcm"]
+        files = [f for f in files if f not in dicom[1:]]
         if not files:
             raise CohortError(
                 f"{path} holds no slides", f"Known endings: {' '.join(SLIDE_SUFFIXES)}"

@@ -1,14 +1,11 @@
 """Fit and score all folds of a cohort into a run folder.
 
 A run folder holds ``run.json`` (what was asked), ``folds/<k>/`` (one finished fold each) and
-``summary.json``. A killed run started again with the same request goes on with the unfinished folds.
+``summary.json``. A killed run started again with the same request goes on with unfinished folds.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,29 +13,40 @@ from typing import Any
 
 import numpy as np
 
-from momkd_core.checkpoint import ModelCard, load_model, save_model, software_versions
+from momkd_core.checkpoint import ModelCard, save_model, software_versions
 from momkd_core.cohort import Case, Cohort
-from momkd_core.errors import FeatureError, MomkdError, SettingsError, TrainingError
-from momkd_core.evaluation import best_threshold, bootstrap_auc, mean_over_folds, metrics
+from momkd_core.errors import FeatureError, SettingsError
+from momkd_core.evaluation import best_threshold, metrics
 from momkd_core.export import write_json
 from momkd_core.expression import ExpressionTable, ExpressionTransform, fit_transform
-from momkd_core.features import FeatureBag, read_features
+from momkd_core.features import FeatureBag, read_header
 from momkd_core.progress import CancelToken, Report, silent
-from momkd_core.settings import ExtractionSettings, ModelSettings, Preset, TrainingSettings
+from momkd_core.run_folder import (
+    PREDICTION_COLUMNS,
+    claim,
+    fingerprint,
+    is_finished,
+    summarise,
+    write_table,
+)
+from momkd_core.settings import (
+    ExtractionSettings,
+    ModelSettings,
+    Preset,
+    TrainingSettings,
+    validated,
+)
 from momkd_core.splits import Split, make_splits
-from momkd_core.storage import write_text
 from momkd_core.training import (
     HISTORY_COLUMNS,
     HistoryRow,
     SlideStore,
     TrainingSlide,
     fit,
-    score,
+    predict_slides,
 )
 
 log = logging.getLogger(__name__)
-
-_PREDICTION_COLUMNS = ("case_id", "patient_id", "label", "probability", "predicted", "split")
 
 
 @dataclass(frozen=True)
@@ -46,7 +54,8 @@ class TrainingRequest:
     """Everything a run depends on.
 
     Attributes:
-        label, positive, negative: column and its two values; ``negative`` None takes the only other.
+        label, positive, negative: column and its two values; ``negative`` None takes the only
+            other one.
         group: column whose values stay together; None groups by patient.
         only_fold: train this fold alone, or None for all.
         features_folder: where the feature files are, or None to take the cohort's column.
@@ -69,7 +78,7 @@ class TrainingRequest:
 
 @dataclass
 class _Prepared:
-    """A checked request: cases with labels, splits, and what all features have in common."""
+    """A checked request: cases with labels, splits, and what all feature files share."""
 
     cases: dict[str, Case]
     labels: dict[str, int]
@@ -77,7 +86,9 @@ class _Prepared:
     splits: list[Split]
     features: dict[str, list[Path]]
     model: ModelSettings
-    sample: FeatureBag
+    header: FeatureBag
+    extraction: ExtractionSettings | None
+    store: SlideStore
     warnings: list[str] = field(default_factory=list)
 
 
@@ -90,28 +101,39 @@ def cross_validate(
         MomkdError: nothing is trained unless the whole request is sound.
         Cancelled: on request; finished folds stay.
     """
-    prepared = _prepare(request)
+    cancel = cancel or CancelToken()
+    prepared = _prepare(request, report, cancel)
     for warning in prepared.warnings:
         log.warning(warning)
-    _claim_folder(request, prepared)
-    store = SlideStore(prepared.model)
+    claim(
+        request.out, _asked(request, prepared), prepared.warnings, cohort=str(request.cohort.path)
+    )
     chosen = range(request.folds) if request.only_fold is None else [request.only_fold]
     for fold in chosen:
         folder = request.out / "folds" / str(fold)
-        if (folder / "predictions.csv").exists() and (folder / "model.safetensors").exists():
+        if is_finished(folder):
             log.info("Fold %d is finished already", fold)
             continue
 
         def fold_report(done: int, total: int, what: str, fold: int = fold) -> None:
             report(done, total, f"fold {fold}: {what}")
 
-        _run_fold(request, prepared, fold, folder, store, fold_report, cancel)
-    summary = summarise(request, prepared.warnings)
+        _run_fold(request, prepared, fold, folder, fold_report, cancel)
+    summary = summarise(
+        request.out,
+        task=request.label,
+        positive=request.positive,
+        preset=request.preset,
+        warnings=prepared.warnings,
+    )
     write_json(request.out / "summary.json", summary)
     return summary
 
 
-def _prepare(request: TrainingRequest) -> _Prepared:
+# -- checking the request ------------------------------------------------------------------------
+
+
+def _prepare(request: TrainingRequest, report: Report, cancel: CancelToken) -> _Prepared:
     if request.folds < 2:
         raise SettingsError(f"--folds {request.folds} is too few", "Use at least 2")
     if request.only_fold is not None and not 0 <= request.only_fold < request.folds:
@@ -124,79 +146,118 @@ def _prepare(request: TrainingRequest) -> _Prepared:
     left_out = len(cohort) - len(cases)
     if left_out:
         warnings.append(f"{left_out} of {len(cohort)} cases have no usable {request.label} label")
-    groups = [case.patient_id for case in cases]
-    if request.group is not None:
-        cohort.require_column(request.group)
-        groups = [case.values[request.group] for case in cases]
-        if "" in groups:
-            case = cases[groups.index("")]
-            raise SettingsError(
-                f"Case {case.case_id} has no value in column {request.group!r}",
-                "Fill it in, or group by patient",
-            )
-        warnings += _straddling(cases, groups, request.group)
-    splits = make_splits(
-        [case.case_id for case in cases],
-        labels,
-        groups,
-        folds=request.folds,
-        seed=request.training.seed,
-    )
+    groups, straddling = _groups(request, cases)
+    warnings += straddling
+    ids = [case.case_id for case in cases]
+    splits = make_splits(ids, labels, groups, folds=request.folds, seed=request.training.seed)
+    warnings += _without_expression(request.expression, ids)
+    cohort.check_distinct(request.features_folder)
     features = {
         case.case_id: [cohort.feature_path(slide, request.features_folder) for slide in case.slides]
         for case in cases
     }
-    missing = [path for paths in features.values() for path in paths if not path.is_file()]
-    if missing:
-        raise FeatureError(
-            f"{len(missing)} feature files are missing, the first is {missing[0]}",
-            "Run momkd extract on the cohort, and name its folder with --features",
-        )
-    sample = read_features(features[cases[0].case_id][0])
-    genes = 0
-    if request.expression is not None:
-        known = set(request.expression.case_ids)
-        without = [case.case_id for case in cases if case.case_id not in known]
-        if without:
-            warnings.append(
-                f"{len(without)} of {len(cases)} cases have no expression and train the histology "
-                f"branch alone (the first is {without[0]})"
-            )
-        genes = 1  # its true width is known once a fold's genes are chosen
+    paths = [path for several in features.values() for path in several]
+    header = _common_header(paths)
+    model = request.model.model_copy(update={"feature_width": header.width, "genes": 0})
+    store = SlideStore(model)
+    for done, path in enumerate(paths):
+        cancel.raise_if_cancelled()
+        report(done, len(paths), "checking features")
+        store[path]  # reads and builds the graph: a slide that cannot be used shows before training
     return _Prepared(
-        cases={case.case_id: case for case in cases},
-        labels=dict(zip((case.case_id for case in cases), labels, strict=True)),
+        cases=dict(zip(ids, cases, strict=True)),
+        labels=dict(zip(ids, labels, strict=True)),
         negative=negative,
         splits=splits,
         features=features,
-        model=request.model.model_copy(update={"feature_width": sample.width, "genes": genes}),
-        sample=sample,
+        model=model,
+        header=header,
+        extraction=_extraction(header),
+        store=store,
         warnings=warnings,
     )
 
 
-def _straddling(cases: list[Case], groups: list[str], column: str) -> list[str]:
-    """A warning where a patient's cases lie in several groups, and so in training and test."""
+def _groups(request: TrainingRequest, cases: list[Case]) -> tuple[list[str], list[str]]:
+    """Each case's group, and a warning where a patient's cases lie in several of them."""
+    column = request.group
+    if column is None:
+        return [case.patient_id for case in cases], []
+    request.cohort.require_column(column)
+    groups = [case.values[column] for case in cases]
+    if "" in groups:
+        case = cases[groups.index("")]
+        raise SettingsError(
+            f"Case {case.case_id} has no value in column {column!r}",
+            "Fill it in, or group by patient",
+        )
     seen: dict[str, set[str]] = {}
     for case, group in zip(cases, groups, strict=True):
         seen.setdefault(case.patient_id, set()).add(group)
     split = [patient for patient, found in seen.items() if len(found) > 1]
     if not split:
-        return []
-    return [
+        return groups, []
+    return groups, [
         f"Grouping by {column!r} puts cases of {len(split)} patient(s) (the first is {split[0]}) "
         "into training and test: the metrics do not measure new patients"
     ]
 
 
-def _claim_folder(request: TrainingRequest, prepared: _Prepared) -> None:
-    """Writes ``run.json``, or checks that the folder holds the same request.
+def _without_expression(table: ExpressionTable | None, ids: list[str]) -> list[str]:
+    if table is None:
+        return []
+    known = set(table.case_ids)
+    without = [case for case in ids if case not in known]
+    if not without:
+        return []
+    return [
+        f"{len(without)} of {len(ids)} cases have no expression and train the histology "
+        f"branch alone (the first is {without[0]})"
+    ]
+
+
+def _common_header(paths: list[Path]) -> FeatureBag:
+    """What all feature files say alike.
 
     Raises:
-        TrainingError: the folder holds another run.
+        FeatureError: files are missing, or were made in different ways.
     """
-    # Settings the run's outcome depends on; one fold more or less is still the same run.
-    asked = {
+    missing = [path for path in paths if not path.is_file()]
+    if missing:
+        raise FeatureError(
+            f"{len(missing)} feature files are missing, the first is {missing[0]}",
+            "Run momkd extract on the cohort, and name its folder with --features",
+        )
+    first = read_header(paths[0])
+    for path in paths[1:]:
+        other = read_header(path)
+        for name in ("width", "encoder", "encoder_sha256", "target_mpp", "patch_size", "overlap"):
+            found, wanted = getattr(other, name), getattr(first, name)
+            if found != wanted:
+                raise FeatureError(
+                    f"{path.name} has {name} {found}, but {paths[0].name} has {wanted}",
+                    "Extract the whole cohort with one encoder and one patch size",
+                )
+    return first
+
+
+def _extraction(header: FeatureBag) -> ExtractionSettings | None:
+    """How new slides are to be cut for this model, as far as the feature files say."""
+    if header.encoder is None or header.target_mpp is None or header.patch_size is None:
+        return None
+    values = {
+        "encoder": header.encoder,
+        "target_mpp": header.target_mpp,
+        "patch_size": header.patch_size,
+        "overlap": header.overlap or 0,
+        "min_tissue": float(header.attributes.get("min_tissue", 0.05)),
+    }
+    return validated(ExtractionSettings, values)
+
+
+def _asked(request: TrainingRequest, prepared: _Prepared) -> dict[str, Any]:
+    """What the run's outcome depends on; one fold more or less is still the same run."""
+    return {
         "task": request.label,
         "positive": request.positive,
         "negative": prepared.negative,
@@ -204,29 +265,18 @@ def _claim_folder(request: TrainingRequest, prepared: _Prepared) -> None:
         "preset": request.preset,
         "folds": request.folds,
         "group": request.group or "patient_id",
-        "cohort": str(request.cohort.path),
         "cohort_fingerprint": request.cohort.fingerprint,
         "cases": len(prepared.cases),
-        "expression_genes": len(request.expression.genes) if request.expression else 0,
+        "expression_sha256": fingerprint(request.expression),
+        "encoder": prepared.header.encoder,
+        "encoder_sha256": prepared.header.encoder_sha256,
+        "extraction": prepared.extraction.model_dump() if prepared.extraction else None,
         "model": prepared.model.model_dump(exclude={"genes"}),
         "training": request.training.model_dump(),
     }
-    path = request.out / "run.json"
-    if path.exists():
-        try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, json.JSONDecodeError) as error:
-            raise TrainingError(
-                f"{path} cannot be read ({error})", "Choose another --out folder"
-            ) from error
-        different = [key for key in asked if found.get(key) != json.loads(json.dumps(asked[key]))]
-        if different:
-            raise TrainingError(
-                f"{request.out} holds another run (it differs in: {', '.join(different)})",
-                "Choose another --out folder, or delete this one",
-            )
-        return
-    write_json(path, {**asked, "versions": software_versions(), "warnings": prepared.warnings})
+
+
+# -- one fold ------------------------------------------------------------------------------------
 
 
 def _run_fold(
@@ -234,64 +284,60 @@ def _run_fold(
     prepared: _Prepared,
     fold: int,
     folder: Path,
-    store: SlideStore,
     report: Report,
-    cancel: CancelToken | None,
+    cancel: CancelToken,
 ) -> None:
     split = prepared.splits[fold]
     write_json(folder / "split.json", split.as_dict())
     transform = _fit_expression(request, prepared, split)
-    genes = len(transform.genes) if transform else 0
-    model_settings = prepared.model.model_copy(update={"genes": genes})
+    genes = transform.genes if transform else ()
     parts = {
-        name: _slides(request, prepared, list(cases), transform)
+        name: _slides(request, prepared, cases, transform)
         for name, cases in split.as_dict().items()
     }
 
     def on_epoch(history: list[HistoryRow]) -> None:
-        write_text(folder / "history.csv", _table(HISTORY_COLUMNS, history))
+        write_table(folder / "history.csv", HISTORY_COLUMNS, history)
 
     fitted = fit(
         parts["train"],
         parts["validation"],
-        model_settings,
+        prepared.model.model_copy(update={"genes": len(genes)}),
         request.training,
         seed=request.training.seed + fold,
-        store=store,
+        store=prepared.store,
         report=report,
         cancel=cancel,
         on_epoch=on_epoch,
     )
-    probabilities = {}
-    for name in ("train", "validation", "test"):
-        values, _ = score(fitted.network, parts[name], store, cancel or CancelToken())
-        probabilities[name] = _by_case(parts[name], values)
-    validation = list(split.validation)
-    threshold = best_threshold(
-        [prepared.labels[case] for case in validation],
-        [probabilities["validation"][case] for case in validation],
-    )
-    test = list(split.test)
-    test_metrics = metrics(
-        [prepared.labels[case] for case in test],
-        [probabilities["test"][case] for case in test],
-        threshold,
-    )
+    probabilities = {
+        name: _by_case(slides, predict_slides(fitted.network, slides, prepared.store, cancel)[0])
+        for name, slides in parts.items()
+    }
+
+    def aligned(cases: tuple[str, ...], part: str) -> tuple[list[int], list[float]]:
+        return (
+            [prepared.labels[case] for case in cases],
+            [probabilities[part][case] for case in cases],
+        )
+
+    threshold = best_threshold(*aligned(split.validation, "validation"))
+    found = metrics(*aligned(split.test, "test"), threshold)
     card = ModelCard(
         task=request.label,
         positive=request.positive,
         negative=prepared.negative,
         preset=request.preset,
         threshold=threshold,
-        extraction=_extraction(prepared.sample),
-        encoder=prepared.sample.encoder,
-        encoder_sha256=prepared.sample.encoder_sha256,
-        model=model_settings,
+        extraction=prepared.extraction,
+        encoder=prepared.header.encoder,
+        encoder_sha256=prepared.header.encoder_sha256,
+        model=fitted.network.settings,
         training=request.training,
-        genes=transform.genes if transform else (),
+        genes=genes,
         fold=fold,
         cohort_fingerprint=request.cohort.fingerprint,
-        metrics={**test_metrics, "best_epoch": fitted.best_epoch},
+        metrics={**found, "best_epoch": fitted.best_epoch},
         versions=software_versions(),
     )
     save_model(folder / "model.safetensors", fitted.network, card)
@@ -300,17 +346,15 @@ def _run_fold(
             "case_id": case,
             "patient_id": prepared.cases[case].patient_id,
             "label": request.positive if prepared.labels[case] else prepared.negative,
-            "probability": f"{probabilities[name][case]:.6f}",
-            "predicted": request.positive
-            if probabilities[name][case] >= threshold
-            else prepared.negative,
+            "probability": f"{probability:.6f}",
+            "predicted": request.positive if probability >= threshold else prepared.negative,
             "split": name,
         }
         for name, cases in split.as_dict().items()
-        for case in cases
+        for case, probability in ((case, probabilities[name][case]) for case in cases)
     ]
     # Last of all: its presence says that the fold is finished.
-    write_text(folder / "predictions.csv", _table(_PREDICTION_COLUMNS, rows))
+    write_table(folder / "predictions.csv", PREDICTION_COLUMNS, rows)
 
 
 def _fit_expression(
@@ -350,63 +394,3 @@ def _by_case(slides: list[TrainingSlide], values: list[float]) -> dict[str, floa
     for slide, value in zip(slides, values, strict=True):
         found.setdefault(slide.case_id, []).append(value)
     return {case: float(np.mean(several)) for case, several in found.items()}
-
-
-def _extraction(sample: FeatureBag) -> ExtractionSettings | None:
-    """How new slides are to be cut for this model, as far as the feature files say."""
-    if sample.encoder is None or sample.target_mpp is None or sample.patch_size is None:
-        return None
-    return ExtractionSettings(
-        encoder=sample.encoder,
-        target_mpp=sample.target_mpp,
-        patch_size=sample.patch_size,
-        overlap=sample.overlap or 0,
-        min_tissue=float(sample.attributes.get("min_tissue", 0.05)),
-    )
-
-
-def summarise(request: TrainingRequest, warnings: list[str]) -> dict[str, Any]:
-    """The content of ``summary.json`` from the finished folds of a run."""
-    folds, labels, probabilities = [], [], []
-    for folder in sorted((request.out / "folds").glob("*"), key=lambda f: int(f.name)):
-        if not (folder / "predictions.csv").exists():
-            continue
-        card = load_model(folder / "model.safetensors").card
-        folds.append({"fold": int(folder.name), "threshold": card.threshold, **card.metrics})
-        for row in read_predictions(folder / "predictions.csv"):
-            if row["split"] == "test":
-                labels.append(int(row["label"] == request.positive))
-                probabilities.append(float(row["probability"]))
-    return {
-        "task": request.label,
-        "positive": request.positive,
-        "method": "momkd",
-        "preset": request.preset,
-        "folds": folds,
-        **{
-            name: mean_over_folds([fold[name] for fold in folds])
-            for name in ("auc", "accuracy", "f1", "f1_macro")
-        },
-        "pooled": {**bootstrap_auc(labels, probabilities), "cases": len(labels)},
-        "warnings": warnings,
-    }
-
-
-def read_predictions(path: Path) -> list[dict[str, str]]:
-    """Rows of a ``predictions.csv``. Raises :class:`MomkdError` where it is damaged."""
-    try:
-        rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
-    except OSError as error:
-        raise MomkdError(f"{path} cannot be read ({error})", "Train the fold again") from error
-    if not rows or set(rows[0]) != set(_PREDICTION_COLUMNS):
-        raise MomkdError(f"{path} is not a table of predictions", "Train the fold again")
-    return rows
-
-
-def _table(columns: tuple[str, ...] | list[str], rows: list[Any]) -> str:
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, list(columns), lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({name: "" if row[name] is None else row[name] for name in columns})
-    return stream.getvalue()

@@ -19,6 +19,9 @@ _COLUMNS = (
 ).split()
 
 
+_PLACE = ("x", "y", "size")
+
+
 def write_prediction(result: SlideResult, case_id: str, folder: Path) -> None:
     """Writes the three files of a prediction folder, each atomically. Raises OutputError."""
     write_json(folder / "result.json", result.as_json(case_id))
@@ -49,16 +52,17 @@ def patches_csv(result: SlideResult) -> str:
 def overlay(result: SlideResult) -> dict[str, Any]:
     """Patches as a GeoJSON FeatureCollection of QuPath tile objects, in level-0 pixels.
 
+    QuPath starts to count at the corner of the scanned area, where a slide states one.
+
     QuPath's object format: https://qupath.readthedocs.io/en/stable/docs/advanced/exporting_annotations.html
     """
+    offset_x, offset_y = result.bounds_offset
     features = []
     for row in _rows(result):
-        x, y, size = row["x"], row["y"], row["size"]
+        x, y, size = row["x"] - offset_x, row["y"] - offset_y, row["size"]
         corners = [[x, y], [x + size, y], [x + size, y + size], [x, y + size], [x, y]]
         measurements = {
-            name: value
-            for name, value in row.items()
-            if value is not None and name not in "x y size"
+            name: value for name, value in row.items() if value is not None and name not in _PLACE
         }
         features.append(
             {

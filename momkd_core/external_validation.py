@@ -17,7 +17,12 @@ log = logging.getLogger(__name__)
 
 
 def evaluate_cohort(
-    model: Model, cohort: Cohort, *, features_folder: Path | None = None, report: Report = silent
+    model: Model,
+    cohort: Cohort,
+    *,
+    features_folder: Path | None = None,
+    mpp: float | None = None,
+    report: Report = silent,
 ) -> dict[str, Any]:
     """Metrics of the mean of a run's folds on another cohort, in the form of ``summary.json``.
 
@@ -31,7 +36,9 @@ def evaluate_cohort(
     chosen = Cohort(cohort.path, tuple(cases), cohort.columns)
     label_of = dict(zip((case.case_id for case in cases), labels, strict=True))
     known, probabilities, failed = [], [], []
-    for outcome in predict_cohort(model, chosen, features_folder=features_folder, report=report):
+    for outcome in predict_cohort(
+        model, chosen, features_folder=features_folder, mpp=mpp, report=report
+    ):
         if isinstance(outcome, CaseFailure):
             log.warning("case %s: %s", outcome.case_id, outcome.error)
             failed.append(outcome.case_id)

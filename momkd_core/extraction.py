@@ -1,7 +1,7 @@
 """Slides to feature files: mask, grid, pixels, encoder, ``.h5``.
 
 Reader threads keep patches ready while the encoder works, so that the slower of the two sets the
-pace. Features are appended to a partial file as they come: a killed extraction resumes where it was.
+pace. What was encoded is kept as it comes: a killed extraction resumes where it was.
 """
 
 from __future__ import annotations
@@ -19,14 +19,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from momkd_core.encoders import EncoderIdentity, PatchEncoder, encoder_identity
+from momkd_core.encoders import EncoderIdentity, PatchEncoder, encoder_identity, load_encoder
 from momkd_core.errors import FeatureError, OutputError
-from momkd_core.features import FeatureBag, read_features, write_features
+from momkd_core.features import FeatureBag, read_features, read_header, write_features
+from momkd_core.partial_features import PartialFeatures, partial_key
 from momkd_core.patches import PatchGrid, plan_patches
 from momkd_core.progress import CancelToken, Report, silent
 from momkd_core.settings import ExtractionSettings
 from momkd_core.slide import Slide
-from momkd_core.storage import cache_folder, content_key
+from momkd_core.storage import cache_folder, content_key, output_error
 from momkd_core.tissue import find_tissue
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,23 @@ class SlideJob:
     target: Path
 
 
+class EncoderLoader:
+    """Loads each encoder once and shares it; call it with a name.
+
+    Args:
+        device: None takes the best one.
+    """
+
+    def __init__(self, device: str | None = None) -> None:
+        self._device = device
+        self._loaded: dict[str, PatchEncoder] = {}
+
+    def __call__(self, name: str) -> PatchEncoder:
+        if name not in self._loaded:
+            self._loaded[name] = load_encoder(name, device=self._device)
+        return self._loaded[name]
+
+
 def plan(slide: Slide, settings: ExtractionSettings) -> PatchGrid:
     """Tissue mask and patch grid of an open slide. Raises SlideError or TissueError."""
     return plan_patches(slide, find_tissue(slide), settings)
@@ -57,7 +75,7 @@ def extract_bag(
     workers: int = DEFAULT_WORKERS,
     report: Report = silent,
     cancel: CancelToken | None = None,
-    partial: Path | None = None,
+    keep_in: Path | None = None,
     slides_left: int = 1,
 ) -> FeatureBag:
     """Features of a slide.
@@ -67,11 +85,12 @@ def extract_bag(
         encoder: must be the one that ``settings`` names.
         workers: threads that read patches.
         report, cancel: progress in patches; cancelled between batches.
-        partial: a file to resume from and append to; removed by the caller when done.
+        keep_in: folder for the features of an unfinished slide, or None to keep none.
         slides_left: how many such slides are to come, for the decision to compile.
 
     Raises:
         SlideError, TissueError: the slide cannot be read or used.
+        OutputError: ``keep_in`` cannot be written.
         Cancelled: on request.
     """
     cancel = cancel or CancelToken()
@@ -79,23 +98,30 @@ def extract_bag(
     grid = plan(slide, settings)
     cancel.raise_if_cancelled()
     encoder.prepare(len(grid) * slides_left, settings.patch_size)
+    partial = None if keep_in is None else _partial(slide, encoder, settings, grid, keep_in)
     features = np.empty((len(grid), encoder.identity.width), np.float32)
-    done = _resume(partial, features)
-    report(done, len(grid), "encoding patches")
-    log_file = partial.open("ab") if partial is not None else None
     try:
-        for patches in read_patches(slide, grid, settings.patch_size, workers, first=done):
+        done = partial.resume(features) if partial is not None else 0
+        report(done, len(grid), "encoding patches")
+        chunk = max(_CHUNK, encoder.batch_size)
+        for patches in read_patches(
+            slide, grid, settings.patch_size, workers, first=done, chunk=chunk
+        ):
             cancel.raise_if_cancelled()
             batch = encoder.encode(patches)
             features[done : done + len(batch)] = batch
-            if log_file is not None:
-                log_file.write(batch.tobytes())
-                log_file.flush()
+            if partial is not None:
+                partial.append(batch)
             done += len(batch)
             report(done, len(grid), "encoding patches")
+        if partial is not None:
+            partial.discard()
+    except OSError as error:
+        assert keep_in is not None
+        raise output_error(keep_in / "features", error) from error
     finally:
-        if log_file is not None:
-            log_file.close()
+        if partial is not None:
+            partial.close()
     return FeatureBag(
         features=features,
         coords=grid.coords,
@@ -109,6 +135,8 @@ def extract_bag(
         attributes={
             "level0_width": slide.width,
             "level0_height": slide.height,
+            "bounds_x": slide.bounds_offset[0],
+            "bounds_y": slide.bounds_offset[1],
             "min_tissue": settings.min_tissue,
             "slide_mpp": slide.mpp.mean,
             "precision": encoder.precision,
@@ -117,16 +145,22 @@ def extract_bag(
 
 
 def read_patches(
-    slide: Slide, grid: PatchGrid, patch_size: int, workers: int, *, first: int = 0
+    slide: Slide,
+    grid: PatchGrid,
+    patch_size: int,
+    workers: int,
+    *,
+    first: int = 0,
+    chunk: int = _CHUNK,
 ) -> Iterator[NDArray[np.uint8]]:
     """Patches of a grid in order, read ahead by ``workers`` threads.
 
     Yields:
-        (B, patch_size, patch_size, 3) uint8 RGB, B at most 32.
+        (B, patch_size, patch_size, 3) uint8 RGB, B at most ``chunk``.
     """
 
     def read(start: int) -> NDArray[np.uint8]:
-        corners = grid.coords[start : start + _CHUNK]
+        corners = grid.coords[start : start + chunk]
         block = np.empty((len(corners), patch_size, patch_size, 3), np.uint8)
         for index, (x, y) in enumerate(corners):
             block[index] = slide.read_scaled(
@@ -137,7 +171,7 @@ def read_patches(
     waiting: deque[Future[NDArray[np.uint8]]] = deque()
     with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="patch-reader") as pool:
         try:
-            for start in range(first, len(grid), _CHUNK):
+            for start in range(first, len(grid), chunk):
                 waiting.append(pool.submit(read, start))
                 if len(waiting) > 2 * workers:
                     yield waiting.popleft().result()
@@ -162,14 +196,13 @@ def extract_file(
     """Extracts one slide into ``job.target``; returns False where that was done before.
 
     Raises:
-        FeatureError: the target exists and was made from other settings.
+        FeatureError: the target exists and was made in another way.
         SlideError, TissueError, OutputError, Cancelled: as :func:`extract_bag`.
     """
     if job.target.exists() and not overwrite:
-        _check_existing(job.target, encoder.identity, settings)
+        _check_existing(job, encoder, settings)
         return False
     with Slide(job.slide, mpp=job.mpp) as slide:
-        partial = _partial_path(job, encoder, settings)
         bag = extract_bag(
             slide,
             encoder,
@@ -177,11 +210,10 @@ def extract_file(
             workers=workers,
             report=report,
             cancel=cancel,
-            partial=partial,
+            keep_in=job.target.parent,
             slides_left=slides_left,
         )
     write_features(job.target, bag)
-    partial.unlink(missing_ok=True)
     return True
 
 
@@ -200,34 +232,20 @@ def cached_bag(
     The key covers the slide's content, the stated resolution, the encoder's weights and the
     settings. A cache that cannot be written is logged and otherwise ignored.
     """
-    with Slide(
-        path, mpp=mpp
-    ) as slide:  # also when cached: a file that became unreadable must say so
-        resolution = slide.mpp
-        key = _key(
-            [
-                content_key(path),
-                f"{resolution.x:.6g},{resolution.y:.6g}",
-                settings.model_dump_json(),
-                encoder_identity(settings.encoder).weights_sha256,
-            ]
-        )
-        target = cache_folder() / "features" / f"{key}.h5"
+    with Slide(path, mpp=mpp) as slide:  # also when cached: a file gone unreadable must say so
+        target = cache_folder() / "features" / f"{_cache_key(slide, settings)}.h5"
         if target.exists():
             try:
                 return read_features(target)
             except FeatureError as error:
                 log.warning("Cached features are extracted again: %s", error)
         encoder = load(settings.encoder)
-        partial = target.with_suffix(".partial")
+        keep_in: Path | None = target.parent
         try:
-            partial.parent.mkdir(parents=True, exist_ok=True)
-            partial.touch()
+            target.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             log.warning("The feature cache cannot be written: %s", error)
-            return extract_bag(
-                slide, encoder, settings, workers=workers, report=report, cancel=cancel
-            )
+            keep_in = None
         bag = extract_bag(
             slide,
             encoder,
@@ -235,81 +253,61 @@ def cached_bag(
             workers=workers,
             report=report,
             cancel=cancel,
-            partial=partial,
+            keep_in=keep_in,
         )
-    try:
-        write_features(target, bag)
-        partial.unlink(missing_ok=True)
-    except OutputError as error:
-        log.warning("Features were not cached: %s", error)
+    if keep_in is not None:
+        try:
+            write_features(target, bag)
+        except OutputError as error:
+            log.warning("Features were not cached: %s", error)
     return bag
 
 
-class EncoderLoader:
-    """Loads each encoder once and shares it; call it with a name."""
-
-    def __init__(self, **options: object) -> None:
-        self._options = options
-        self._loaded: dict[str, PatchEncoder] = {}
-
-    def __call__(self, name: str) -> PatchEncoder:
-        if name not in self._loaded:
-            from momkd_core.encoders import load_encoder
-
-            self._loaded[name] = load_encoder(name, **self._options)  # type: ignore[arg-type]
-        return self._loaded[name]
-
-
-def _check_existing(target: Path, identity: EncoderIdentity, settings: ExtractionSettings) -> None:
-    bag = read_features(target)
-    wanted = (identity.name, settings.target_mpp, settings.patch_size, settings.overlap)
-    found = (bag.encoder, bag.target_mpp, bag.patch_size, bag.overlap)
-    if found != wanted:
-        raise FeatureError(
-            f"{target.name} exists and was made with encoder, mpp, patch size, overlap {found}, "
-            f"not {wanted}",
-            "Choose another --out folder, or pass --overwrite",
-        )
-
-
-def _resume(partial: Path | None, features: NDArray[np.float32]) -> int:
-    """Fills ``features`` from a partial file; returns the number of whole rows found."""
-    if partial is None or not partial.exists():
-        return 0
-    row_bytes = features.shape[1] * features.itemsize
-    # A chunk cut by the kill is dropped: reading restarts on a chunk border.
-    rows = int(min(len(features), partial.stat().st_size // row_bytes)) // _CHUNK * _CHUNK
-    with partial.open("rb+") as stream:
-        data = stream.read(rows * row_bytes)
-        stream.truncate(rows * row_bytes)
-    features[:rows] = np.frombuffer(data, np.float32).reshape(rows, features.shape[1])
-    if rows:
-        log.info("Resuming at patch %d of %d", rows, len(features))
-    return rows
-
-
-def _partial_path(job: SlideJob, encoder: PatchEncoder, settings: ExtractionSettings) -> Path:
-    key = _key(
-        [
-            content_key(job.slide),
-            str(job.mpp),
-            settings.model_dump_json(),
-            encoder.identity.weights_sha256,
-            encoder.precision,
-        ]
-    )
-    folder = job.target.parent
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        partial = folder / f".{job.target.stem[:60]}.{key[:12]}.partial"
-        partial.touch()
-    except OSError as error:
-        raise OutputError(
-            f"{folder} cannot be written ({error.strerror})",
-            "Choose another output folder or change its permissions",
-        ) from error
-    return partial
-
-
-def _key(parts: list[str]) -> str:
+def _cache_key(slide: Slide, settings: ExtractionSettings) -> str:
+    resolution = slide.mpp
+    parts = [
+        content_key(slide.path),
+        f"{resolution.x:.6g},{resolution.y:.6g}",
+        settings.model_dump_json(),
+        encoder_identity(settings.encoder).weights_sha256,
+    ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:40]
+
+
+def _partial(
+    slide: Slide,
+    encoder: PatchEncoder,
+    settings: ExtractionSettings,
+    grid: PatchGrid,
+    folder: Path,
+) -> PartialFeatures:
+    key = partial_key([_cache_key(slide, settings), encoder.precision], grid)
+    path = folder / f".{slide.path.stem[:60]}.{key}.partial"
+    try:
+        return PartialFeatures(path, encoder.identity.width)
+    except OSError as error:
+        raise output_error(path, error) from error
+
+
+def _check_existing(job: SlideJob, encoder: PatchEncoder, settings: ExtractionSettings) -> None:
+    """Refuses to take features made in another way for the ones that were asked for."""
+    bag = read_header(job.target)
+    identity: EncoderIdentity = encoder.identity
+    attributes = bag.attributes
+    compared = {
+        "encoder": (bag.encoder, identity.name),
+        "encoder weights": (bag.encoder_sha256, identity.weights_sha256),
+        "target mpp": (bag.target_mpp, settings.target_mpp),
+        "patch size": (bag.patch_size, settings.patch_size),
+        "overlap": (bag.overlap, settings.overlap),
+        "min tissue": (attributes.get("min_tissue"), settings.min_tissue),
+        "precision": (attributes.get("precision"), encoder.precision),
+    }
+    if job.mpp is not None:
+        compared["slide mpp"] = (attributes.get("slide_mpp"), job.mpp)
+    for name, (found, wanted) in compared.items():
+        if found != wanted:
+            raise FeatureError(
+                f"{job.target.name} exists and was made with {name} {found}, not {wanted}",
+                "Choose another --out folder, or pass --overwrite",
+            )

@@ -7,6 +7,7 @@ and ``coords`` (N, 2), level-0 top-left corners, with attributes on both. Ours a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from momkd_core.errors import FeatureError
 from momkd_core.storage import atomic_path
 
-_KEPT = ("level0_width", "level0_height", "min_tissue", "slide_mpp", "precision")
+_KEPT = ("level0_width level0_height bounds_x bounds_y min_tissue slide_mpp precision").split()
 
 
 @dataclass(frozen=True)
@@ -85,12 +86,24 @@ def read_features(path: str | Path) -> FeatureBag:
     Raises:
         FeatureError: the file is missing, no HDF5, lacks a dataset, or holds impossible values.
     """
-    path = Path(path)
+    return _open(Path(path), _read)
+
+
+def read_header(path: str | Path) -> FeatureBag:
+    """What a feature file says about itself: a bag without patches (features (0, D)).
+
+    Raises:
+        FeatureError: as :func:`read_features`, as far as no patch has to be read.
+    """
+    return _open(Path(path), _read_header)
+
+
+def _open(path: Path, read: Callable[[Path, h5py.File], FeatureBag]) -> FeatureBag:
     if not path.is_file():
         raise FeatureError(f"{path} does not exist", "Check the path, or run momkd extract first")
     try:
         with h5py.File(path, "r") as file:
-            return _read(path, file)
+            return read(path, file)
     except OSError as error:
         raise FeatureError(
             f"{path.name} is not a readable HDF5 file ({str(error).splitlines()[0]})",
@@ -98,13 +111,29 @@ def read_features(path: str | Path) -> FeatureBag:
         ) from error
 
 
-def _read(path: Path, file: h5py.File) -> FeatureBag:
+def _read_header(path: Path, file: h5py.File) -> FeatureBag:
+    _check_datasets(path, file)
+    attributes = _attributes(file)
+    width = file["features"].shape[-1]
+    return FeatureBag(
+        features=np.empty((0, width), np.float32),
+        coords=np.empty((0, 2), np.int64),
+        size_level0=_integer(attributes.get("patch_size_level0")) or 0,
+        **_identity(attributes),
+    )
+
+
+def _check_datasets(path: Path, file: h5py.File) -> None:
     for name in ("features", "coords"):
         if not isinstance(file.get(name), h5py.Dataset):
             raise FeatureError(
                 f"{path.name} has no dataset {name!r} (it has: {', '.join(file) or 'nothing'})",
                 "Name a feature file with 'features' (N, D) and 'coords' (N, 2)",
             )
+
+
+def _read(path: Path, file: h5py.File) -> FeatureBag:
+    _check_datasets(path, file)
     features = np.asarray(file["features"])
     coords = np.asarray(file["coords"])
     if features.ndim == 3 and features.shape[0] == 1:
@@ -141,13 +170,25 @@ def _read(path: Path, file: h5py.File) -> FeatureBag:
         coords=integral,
         size_level0=_size_level0(path, attributes, integral),
         tissue_fraction=_tissue_fraction(path, file, len(features)),
-        encoder=_text(attributes.get("encoder")),
-        encoder_sha256=_text(attributes.get("encoder_sha256")),
-        target_mpp=_real(attributes.get("target_mpp")),
-        patch_size=_integer(attributes.get("patch_size")),
-        overlap=_integer(attributes.get("overlap")),
-        attributes={key: attributes[key] for key in _KEPT if key in attributes},
+        **_identity(attributes),
     )
+
+
+def _identity(attributes: dict[str, Any]) -> dict[str, Any]:
+    """What a bag keeps of the file's attributes."""
+    return {
+        "encoder": _text(attributes.get("encoder")),
+        "encoder_sha256": _text(attributes.get("encoder_sha256")),
+        "target_mpp": _real(attributes.get("target_mpp")),
+        "patch_size": _integer(attributes.get("patch_size")),
+        "overlap": _integer(attributes.get("overlap")),
+        "attributes": {key: _plain(attributes[key]) for key in _KEPT if key in attributes},
+    }
+
+
+def _plain(value: Any) -> Any:
+    """A NumPy scalar as a Python one."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _attributes(file: h5py.File) -> dict[str, Any]:

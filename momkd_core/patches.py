@@ -51,7 +51,7 @@ def plan_patches(slide: Slide, mask: TissueMask, settings: ExtractionSettings) -
             f"({size} px at level 0 for {settings.patch_size} px at {settings.target_mpp:g} µm/px)",
             "Choose a smaller --patch-size or --target-mpp, or a larger slide",
         )
-    # The step keeps its fraction, so that a long row does not drift from the target resolution.
+    # With overlap the step may be a fraction of a pixel; keeping it, a long row does not drift.
     step = size * (settings.patch_size - settings.overlap) / settings.patch_size
     columns = int((slide.width - size) / step) + 1
     rows = int((slide.height - size) / step) + 1

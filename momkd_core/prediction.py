@@ -33,6 +33,7 @@ def predict(
     cancel: CancelToken | None = None,
     load_encoder: EncoderLoader | None = None,
     workers: int = DEFAULT_WORKERS,
+    name: str | None = None,
 ) -> SlideResult:
     """Predicts one slide.
 
@@ -42,12 +43,13 @@ def predict(
         mpp: the slide's own resolution, overriding its file.
         muted: components to leave out, ``{"positive": [3]}``.
         load_encoder: shared between calls so that an encoder is loaded once.
+        name: of the slide, where its file's stem is not it.
 
     Raises:
         MomkdError: the slide, the features or the muting cannot be used; see the family.
     """
     if isinstance(source, FeatureBag):
-        return EncodedSlide(model, source, "bag").score(muted)
+        return EncodedSlide(model, source, name or "bag").result(muted)
     path = Path(source)
     bag = load_bag(
         model.card,
@@ -58,7 +60,7 @@ def predict(
         load_encoder=load_encoder,
         workers=workers,
     )
-    return EncodedSlide(model, bag, path.stem).score(muted)
+    return EncodedSlide(model, bag, name or path.stem).result(muted)
 
 
 def load_bag(
@@ -114,7 +116,15 @@ def check_bag(bag: FeatureBag, card: ModelCard, name: str) -> None:
             f"{name} was encoded with other weights of {card.encoder} than the model's", cure
         )
     trained = card.extraction
-    if trained is None or bag.target_mpp is None:
+    if trained is None:
+        return
+    if bag.patch_size is not None and bag.patch_size != trained.patch_size:
+        raise FeatureError(
+            f"{name} has patches of {bag.patch_size} px, the model was trained on "
+            f"{trained.patch_size} px",
+            f"Extract it again with --patch-size {trained.patch_size}",
+        )
+    if bag.target_mpp is None:
         return
     if abs(bag.target_mpp / trained.target_mpp - 1) > 0.05:
         raise FeatureError(
@@ -131,7 +141,7 @@ class _Encoded:
 
 
 class EncodedSlide:
-    """A slide after the graph encoder of a model: scoring it anew, with components muted, is cheap.
+    """A slide after the graph encoder of a model: another result, with components muted, is cheap.
 
     Raises:
         FeatureError, TissueError: the features do not fit, or there are fewer than two patches.
@@ -152,7 +162,7 @@ class EncodedSlide:
                 patches = member.network.encode_patches(features, edges)
                 self._encoded.append(_Encoded(member, patches))
 
-    def score(self, muted: Muted | None = None) -> SlideResult:
+    def result(self, muted: Muted | None = None) -> SlideResult:
         """The result, without the muted components. Raises :class:`SettingsError`."""
         if muted and self.model.is_ensemble:
             raise SettingsError(
@@ -190,6 +200,10 @@ class EncodedSlide:
             model_sha256=self.model.sha256,
             encoder=self.bag.encoder or card.encoder,
             muted={name: indices for name, indices in clean.items() if indices},
+            bounds_offset=(
+                int(self.bag.attributes.get("bounds_x", 0)),
+                int(self.bag.attributes.get("bounds_y", 0)),
+            ),
         )
 
 
@@ -236,13 +250,19 @@ def predict_cohort(
     workers: int = DEFAULT_WORKERS,
 ) -> Iterator[CaseResult | CaseFailure]:
     """Predicts case after case; one that fails is named and the rest goes on."""
+    cohort.check_distinct(features_folder)
     loader = EncoderLoader()
-    for done, case in enumerate(cohort.cases):
-        report(done, len(cohort), f"case {case.case_id}")
+    for position, case in enumerate(cohort.cases, start=1):
+
+        def case_report(
+            done: int, total: int, what: str, at: str = f"case {position} of {len(cohort)}"
+        ) -> None:
+            report(done, total, f"{at}: {what}")
+
+        case_report(0, 0, case.case_id)
         yield _predict_case(
-            model, cohort, case, features_folder, mpp, muted, cancel, loader, workers
+            model, cohort, case, features_folder, mpp, muted, case_report, cancel, loader, workers
         )
-    report(len(cohort), len(cohort), "done")
 
 
 def _predict_case(
@@ -252,6 +272,7 @@ def _predict_case(
     features_folder: Path | None,
     mpp: float | None,
     muted: Muted | None,
+    report: Report,
     cancel: CancelToken | None,
     loader: EncoderLoader,
     workers: int,
@@ -266,9 +287,11 @@ def _predict_case(
                     path,
                     mpp=slide.mpp or mpp,
                     muted=muted,
+                    report=report,
                     cancel=cancel,
                     load_encoder=loader,
                     workers=workers,
+                    name=slide.stem,
                 )
             )
         except SettingsError:

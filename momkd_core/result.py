@@ -56,6 +56,7 @@ class SlideResult:
             components have nothing to do with each other.
         tissue_fraction: (N,) or None where unknown.
         muted: components left out, by memory.
+        bounds_offset: level-0 corner that QuPath takes as its origin.
     """
 
     slide_name: str
@@ -71,6 +72,7 @@ class SlideResult:
     model_sha256: str
     encoder: str | None
     muted: dict[str, list[int]] = field(default_factory=dict)
+    bounds_offset: tuple[int, int] = (0, 0)
 
     def __len__(self) -> int:
         return len(self.coords)
@@ -86,11 +88,6 @@ class SlideResult:
     def effective_patches(self) -> float:
         """1 / Σ α_i²: how many patches the attention is spread over."""
         return float(1.0 / (self.attention.astype(float) ** 2).sum())
-
-    @property
-    def margin(self) -> float:
-        """Distance of the probability from the threshold, positive on the positive side."""
-        return self.probability - self.threshold
 
     def winners(self, memory: str) -> Indices:
         """(N,) the best component of each patch in one memory."""

@@ -6,6 +6,7 @@ interpreter lock, so one :class:`Slide` serves all threads; closing waits until 
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from PIL import Image, UnidentifiedImageError
 
 from momkd_core.errors import SlideError
 from momkd_core.geometry import Level, Mpp
+from momkd_core.progress import CancelToken
 
 RgbImage = NDArray[np.uint8]
 
@@ -70,6 +72,11 @@ class Slide:
         self._mpp = Mpp(mpp, mpp) if mpp is not None else self.file_mpp
         self.background = _background(properties)
         self.tile_size = _tile_size(properties)
+        #: Level-0 corner of the scanned area, which QuPath takes as its origin (MRXS has one).
+        self.bounds_offset = (
+            int(_number(properties.get(openslide.PROPERTY_NAME_BOUNDS_X)) or 0),
+            int(_number(properties.get(openslide.PROPERTY_NAME_BOUNDS_Y)) or 0),
+        )
 
     # -- facts -----------------------------------------------------------------------------------
 
@@ -90,11 +97,6 @@ class Slide:
     @property
     def associated_images(self) -> tuple[str, ...]:
         return tuple(sorted(self._handle.associated_images))
-
-    @property
-    def icc_profile(self) -> Any:
-        """The slide's colour profile (``PIL.ImageCms.ImageCmsProfile``), or None."""
-        return self._handle.color_profile
 
     def info(self) -> dict[str, Any]:
         """The facts of ``momkd info``, unknown ones as None."""
@@ -150,7 +152,7 @@ class Slide:
         image = Image.fromarray(flat).resize((pixels, pixels), filter_)
         return np.asarray(image)
 
-    def thumbnail(self, longest_side: int) -> RgbImage:
+    def thumbnail(self, longest_side: int, cancel: CancelToken | None = None) -> RgbImage:
         """The whole slide, at most ``longest_side`` pixels long, RGB uint8.
 
         Read in strips from the finest level that needs no more than a few times the result, so
@@ -166,6 +168,8 @@ class Slide:
         result = np.empty((height, width, 3), np.uint8)
         rows = max(1, int(16e6 / max(1, level.width * level.height / height)))
         for top in range(0, height, rows):
+            if cancel is not None:
+                cancel.raise_if_cancelled()
             bottom = min(height, top + rows)
             level_top = round(top * level.height / height)
             level_bottom = max(level_top + 1, round(bottom * level.height / height))
@@ -182,27 +186,28 @@ class Slide:
             )
         return result
 
-    def associated_image(self, name: str) -> RgbImage:
-        """A label, macro or thumbnail image. Raises :class:`SlideError`."""
-        with self._reading():
-            try:
-                return np.asarray(self._handle.associated_images[name].convert("RGB"))
-            except (openslide.OpenSlideError, KeyError, OSError) as error:
-                raise SlideError(
-                    f"{self.path.name}: the associated image {name!r} cannot be read ({error})",
-                    "The slide itself may still be usable",
-                ) from error
-
     def _read_region(self, x0: int, y0: int, level: int, width: int, height: int) -> Image.Image:
         with self._reading():
+            handle = self._handle
             try:
-                return self._handle.read_region((x0, y0), level, (width, height))
+                return handle.read_region((x0, y0), level, (width, height))
             except (openslide.OpenSlideError, OSError) as error:
+                self._replace(handle)
                 raise SlideError(
                     f"{self.path.name} cannot be read at level {level}, pixel ({x0}, {y0}): "
                     f"{str(error).rstrip('. ')}",
                     "The file may be truncated or corrupt: copy it again from its source",
                 ) from error
+
+    def _replace(self, failed: openslide.AbstractSlide) -> None:
+        """Opens the file anew: OpenSlide fails every read after the first one that failed.
+
+        Readers that still use the failed handle keep it alive until they are done.
+        """
+        with self._idle:
+            if self._handle is failed:
+                with contextlib.suppress(SlideError):
+                    self._handle = _open(self.path)
 
     def _flatten(self, region: Image.Image) -> RgbImage:
         rgba = np.asarray(region)

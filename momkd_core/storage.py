@@ -48,11 +48,11 @@ def atomic_path(target: Path) -> Iterator[Path]:
         os.close(handle)
         temporary = Path(name)
         yield temporary
-        temporary.chmod(0o666 & ~_umask())
+        temporary.chmod(_PERMISSIONS)
         temporary.replace(target)
         temporary = None
     except OSError as error:
-        raise _output_error(target, error) from error
+        raise output_error(target, error) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
@@ -86,7 +86,12 @@ def _umask() -> int:
     return mask
 
 
-def _output_error(target: Path, error: OSError) -> OutputError:
+# Read once, at import: reading it means changing it for a moment, for all threads.
+_PERMISSIONS = 0o666 & ~_umask()
+
+
+def output_error(target: Path, error: OSError) -> OutputError:
+    """What an operating-system failure means for the user who wanted ``target`` written."""
     if error.errno == errno.ENOSPC:
         return OutputError(
             f"The disk is full while writing {target}",

@@ -49,11 +49,6 @@ class TissueMask:
     scale_x: float
     scale_y: float
 
-    @property
-    def fraction(self) -> float:
-        """Tissue fraction of the whole slide."""
-        return float(self.mask.mean())
-
     def fractions(self, corners: NDArray[np.int64], side: int) -> NDArray[np.float32]:
         """Tissue fraction of squares.
 

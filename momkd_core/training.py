@@ -170,7 +170,7 @@ def fit(
             _train_epoch(network, optimiser, schedule, train, store, settings, random, cancel)
         )
         row["drift"] = float(drift(before, _components(network)).mean())
-        probabilities, validation_ce = score(network, validation, store, cancel)
+        probabilities, validation_ce = predict_slides(network, validation, store, cancel)
         row["validation_auc"] = auc([s.label for s in validation], probabilities)
         row["seconds"] = time.perf_counter() - started
         history.append({name: row[name] for name in HISTORY_COLUMNS})
@@ -188,7 +188,7 @@ def fit(
     return Fitted(network.cpu().eval(), history, best_epoch)
 
 
-def score(
+def predict_slides(
     network: MoMKD, slides: list[TrainingSlide], store: SlideStore, cancel: CancelToken
 ) -> tuple[list[float], float]:
     """Probabilities of slides, histology alone, and their mean cross-entropy."""
@@ -225,17 +225,30 @@ def initialise_memory(
     memories = []
     for label in (1, 0):
         slides = [slide for slide in train if slide.label == label]
-        quota = math.ceil(settings.initial_patches / max(1, len(slides)))
+        counts = [len(store[slide.features].features) for slide in slides]
         found = []
-        for slide in slides:
+        for slide, quota in zip(slides, _quotas(counts, settings.initial_patches), strict=True):
             cancel.raise_if_cancelled()
             graph = store[slide.features]
             patches = network.encode_patches(graph.features.to(device), graph.edges.to(device))
             chosen = random.permutation(len(patches.projected))[:quota]
             found.append(patches.projected.cpu().numpy()[chosen])
-        projections = np.concatenate(found)[: settings.initial_patches]
-        memories.append(initial_components(projections, network.settings.components, seed))
+        memories.append(
+            initial_components(np.concatenate(found), network.settings.components, seed)
+        )
     network.memory.set_components(memories[0].to(device), memories[1].to(device))
+
+
+def _quotas(counts: list[int], total: int) -> list[int]:
+    """How many patches each slide gives: as even as their sizes allow, ``total`` together."""
+    quotas = [0] * len(counts)
+    left = min(total, sum(counts))
+    # From the smallest slide on: what it cannot give, the larger ones share.
+    order = sorted(range(len(counts)), key=lambda index: counts[index])
+    for position, index in enumerate(order):
+        quotas[index] = min(counts[index], math.ceil(left / (len(order) - position)))
+        left -= quotas[index]
+    return quotas
 
 
 def _train_epoch(

@@ -95,6 +95,7 @@ class MainWindow(QMainWindow):
         status = self.statusBar()
         status.setSizeGripEnabled(False)
         status.addWidget(self.strip)
+        self.position.setContentsMargins(0, 0, 10, 0)
         status.addPermanentWidget(self.position)
 
     def _dock(self, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:

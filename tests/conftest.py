@@ -9,7 +9,6 @@ from pathlib import Path
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 import pytest
-
 from synthetic import tissue_image, write_cohort, write_slide
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"

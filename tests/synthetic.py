@@ -47,10 +47,14 @@ def write_slide(
     path: Path, image: NDArray[np.uint8], *, mpp: float | None = 0.5, levels: int = 3
 ) -> Path:
     """Writes a pyramidal tiled TIFF that OpenSlide opens; ``mpp`` None leaves it unknown."""
-    resolution = {} if mpp is None else {
-        "resolution": (1e4 / mpp, 1e4 / mpp),
-        "resolutionunit": "CENTIMETER",
-    }
+    resolution = (
+        {}
+        if mpp is None
+        else {
+            "resolution": (1e4 / mpp, 1e4 / mpp),
+            "resolutionunit": "CENTIMETER",
+        }
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     with tifffile.TiffWriter(path) as file:
         for level in range(levels):
@@ -62,8 +66,12 @@ def write_slide(
                 compression="zlib",
                 subfiletype=1 if level else 0,
                 metadata=None,
-                **({key: (tuple(v / step for v in value) if key == "resolution" else value)
-                    for key, value in resolution.items()}),
+                **(
+                    {
+                        key: (tuple(v / step for v in value) if key == "resolution" else value)
+                        for key, value in resolution.items()
+                    }
+                ),
             )
     return path
 
@@ -78,8 +86,15 @@ def write_cohort(folder: Path, *, cases: int = 12, side: int = 640) -> Path:
         name = f"case_{case:02d}"
         image = tissue_image(side, side, seed=case, nuclei=0.5 if positive else 0.08)
         write_slide(folder / "slides" / f"{name}.tif", image)
-        rows.append([name, f"patient_{case:02d}", f"slides/{name}.tif",
-                     "high" if positive else "low", f"site_{case % 3}"])
+        rows.append(
+            [
+                name,
+                f"patient_{case:02d}",
+                f"slides/{name}.tif",
+                "high" if positive else "low",
+                f"site_{case % 3}",
+            ]
+        )
         rate = np.full(len(genes), 50.0)
         rate[:5] = 200.0 if positive else 20.0
         expression.append([name, *random.poisson(rate)])

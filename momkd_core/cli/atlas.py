@@ -10,7 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from momkd_core.cli.console import Progress
+from momkd_core.cli.console import Progress, print_failure, print_log_place
 from momkd_core.cli.options import (
     add_features,
     add_json,
@@ -49,7 +49,9 @@ def run(options: argparse.Namespace) -> int:
     write_json(options.out / "atlas.json", content)
     pictures = write_montages(components, cohort, options.out, mpp=options.slide_mpp)
     for failure in failures:
-        print(f"error: case {failure.case_id}: {failure.error}", file=sys.stderr)
+        print_failure(f"case {failure.case_id}", failure.error)
+    if failures:
+        print_log_place()
     if options.json:
         print(to_json(content))
     else:

@@ -102,4 +102,14 @@ class _Lowercase(logging.Formatter):
 def print_error(text: str) -> None:
     """``error: cause. cure.`` and where the log is, on stderr."""
     print(f"error: {text}", file=sys.stderr)
+    print_log_place()
+
+
+def print_failure(what: str, error: Exception) -> None:
+    """One failure among much that goes on; its caller prints the log's place at the end."""
+    print(f"error: {what}: {error}", file=sys.stderr)
+    logging.getLogger(__name__).info("failed: %s", what, exc_info=error)
+
+
+def print_log_place() -> None:
     print(f"log: {log_file()}", file=sys.stderr)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from momkd_core.cli.console import Progress
-from momkd_core.cli.options import add_features, add_json
+from momkd_core.cli.options import add_features, add_json, add_slide_mpp
 from momkd_core.errors import ModelFileError
 from momkd_core.export import to_json
 
@@ -22,10 +22,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run_folder", type=Path, metavar="RUN")
     parser.add_argument("--cohort", type=Path, metavar="COHORT", help="an external cohort")
     add_features(parser)
+    add_slide_mpp(parser)
     add_json(parser)
 
 
-def run(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> int:
     if options.cohort is None:
         summary = _held_out(options.run_folder)
     else:
@@ -38,12 +39,14 @@ def run(options: argparse.Namespace) -> None:
                 load_model(options.run_folder),
                 read_cohort(options.cohort),
                 features_folder=options.features,
+                mpp=options.slide_mpp,
                 report=progress,
             )
     if options.json:
         print(to_json(summary))
     else:
         print_summary(summary)
+    return 1 if summary.get("errors") else 0
 
 
 def _held_out(folder: Path) -> dict[str, Any]:

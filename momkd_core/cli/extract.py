@@ -13,7 +13,7 @@ import logging
 import sys
 from pathlib import Path
 
-from momkd_core.cli.console import Progress
+from momkd_core.cli.console import Progress, print_failure, print_log_place
 from momkd_core.cli.options import (
     add_slide_mpp,
     add_workers,
@@ -93,8 +93,7 @@ def run(options: argparse.Namespace) -> int:
     log.info("encoder %s, %s, %s", identity.name, identity.licence, identity.note)
     print(f"encoder {identity.name}: {identity.note} ({identity.licence})", file=sys.stderr)
     encoder = load_encoder(settings.encoder, precision=options.precision)
-    done = skipped = 0
-    failed: list[tuple[Path, MomkdError]] = []
+    done = skipped = failed = 0
     for index, job in enumerate(jobs):
         label = f"[{index + 1}/{len(jobs)}] {job.slide.name}"
         with Progress() as progress:
@@ -117,13 +116,17 @@ def run(options: argparse.Namespace) -> int:
             except OutputError:
                 raise  # a full disk or a read-only folder fails every slide alike
             except MomkdError as error:
-                failed.append((job.slide, error))
+                failed += 1
                 progress.close()
-                print(f"error: {job.slide.name}: {error}", file=sys.stderr)
+                print_failure(job.slide.name, error)
                 continue
         done += made
         skipped += not made
-    _finish(done, skipped, failed, options.out)
+    print(
+        f"{done} slides extracted to {options.out}, {skipped} were there already, {failed} failed"
+    )
+    if failed:
+        print_log_place()
     return 1 if failed else 0
 
 
@@ -135,7 +138,7 @@ def _plan(jobs: list[SlideJob], settings: ExtractionSettings) -> int:
                 grid = plan(slide, settings)
         except MomkdError as error:
             failures += 1
-            print(f"error: {job.slide.name}: {error}", file=sys.stderr)
+            print_failure(job.slide.name, error)
             continue
         total += len(grid)
         print(
@@ -143,10 +146,6 @@ def _plan(jobs: list[SlideJob], settings: ExtractionSettings) -> int:
             f"{grid.size_level0} px at level 0"
         )
     print(f"{total} patches in {len(jobs) - failures} slides, {failures} failed")
+    if failures:
+        print_log_place()
     return 1 if failures else 0
-
-
-def _finish(done: int, skipped: int, failed: list[tuple[Path, MomkdError]], out: Path) -> None:
-    print(f"{done} slides extracted to {out}, {skipped} were there already, {len(failed)} failed")
-    for slide, error in failed:
-        log.info("failed: %s: %s", slide, error)

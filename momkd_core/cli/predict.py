@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from momkd_core.cli.console import Progress
+from momkd_core.cli.console import Progress, print_failure, print_log_place
 from momkd_core.cli.options import add_features, add_json, add_slide_mpp, add_workers
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _cohort(options: argparse.Namespace, model: Model, muted: dict[str, list[int
         ):
             if isinstance(outcome, CaseFailure):
                 progress.close()
-                print(f"error: case {outcome.case_id}: {outcome.error}", file=sys.stderr)
+                print_failure(f"case {outcome.case_id}", outcome.error)
                 errors.append(
                     {
                         "case_id": outcome.case_id,
@@ -120,6 +120,8 @@ def _cohort(options: argparse.Namespace, model: Model, muted: dict[str, list[int
         for case in cases:
             print(f"{case['case_id']}\t{case['predicted']}\t{case['probability']:.3f}")
         print(f"{len(cases)} cases predicted, {len(errors)} failed", file=sys.stderr)
+    if errors:
+        print_log_place()
     return 1 if errors else 0
 
 
@@ -139,12 +141,17 @@ def _case_json(outcome: CaseResult) -> dict[str, Any]:
     case_id = outcome.case.case_id
     if len(outcome.slides) == 1:
         return outcome.slides[0].as_json(case_id)
+    slides = [slide.as_json(case_id) for slide in outcome.slides]
+    first = slides[0]
     return {
-        "case_id": case_id,
+        **dict.fromkeys(first),  # what has no meaning for a case as a whole is null
+        **{key: first[key] for key in ("case_id", "muted", "model_sha256", "encoder")},
         "probability": outcome.probability,
         "predicted": outcome.predicted,
         "threshold": outcome.threshold,
+        "patches": sum(slide["patches"] for slide in slides),
         "slides": [
-            {"slide": slide.slide_name, **slide.as_json(case_id)} for slide in outcome.slides
+            {"slide": result.slide_name, **content}
+            for result, content in zip(outcome.slides, slides, strict=True)
         ],
     }

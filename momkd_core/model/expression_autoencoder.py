@@ -1,4 +1,4 @@
-"""The omics branch: a two-layer encoder and its mirror, trained to reconstruct expression."""
+"""The expression branch (the paper's omics encoder): a two-layer encoder and its mirror, trained to reconstruct expression."""
 
 from __future__ import annotations
 

@@ -18,8 +18,15 @@ FEATURES = np.random.default_rng(0).normal(size=(4, 6)).astype(np.float32)
 
 def test_round_trip(tmp_path: Path) -> None:
     bag = FeatureBag(
-        FEATURES, COORDS, 256, np.array([0.1, 0.5, 1, 0], np.float32),
-        encoder="e", encoder_sha256="ab", target_mpp=0.5, patch_size=256, overlap=0,
+        FEATURES,
+        COORDS,
+        256,
+        np.array([0.1, 0.5, 1, 0], np.float32),
+        encoder="e",
+        encoder_sha256="ab",
+        target_mpp=0.5,
+        patch_size=256,
+        overlap=0,
         attributes={"min_tissue": 0.05},
     )
     write_features(tmp_path / "a.h5", bag)

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from synthetic import tissue_image, write_slide
 
 from momkd_core.errors import SlideError, TissueError
 from momkd_core.patches import plan_patches
 from momkd_core.settings import ExtractionSettings
 from momkd_core.slide import Slide
 from momkd_core.tissue import find_tissue
-from synthetic import tissue_image, write_slide
 
 
 def grid(path: Path, mpp: float | None = None, **settings: float):
@@ -21,7 +21,8 @@ def grid(path: Path, mpp: float | None = None, **settings: float):
 
 
 @pytest.mark.parametrize(
-    ("mpp", "target", "size"), [(0.5, 0.5, 256), (0.25, 0.5, 512), (0.69, 0.5, 186), (0.5, 1.0, 512)]
+    ("mpp", "target", "size"),
+    [(0.5, 0.5, 256), (0.25, 0.5, 512), (0.69, 0.5, 186), (0.5, 1.0, 512)],
 )
 def test_size_at_a_resolution(slide_path: Path, mpp: float, target: float, size: int) -> None:
     assert grid(slide_path, mpp, target_mpp=target).size_level0 == size

@@ -67,7 +67,9 @@ def test_a_run_is_the_mean_of_its_folds(run_folder: Path, bag: FeatureBag) -> No
     ]
     mean = predict(load_model(run_folder), bag)
     assert mean.probability == pytest.approx(np.mean([fold.probability for fold in folds]))
-    np.testing.assert_allclose(mean.attention, np.mean([f.attention for f in folds], axis=0), atol=1e-6)
+    np.testing.assert_allclose(
+        mean.attention, np.mean([f.attention for f in folds], axis=0), atol=1e-6
+    )
     assert mean.components() == []
     with pytest.raises(SettingsError, match="cannot be muted in the mean"):
         predict(load_model(run_folder), bag, muted={"positive": [0]})

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from synthetic import tissue_image, write_slide
 
 from momkd_core.errors import SlideError
 from momkd_core.slide import Slide
-from synthetic import tissue_image, write_slide
 
 
 def test_facts(slide_path: Path) -> None:

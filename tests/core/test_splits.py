@@ -37,11 +37,17 @@ def test_folds() -> None:
 
 def test_one_patient_is_too_few() -> None:
     ids, labels, _ = cases(60, 10)
-    with pytest.raises(CohortError, match=r"at least 5 groups, but the cases form only 1: p.*--group"):
+    with pytest.raises(
+        CohortError, match=r"at least 5 groups, but the cases form only 1: p.*--group"
+    ):
         make_splits(ids, labels, ["p"] * 60, folds=5, seed=0)
 
 
 def test_a_label_in_too_few_groups() -> None:
-    ids, labels, groups = [f"c{i}" for i in range(20)], [1, 1] + [0] * 18, [f"p{i}" for i in range(20)]
+    ids, labels, groups = (
+        [f"c{i}" for i in range(20)],
+        [1, 1] + [0] * 18,
+        [f"p{i}" for i in range(20)],
+    )
     with pytest.raises(CohortError, match="only 2 groups have a positive case"):
         make_splits(ids, labels, groups, folds=5, seed=0)

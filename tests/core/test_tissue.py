@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import ndimage
+from synthetic import EOSIN, GLASS, NUCLEUS, tissue_image
 
 from momkd_core.tissue import TissueMask, tissue_mask
-from synthetic import EOSIN, GLASS, NUCLEUS, tissue_image
 
 SIDE = 400
 
@@ -61,7 +61,9 @@ def test_noisy_glass_has_no_tissue() -> None:
 
 
 @pytest.mark.parametrize(
-    "ink", [(20, 120, 60), (30, 60, 190), (25, 25, 28), (0, 140, 150)], ids="green blue black cyan".split()
+    "ink",
+    [(20, 120, 60), (30, 60, 190), (25, 25, 28), (0, 140, 150)],
+    ids="green blue black cyan".split(),
 )
 def test_pen_is_not_tissue(ink: tuple[int, int, int]) -> None:
     image = overview()

@@ -21,7 +21,11 @@ from momkd_core.settings import choose
 from momkd_core.training import HISTORY_COLUMNS
 
 SMALL = [
-    "components=4", "hidden_width=32", "memory_width=16", "top_genes=16", "learning_rate=0.002"
+    "components=4",
+    "hidden_width=32",
+    "memory_width=16",
+    "top_genes=16",
+    "learning_rate=0.002",
 ]
 
 
@@ -51,7 +55,9 @@ def test_a_run_folder(run_folder: Path) -> None:
         split = json.loads((folder / "split.json").read_text())
         with (folder / "predictions.csv").open() as file:
             predictions = list(csv.DictReader(file))
-        by_split = {name: {r["case_id"] for r in predictions if r["split"] == name} for name in split}
+        by_split = {
+            name: {r["case_id"] for r in predictions if r["split"] == name} for name in split
+        }
         assert by_split == {name: set(cases) for name, cases in split.items()}
         seen += split["test"]
         card = load_model(folder / "model.safetensors").card
@@ -128,9 +134,7 @@ def test_grouping(cohort_path: Path, features_folder: Path, tmp_path: Path) -> N
     sites = [{int(case[-2:]) % 3 for case in cases} for cases in split.values()]
     assert sum(map(len, sites)) == 3
     with pytest.raises(CohortError, match="5 folds need at least 5 groups"):
-        cross_validate(
-            request(cohort_path, features_folder, tmp_path / "s", group="site", folds=5)
-        )
+        cross_validate(request(cohort_path, features_folder, tmp_path / "s", group="site", folds=5))
 
 
 def test_initial_components_are_unit_centres() -> None:

@@ -159,7 +159,8 @@ def test_scales() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mpp", "text"), [(0.25, "20 µm"), (0.5, "50 µm"), (8.0, "1 mm"), (40.0, "5 mm"), (0.01, "1 µm")]
+    ("mpp", "text"),
+    [(0.25, "20 µm"), (0.5, "50 µm"), (8.0, "1 mm"), (40.0, "5 mm"), (0.01, "1 µm")],
 )
 def test_scale_bar(mpp: float, text: str) -> None:
     bar = scale_bar(mpp, 150)

@@ -1,0 +1,99 @@
+"""Features of an unfinished slide on disk, so that a killed extraction resumes where it was.
+
+A partial file holds float32 rows and nothing else. Its name carries a key of everything the rows
+depend on, the grid included, so rows never meet other work; a lock keeps two processes from
+appending to one file, and the second of them works without.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from io import BufferedRandom
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+
+from momkd_core.patches import PatchGrid
+
+log = logging.getLogger(__name__)
+
+#: Raised when mask, grid or resampling change, so that old rows are not joined to new ones.
+_EXTRACTION_VERSION = 1
+
+
+def partial_key(parts: list[str], grid: PatchGrid) -> str:
+    """A key of the work: ``parts`` (slide, settings, encoder) and the grid itself."""
+    digest = hashlib.sha256(json.dumps([_EXTRACTION_VERSION, *parts]).encode())
+    digest.update(np.ascontiguousarray(grid.coords).tobytes())
+    digest.update(str(grid.size_level0).encode())
+    return digest.hexdigest()[:16]
+
+
+class PartialFeatures:
+    """Rows of one slide as they are made.
+
+    Args:
+        path: the partial file; it appears with the first rows.
+        width: values in a row.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+
+    def __init__(self, path: Path, width: int) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._row_bytes = 4 * width
+        self._width = width
+        self._file: BufferedRandom | None = None
+        self._lock = FileLock(f"{path}.lock")
+        try:
+            self._lock.acquire(blocking=False)
+        except Timeout:
+            log.info("%s is being extracted by another process as well", path.name)
+
+    def resume(self, features: NDArray[np.float32]) -> int:
+        """Fills ``features`` (N, width) with rows made earlier; returns how many there were."""
+        if not self._lock.is_locked or not self._path.exists():
+            return 0
+        rows = min(len(features), self._path.stat().st_size // self._row_bytes)
+        with self._path.open("rb+") as stream:
+            data = stream.read(rows * self._row_bytes)
+            stream.truncate(rows * self._row_bytes)  # a row cut by the kill
+        features[:rows] = np.frombuffer(data, np.float32).reshape(rows, self._width)
+        if rows:
+            log.info("Resuming at patch %d of %d", rows, len(features))
+        return rows
+
+    def append(self, rows: NDArray[np.float32]) -> None:
+        if not self._lock.is_locked:
+            return
+        if self._file is None:
+            self._path.touch()
+            self._file = self._path.open("rb+")
+            self._file.seek(0, 2)
+        self._file.write(rows.tobytes())
+        self._file.flush()
+
+    def close(self) -> None:
+        """Lets go of the file, which stays for the next attempt."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        if self._lock.is_locked:
+            self._lock.release()
+            Path(self._lock.lock_file).unlink(missing_ok=True)
+
+    def discard(self) -> None:
+        """Removes the file: its rows are safe elsewhere."""
+        owned = self._lock.is_locked
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        if owned:
+            self._path.unlink(missing_ok=True)
+        self.close()

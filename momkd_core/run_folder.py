@@ -1,0 +1,116 @@
+"""The files of a training run: what was asked, what each fold gave, what it comes to."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+from momkd_core.checkpoint import fold_folders, load_model, software_versions
+from momkd_core.errors import ModelFileError, TrainingError
+from momkd_core.evaluation import bootstrap_auc, mean_over_folds
+from momkd_core.export import write_json
+from momkd_core.expression import ExpressionTable
+from momkd_core.storage import write_text
+
+PREDICTION_COLUMNS = ("case_id", "patient_id", "label", "probability", "predicted", "split")
+
+
+def claim(folder: Path, asked: dict[str, Any], warnings: list[str], **unchecked: Any) -> None:
+    """Writes ``run.json``, or checks that the folder holds the same run.
+
+    Args:
+        asked: what the run's outcome depends on.
+        unchecked: for the record.
+
+    Raises:
+        TrainingError: the folder holds another run.
+    """
+    path = folder / "run.json"
+    if not path.exists():
+        record = {**asked, **unchecked, "versions": software_versions(), "warnings": warnings}
+        write_json(path, record)
+        return
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError) as error:
+        raise TrainingError(
+            f"{path} cannot be read ({error})", "Choose another --out folder"
+        ) from error
+    different = [key for key in asked if found.get(key) != json.loads(json.dumps(asked[key]))]
+    if different:
+        raise TrainingError(
+            f"{folder} holds another run (it differs in: {', '.join(different)})",
+            "Choose another --out folder, or delete this one",
+        )
+
+
+def fingerprint(table: ExpressionTable | None) -> str | None:
+    """SHA-256 of an expression table's names and values."""
+    if table is None:
+        return None
+    digest = hashlib.sha256("\n".join([*table.case_ids, *table.genes]).encode())
+    digest.update(table.values.tobytes())
+    return digest.hexdigest()
+
+
+def is_finished(fold: Path) -> bool:
+    """Whether a fold's folder is complete: its predictions are written last."""
+    return (fold / "predictions.csv").exists() and (fold / "model.safetensors").exists()
+
+
+def write_table(path: Path, columns: tuple[str, ...] | list[str], rows: list[Any]) -> None:
+    """Writes rows (dicts) as CSV, None as an empty cell."""
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, list(columns), lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({name: "" if row[name] is None else row[name] for name in columns})
+    write_text(path, stream.getvalue())
+
+
+def read_predictions(path: Path) -> list[dict[str, str]]:
+    """Rows of a ``predictions.csv``. Raises :class:`ModelFileError` where it is damaged."""
+    try:
+        rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+    except OSError as error:
+        raise ModelFileError(f"{path} cannot be read ({error})", "Train the fold again") from error
+    if not rows or set(rows[0]) != set(PREDICTION_COLUMNS):
+        raise ModelFileError(f"{path} is not a table of predictions", "Train the fold again")
+    return rows
+
+
+def summarise(
+    folder: Path, *, task: str, positive: str, preset: str, warnings: list[str]
+) -> dict[str, Any]:
+    """The content of ``summary.json`` from the finished folds of a run.
+
+    ``auc`` and its like are means over folds with a t-interval; ``pooled`` takes all held-out
+    cases together, with a bootstrap interval.
+    """
+    folds, labels, probabilities = [], [], []
+    for fold in fold_folders(folder):
+        if not is_finished(fold):
+            continue
+        card = load_model(fold / "model.safetensors").card
+        folds.append({"fold": int(fold.name), "threshold": card.threshold, **card.metrics})
+        for row in read_predictions(fold / "predictions.csv"):
+            if row["split"] == "test":
+                labels.append(int(row["label"] == positive))
+                probabilities.append(float(row["probability"]))
+    return {
+        "task": task,
+        "positive": positive,
+        "method": "momkd",
+        "preset": preset,
+        "folds": folds,
+        **{
+            name: mean_over_folds([fold[name] for fold in folds])
+            for name in ("auc", "accuracy", "f1", "f1_macro")
+        },
+        "pooled": {**bootstrap_auc(labels, probabilities), "cases": len(labels)},
+        "warnings": warnings,
+    }

@@ -1,0 +1,134 @@
+"""The installed commands, as users run them: separate processes, exit codes, files."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+SCRIPTS = Path(sys.executable).parent
+
+
+def run(command: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(SCRIPTS / command), *(str(a) for a in arguments)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def test_slides_to_screenshot(cohort_path: Path, tmp_path: Path) -> None:
+    """The main job: extract, train, evaluate, predict, atlas, look."""
+    features, folder = tmp_path / "features", tmp_path / "run"
+    made = run("momkd", "extract", cohort_path, "--out", features, "--patch-size", 128)
+    assert made.returncode == 0 and "12 slides extracted" in made.stdout
+    again = run("momkd", "extract", cohort_path, "--out", features, "--patch-size", 128)
+    assert "12 were there already" in again.stdout
+    trained = run(
+        "momkd", "train", cohort_path, "--expression", cohort_path.parent / "expression.csv",
+        "--label", "grade", "--positive", "high", "--features", features, "--out", folder,
+        "--folds", 3, "--epochs", 2, "--set", "components=4", "--set", "hidden_width=32", "--json",
+    )  # fmt: skip
+    assert trained.returncode == 0, trained.stderr
+    assert len(json.loads(trained.stdout)["folds"]) == 3
+    assert "pooled AUC" in run("momkd", "evaluate", folder).stdout
+    external = run(
+        "momkd", "evaluate", folder, "--cohort", cohort_path, "--features", features, "--json"
+    )
+    assert json.loads(external.stdout)["pooled"]["cases"] == 12
+
+    slide = cohort_path.parent / "slides" / "case_00.tif"
+    model = folder / "folds" / "0" / "model.safetensors"
+    found = run(
+        "momkd", "predict", slide, "--model", model, "--out", tmp_path / "p", "--json",
+        "--mute", "positive:1",
+    )  # fmt: skip
+    assert found.returncode == 0, found.stderr
+    result = json.loads(found.stdout)
+    assert result["case_id"] == "case_00" and result["muted"] == {"positive": [1]}
+    assert {path.name for path in (tmp_path / "p").iterdir()} == {
+        "result.json", "patches.csv", "overlay.geojson",
+    }  # fmt: skip
+    atlas = run(
+        "momkd", "atlas", cohort_path, "--model", model, "--features", features,
+        "--out", tmp_path / "atlas", "--top", 4,
+    )  # fmt: skip
+    assert atlas.returncode == 0, atlas.stderr
+    assert len(list((tmp_path / "atlas").glob("*.png"))) == 8
+
+    picture = tmp_path / "window.png"
+    shown = run(
+        "momkd-viewer", slide, "--model", model, folder, "--screenshot", picture,
+        "--size", "1000x700", "--view", "320,320,1",
+    )  # fmt: skip
+    assert shown.returncode == 0, shown.stderr
+    with Image.open(picture) as image:
+        assert image.size == (1000, 700)
+        assert len(set(image.convert("RGB").resize((100, 70)).getdata())) > 300
+
+
+def test_one_bad_slide_stops_nothing(cohort_path: Path, run_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "cohort with ünïcode"
+    shutil.copytree(cohort_path.parent, folder)
+    (folder / "slides" / "case_01.tif").write_text("not a slide")
+    short = "\n".join((folder / "cohort.csv").read_text().splitlines()[:4])
+    (folder / "cohort.csv").write_text(short)
+    out = tmp_path / "features"
+    extracted = run("momkd", "extract", folder / "cohort.csv", "--out", out, "--patch-size", 128)
+    assert extracted.returncode == 1
+    assert "error: case_01.tif: case_01.tif is not a slide format" in extracted.stderr
+    assert sorted(path.name for path in out.iterdir()) == ["case_00.h5", "case_02.h5"]
+    predicted = run(
+        "momkd", "predict", folder / "cohort.csv", "--model", run_folder, "--features", out,
+        "--out", tmp_path / "p", "--json",
+    )  # fmt: skip
+    content = json.loads(predicted.stdout)
+    assert [case["case_id"] for case in content["cases"]] == ["case_00", "case_02"]
+    assert [error["case_id"] for error in content["errors"]] == ["case_01"]
+    assert (tmp_path / "p" / "case_02" / "result.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["info", "none.svs"], 1, "error: none.svs does not exist. Check the path."),
+        (["info"], 2, "usage: momkd info"),
+        (["predict", "x.svs", "--model", "none"], 1, "error: none does not exist."),
+        (["extract", "none.csv", "--out", "o"], 1, "error: none.csv does not exist."),
+        (["extract", "x", "--out", "o", "--encoder", "uni"], 1, "no encoder 'uni'. Choose one of"),
+        (["train", "c.csv"], 2, "required"),
+        (["nothing"], 2, "invalid choice"),
+    ],
+)
+def test_failures_have_a_code_a_cause_and_a_cure(
+    arguments: list[str], code: int, message: str
+) -> None:
+    found = run("momkd", *arguments)
+    assert found.returncode == code
+    assert message in found.stderr and "Traceback" not in found.stderr
+    if code == 1:
+        assert "\nlog: " in found.stderr
+
+
+def test_every_verb_explains_itself() -> None:
+    listing = run("momkd", "--help").stdout
+    for verb in ("info", "extract", "train", "evaluate", "predict", "atlas"):
+        assert verb in listing
+        assert "example:" in run("momkd", verb, "--help").stdout
+    settings = run("momkd", "train", "--list-settings")
+    assert settings.returncode == 0 and "attention_temperature" in settings.stdout
+
+
+def test_the_window_fails_by_name_too(tmp_path: Path) -> None:
+    (tmp_path / "fake.svs").write_text("no slide")
+    found = run("momkd-viewer", tmp_path / "fake.svs", "--screenshot", tmp_path / "w.png")
+    assert found.returncode == 1
+    assert "error: fake.svs is not a slide format" in found.stderr
+    assert (tmp_path / "w.png").exists(), "the picture shows the message"

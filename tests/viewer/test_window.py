@@ -1,0 +1,301 @@
+"""The window, driven as a user drives it, on real files and real models."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QMimeData, QPoint, QPointF, QSettings, Qt, QUrl
+from PySide6.QtGui import QDropEvent, QImage, QWheelEvent
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+from synthetic import tissue_image, write_slide
+
+from momkd_viewer.app import create_application
+from momkd_viewer.main_window import MainWindow
+from momkd_viewer.widgets.memory_browser import PatchThumbnail
+from momkd_viewer.widgets.result_panel import ProbabilityBar
+
+LIMIT_MS = 60_000
+
+
+@pytest.fixture(scope="session", autouse=True)
+def styled(qapp: QApplication) -> None:
+    create_application()
+
+
+@pytest.fixture
+def window(qtbot: QtBot, tmp_path: Path) -> Iterator[MainWindow]:
+    settings = QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat)
+    shown = MainWindow(settings)
+    shown.show()
+    qtbot.waitExposed(shown)
+    yield shown
+    shown.close()
+    shown.deleteLater()
+    QApplication.processEvents()
+    left = [w for w in QApplication.topLevelWidgets() if w is not shown and w.isVisible()]
+    assert not left, f"widgets outlived the window: {left}"
+
+
+def settle(qtbot: QtBot, window: MainWindow) -> None:
+    """Waits until nothing has happened for a few turns of the event loop."""
+    calm = 0
+
+    def look() -> bool:
+        nonlocal calm
+        calm = calm + 1 if window.settled else 0
+        return calm > 3
+
+    qtbot.waitUntil(look, timeout=LIMIT_MS)
+
+
+def open_all(qtbot: QtBot, window: MainWindow, *paths: Path) -> None:
+    for path in paths:
+        window.open_path(path)
+        settle(qtbot, window)
+
+
+def shot(window: MainWindow) -> np.ndarray:
+    """The canvas as (h, w, 3) in device pixels."""
+    image = window.canvas.slide_view.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
+    flat = np.frombuffer(image.constBits(), np.uint8)
+    rows = flat.reshape(image.height(), image.bytesPerLine())[:, : image.width() * 3]
+    return rows.reshape(image.height(), image.width(), 3)
+
+
+def test_a_slide_is_shown_pixel_by_pixel(
+    qtbot: QtBot, window: MainWindow, slide_path: Path
+) -> None:
+    open_all(qtbot, window, slide_path)
+    assert "tissue.tif" in window.windowTitle()
+    window.canvas.slide_view.centre_on(768, 640, 1.0)
+    settle(qtbot, window)
+    view = window.canvas.slide_view.view
+    assert view is not None
+    x, y = (round(v) for v in view.to_slide(view.width // 2 - 40, view.height // 2 - 30))
+    left, top = (round(v) for v in view.to_view(x, y))
+    truth = tissue_image(1536, 1280, seed=3)[y : y + 60, x : x + 80]
+    np.testing.assert_array_equal(shot(window)[top : top + 60, left : left + 80], truth)
+
+
+def test_the_wheel_zooms_at_the_cursor(qtbot: QtBot, window: MainWindow, slide_path: Path) -> None:
+    open_all(qtbot, window, slide_path)
+    canvas = window.canvas.slide_view
+    at = QPointF(canvas.width() * 0.4, canvas.height() * 0.55)
+    assert canvas.view is not None
+    before, scale = canvas.view.to_slide(at.x(), at.y()), canvas.view.downsample
+    wheel = QWheelEvent(
+        at, canvas.mapToGlobal(at), QPoint(), QPoint(0, 240), Qt.MouseButton.NoButton,
+        Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase, False,
+    )  # fmt: skip
+    QApplication.sendEvent(canvas, wheel)
+    assert canvas.view.to_slide(at.x(), at.y()) == pytest.approx(before)
+    assert canvas.view.downsample == pytest.approx(scale / 1.25**2)
+
+
+def test_dragging_moves_the_slide_with_the_hand(
+    qtbot: QtBot, window: MainWindow, slide_path: Path
+) -> None:
+    open_all(qtbot, window, slide_path)
+    canvas = window.canvas.slide_view
+    canvas.centre_on(700, 600, 0.5)
+    assert canvas.view is not None
+    held = canvas.view.to_slide(200, 200)
+    qtbot.mousePress(canvas, Qt.MouseButton.LeftButton, pos=QPoint(200, 200))
+    qtbot.mouseMove(canvas, QPoint(260, 170))
+    qtbot.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=QPoint(260, 170))
+    assert canvas.view.to_slide(260, 170) == pytest.approx(held)
+
+
+def test_the_overlay_lies_on_its_patches_to_the_pixel(
+    qtbot: QtBot, window: MainWindow, slide_path: Path, model_path: Path
+) -> None:
+    open_all(qtbot, window, slide_path, model_path)
+    result = window.analysis.result
+    assert result is not None
+    window.overlay.set_opacity(1.0)
+    patch = int(np.abs(result.affinity).argmax())
+    x, y = (int(v) for v in result.coords[patch])
+    size = result.size_level0
+    window.canvas.slide_view.centre_on(x + size / 2, y + size / 2, 1.0)
+    settle(qtbot, window)
+    view = window.canvas.slide_view.view
+    assert view is not None
+    left, top = (round(v) for v in view.to_view(x, y))
+    picture = shot(window)
+    inside = picture[top : top + size, left : left + size]
+    colour = inside[size // 2, size // 2]
+    assert (inside == colour).all(), "the patch has one colour up to its last pixel"
+    assert np.abs(colour.astype(int) - 255).sum() > 120, "its affinity is the strongest"
+    assert (picture[top - 1, left : left + size] != colour).any()
+    assert (picture[top : top + size, left - 1] != colour).any()
+
+
+def test_results_and_memory_browser(
+    qtbot: QtBot, window: MainWindow, slide_path: Path, run_folder: Path
+) -> None:
+    folds = [run_folder / "folds" / k / "model.safetensors" for k in "01"]
+    open_all(qtbot, window, slide_path, *folds)
+    assert len(window.results.findChildren(ProbabilityBar)) == 2
+    first = window.analysis.result
+    assert first is not None
+    thumbnails = window.browser.findChildren(PatchThumbnail)
+    assert len(thumbnails) == 2 * 4 * 4, "two memories, four components, four patches each"
+    assert all(not thumbnail._image.isNull() for thumbnail in thumbnails)
+    qtbot.mouseClick(thumbnails[5], Qt.MouseButton.LeftButton)
+    x, y = first.coords[thumbnails[5].patch]
+    view = window.canvas.slide_view.view
+    assert view is not None
+    centre = (x + first.size_level0 / 2, y + first.size_level0 / 2)
+    assert (view.centre_x, view.centre_y) == pytest.approx(centre)
+    window.results.model_chosen.emit(1)
+    settle(qtbot, window)
+    second = window.analysis.result
+    assert second is not None and second.model_sha256 != first.model_sha256
+
+
+def test_hovering_names_the_patch(
+    qtbot: QtBot, window: MainWindow, slide_path: Path, model_path: Path
+) -> None:
+    open_all(qtbot, window, slide_path, model_path)
+    result, canvas = window.analysis.result, window.canvas
+    assert result is not None and canvas.slide_view.view is not None
+    x, y = result.coords[7] + result.size_level0 // 2
+    at = canvas.slide_view.view.to_view(x, y)
+    qtbot.mouseMove(canvas.slide_view, QPoint(round(at[0]), round(at[1])))
+    assert canvas.hover_card.isVisible()
+    assert f"{result.affinity[7]:+.3f}" in canvas.hover_card.text()
+    assert "µm" in window.position.text()
+    qtbot.mouseMove(canvas.slide_view, QPoint(3, canvas.slide_view.height() // 2))
+    assert not canvas.hover_card.isVisible()
+
+
+def test_the_mean_of_a_run_has_no_components(
+    qtbot: QtBot, window: MainWindow, slide_path: Path, run_folder: Path
+) -> None:
+    open_all(qtbot, window, slide_path, run_folder)
+    assert window.analysis.result is not None
+    assert not window.browser.findChildren(PatchThumbnail)
+
+
+@pytest.mark.parametrize("kind", ["text", "truncated", "missing"])
+def test_a_bad_slide_is_named_and_the_open_one_stays(
+    qtbot: QtBot, window: MainWindow, slide_path: Path, tmp_path: Path, kind: str
+) -> None:
+    open_all(qtbot, window, slide_path)
+    bad = tmp_path / "bad.tif"
+    if kind == "text":
+        bad.write_text("no slide")
+    elif kind == "truncated":
+        bad.write_bytes(slide_path.read_bytes()[: slide_path.stat().st_size // 3])
+    window.open_path(bad)
+    qtbot.waitUntil(window.canvas.banner.isVisible, timeout=LIMIT_MS)
+    assert "bad.tif" in window.canvas.banner.text
+    assert window.slides.slide is not None and window.slides.slide.path == slide_path
+
+
+def test_unknown_resolution_is_asked_for(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path, model_path: Path
+) -> None:
+    path = write_slide(tmp_path / "bare.tif", tissue_image(700, 700), mpp=None)
+    open_all(qtbot, window, path, model_path)
+    assert "resolution" in window.canvas.banner.text and window.analysis.result is None
+    window.open_path(path, mpp=0.5)
+    settle(qtbot, window)
+    assert window.analysis.result is not None
+
+
+def test_cancelling_stops_and_can_be_taken_back(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path, model_path: Path
+) -> None:
+    path = write_slide(tmp_path / "large.tif", tissue_image(2048, 2048, seed=9))
+    open_all(qtbot, window, model_path)
+    window.open_path(path)
+    qtbot.waitUntil(lambda: "encoding" in window.strip._what, timeout=LIMIT_MS)
+    window.strip.cancelled.emit()
+    settle(qtbot, window)
+    assert window.analysis.result is None and not window.strip.isVisible()
+    window.analysis.run_again()
+    settle(qtbot, window)
+    assert window.analysis.result is not None
+
+
+def test_another_slide_replaces_a_running_analysis(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path, slide_path: Path, model_path: Path
+) -> None:
+    path = write_slide(tmp_path / "first.tif", tissue_image(2048, 2048, seed=10))
+    open_all(qtbot, window, model_path)
+    window.open_path(path)
+    qtbot.waitUntil(lambda: "encoding" in window.strip._what, timeout=LIMIT_MS)
+    window.open_path(slide_path)
+    settle(qtbot, window)
+    result = window.analysis.result
+    assert result is not None and result.slide_name == "tissue"
+
+
+def test_the_window_stays_alive_while_it_analyses(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path, model_path: Path
+) -> None:
+    """Events are served all along: the longest gap is far below the analysis's duration."""
+    path = write_slide(tmp_path / "busy.tif", tissue_image(2048, 2048, seed=11))
+    open_all(qtbot, window, model_path)
+    window.open_path(path)
+    gaps, last, start = [], time.monotonic(), time.monotonic()
+    calm = 0
+    while calm < 4 and time.monotonic() - start < 60:
+        QApplication.processEvents()
+        now = time.monotonic()
+        gaps.append(now - last)
+        last = now
+        calm = calm + 1 if window.settled else 0
+        time.sleep(0.002)
+    assert window.analysis.result is not None
+    assert max(gaps) < max(0.5, 0.5 * (time.monotonic() - start))
+
+
+def test_closing_while_a_slide_is_read_and_analysed(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path, model_path: Path
+) -> None:
+    path = write_slide(tmp_path / "closing.tif", tissue_image(2048, 2048, seed=12))
+    open_all(qtbot, window, model_path)
+    window.open_path(path)
+    qtbot.waitUntil(lambda: "encoding" in window.strip._what, timeout=LIMIT_MS)
+    window.canvas.slide_view.centre_on(1000, 1000, 0.5)
+    window.close()
+    assert not window.isVisible()
+
+
+def test_dropping_a_slide_and_a_model(
+    qtbot: QtBot, window: MainWindow, slide_path: Path, model_path: Path
+) -> None:
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path)) for path in (slide_path, model_path)])
+    drop = QDropEvent(
+        QPointF(100, 100), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton,
+        Qt.KeyboardModifier.NoModifier,
+    )  # fmt: skip
+    window.dropEvent(drop)
+    qtbot.waitUntil(lambda: window.analysis.result is not None, timeout=LIMIT_MS)
+
+
+def test_a_cohort_is_listed_and_stepped_through(
+    qtbot: QtBot, window: MainWindow, cohort_path: Path
+) -> None:
+    open_all(qtbot, window, cohort_path)
+    assert window.cases_list.model().rowCount() == 12
+    assert "case_00" in window.windowTitle()
+    window.cases.step(1)
+    settle(qtbot, window)
+    assert "case_01" in window.windowTitle()
+
+
+def test_recent_files_are_kept(qtbot: QtBot, window: MainWindow, slide_path: Path) -> None:
+    open_all(qtbot, window, slide_path)
+    window.slides.close()
+    settle(qtbot, window)
+    assert window.canvas.welcome.isVisible()
+    assert "tissue.tif" in window.canvas.welcome._recent.text()
