@@ -142,7 +142,8 @@ def _capped(patches: list[AtlasPatch], top: int, per_patient: int) -> list[Atlas
     """
     ordered = sorted(patches, key=lambda patch: -patch.similarity)
     taken: dict[str, int] = {}
-    chosen, spare = [], []
+    chosen: list[AtlasPatch] = []
+    spare: list[AtlasPatch] = []
     for patch in ordered:
         count = taken.get(patch.patient_id, 0)
         (chosen if count < per_patient else spare).append(patch)

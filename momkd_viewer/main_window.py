@@ -61,10 +61,11 @@ class MainWindow(QMainWindow):
         self.cases_list = CaseList()
         self.strip = ProgressStrip()
         self.position = QLabel()
+        self._last_overlay = "affinity"
         self._build_layout()
         self.slides = SlideController(self.canvas, self._jobs, self)
         self.analysis = AnalysisController(
-            self.slides, self.results, self.strip, self._analysis_jobs, self
+            self.slides, self.results, self.strip, self._analysis_jobs, self._jobs, self
         )
         self.overlay = OverlayController(self.canvas, self.analysis, self)
         self.memory = MemoryController(
@@ -94,6 +95,9 @@ class MainWindow(QMainWindow):
         self._cases_dock.hide()
         status = self.statusBar()
         status.setSizeGripEnabled(False)
+        self._busy = QLabel()
+        self._busy.setContentsMargins(10, 0, 10, 0)
+        status.addWidget(self._busy)
         status.addWidget(self.strip)
         self.position.setContentsMargins(0, 0, 10, 0)
         status.addPermanentWidget(self.position)
@@ -122,8 +126,8 @@ class MainWindow(QMainWindow):
             "zoom_out": lambda: view.zoom(1 / 1.5),
             "fit": view.fit,
             "toggle_overlay": self._toggle_overlay,
-            "overlay_affinity": lambda: self._set_overlay("affinity"),
-            "overlay_attention": lambda: self._set_overlay("attention"),
+            "overlay_affinity": lambda: self.set_overlay("affinity"),
+            "overlay_attention": lambda: self.set_overlay("attention"),
             "opacity_up": lambda: self.overlay.set_opacity(self.overlay.opacity + 0.1),
             "opacity_down": lambda: self.overlay.set_opacity(self.overlay.opacity - 0.1),
             "analyse": self.analysis.run_again,
@@ -158,7 +162,7 @@ class MainWindow(QMainWindow):
         self.canvas.welcome.recent_chosen.connect(lambda path: self.open_path(Path(path)))
         self.canvas.banner.action_taken.connect(self.ask_for_mpp)
         self.results.model_wanted.connect(self.ask_for_model)
-        self._overlay_bar.kind_chosen.connect(self._set_overlay)
+        self._overlay_bar.kind_chosen.connect(self.set_overlay)
         self._overlay_bar.opacity_chosen.connect(self.overlay.set_opacity)
         self.overlay.opacity_changed.connect(
             lambda opacity: self._overlay_bar.show_state(self.overlay.kind, opacity)
@@ -168,7 +172,9 @@ class MainWindow(QMainWindow):
             source.failed.connect(self.show_failure)
         self.analysis.resolution_wanted.connect(self._want_resolution)
         self.slides.opened.connect(self._on_opened)
-        self.slides.closing.connect(lambda: self.setWindowTitle("MoMKD Viewer"))
+        self.slides.closing.connect(self._on_closing)
+        for source in (self.slides, self.analysis):
+            source.busy.connect(self._busy.setText)
         self.cases.opened.connect(self._cases_dock.show)
 
     # -- opening ---------------------------------------------------------------------------------
@@ -223,8 +229,16 @@ class MainWindow(QMainWindow):
         dialog.setDoubleValue(known.mean if known else 0.25)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         path = slide.path
-        dialog.doubleValueSelected.connect(lambda value: self.open_path(path, mpp=value))
+        dialog.doubleValueSelected.connect(lambda value: self._state_mpp(path, value))
         dialog.open()
+
+    def _state_mpp(self, path: Path, mpp: float) -> None:
+        self.cases.remember_resolution(path, mpp)
+        self.open_path(path, mpp=mpp)
+
+    def _on_closing(self) -> None:
+        self.setWindowTitle("MoMKD Viewer")
+        self.canvas.banner.hide()  # it spoke about the slide that goes
 
     def _on_opened(self) -> None:
         slide = self.slides.slide
@@ -257,22 +271,18 @@ class MainWindow(QMainWindow):
     def _want_resolution(self) -> None:
         self.canvas.banner.show_message(_NO_RESOLUTION, "State resolution…")
 
-    def _set_overlay(self, kind: str) -> None:
-        assert kind in ("affinity", "attention", "none")
-        self.overlay.set_kind(kind)  # type: ignore[arg-type]
-        self._overlay_bar.show_state(kind, self.overlay.opacity)
-
     def set_overlay(self, kind: str) -> None:
         """Chooses the overlay: affinity, attention or none."""
-        self._set_overlay(kind)
+        assert kind in ("affinity", "attention", "none")
+        self.overlay.set_kind(kind)
+        self._overlay_bar.show_state(kind, self.overlay.opacity)
 
     def _toggle_overlay(self) -> None:
-        self._last_overlay = getattr(self, "_last_overlay", "affinity")
         if self.overlay.kind == "none":
-            self._set_overlay(self._last_overlay)
+            self.set_overlay(self._last_overlay)
         else:
             self._last_overlay = self.overlay.kind
-            self._set_overlay("none")
+            self.set_overlay("none")
 
     def _about(self) -> None:
         box = QMessageBox(self)

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+# On a busy machine, threads that wait for each other make small networks ten times slower.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 from synthetic import tissue_image, write_cohort, write_slide

@@ -1,4 +1,5 @@
-"""The expression branch (the paper's omics encoder): a two-layer encoder and its mirror, trained to reconstruct expression."""
+"""The expression branch (the paper's omics encoder): a two-layer encoder and its mirror,
+trained to reconstruct expression."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from momkd_core.result import SlideResult
 from momkd_viewer.controllers.slide_controller import SlideController
 from momkd_viewer.jobs.runner import Job, JobRunner
 from momkd_viewer.jobs.slide_work import analyse, open_model
-from momkd_viewer.state.analysis import Analysis, OpenModel
+from momkd_viewer.state.analysis import Analysis, OpenModel, Outcome
 from momkd_viewer.widgets.progress_strip import ProgressStrip
 from momkd_viewer.widgets.result_panel import ModelView, ResultPanel
 
@@ -27,7 +27,10 @@ class AnalysisController(QObject):
     shown_changed(): another result, or none, is to be shown.
     failed(str): a model could not be opened, or an analysis failed.
     resolution_wanted(): the slide's resolution is unknown and a model needs it.
+    busy(str): which model is being loaded, '' when done.
     """
+
+    busy = Signal(str)
 
     shown_changed = Signal()
     failed = Signal(str)
@@ -39,11 +42,14 @@ class AnalysisController(QObject):
         panel: ResultPanel,
         strip: ProgressStrip,
         jobs: JobRunner,
+        loading_jobs: JobRunner,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self.analysis = Analysis()
-        self._slides, self._panel, self._strip, self._jobs = slides, panel, strip, jobs
+        self._slides, self._panel, self._strip = slides, panel, strip
+        # Analyses run one by one; a model is loaded meanwhile.
+        self._jobs, self._loading_jobs = jobs, loading_jobs
         self._encoders = EncoderLoader()
         self._running: tuple[OpenModel, Job] | None = None
         slides.closing.connect(self._on_slide_closing)
@@ -58,16 +64,19 @@ class AnalysisController(QObject):
         """Loads a model file or run folder; it is run on the shown slide at once."""
 
         def done(model: Model) -> None:
-            self.analysis.add(model)
+            known = len(self.analysis.models)
+            position = self.analysis.add(model)
+            if position < known:  # opened before: show it
+                self.analysis.chosen = position
             self._refresh()
             self.run_pending()
 
-        self._jobs.start(
+        self._loading_jobs.start(
             open_model(path),
             done=done,
             failed=lambda error: self.failed.emit(str(error)),
-            progress=self._strip.show_progress,
-            finally_=self._hide_strip,
+            progress=lambda at, total, what: self.busy.emit(what),
+            finally_=lambda: self.busy.emit(""),
         )
 
     def choose(self, position: int) -> None:
@@ -78,7 +87,7 @@ class AnalysisController(QObject):
     def close_model(self, position: int) -> None:
         entry = self.analysis.models[position]
         if self._running is not None and self._running[0] is entry:
-            self.cancel()
+            self._running[1].cancel()
         self.analysis.remove(position)
         self._refresh()
         self.run_pending()
@@ -86,9 +95,10 @@ class AnalysisController(QObject):
     # -- running ---------------------------------------------------------------------------------
 
     def run_again(self) -> None:
-        """Runs models whose analysis failed or was cancelled."""
-        for entry in self.analysis.models:
-            entry.failure = None
+        """Runs models whose analysis failed or was cancelled; all, where none did."""
+        failed = [entry for entry in self.analysis.models if entry.failure is not None]
+        for entry in failed or self.analysis.models:
+            entry.outcome = entry.failure = None
         self._refresh()
         self.run_pending()
 
@@ -107,8 +117,8 @@ class AnalysisController(QObject):
         shown = self.analysis.shown
         entry = shown if shown in pending and shown is not None else pending[0]
 
-        def done(result: SlideResult) -> None:
-            entry.result = result
+        def done(outcome: Outcome) -> None:
+            entry.outcome = outcome
 
         def failed(error: MomkdError) -> None:
             entry.failure = str(error)
@@ -155,7 +165,13 @@ class AnalysisController(QObject):
     def result(self) -> SlideResult | None:
         """Of the chosen model, or None."""
         shown = self.analysis.shown
-        return None if shown is None else shown.result
+        return None if shown is None or shown.outcome is None else shown.outcome.result
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """Of the chosen model, or None."""
+        shown = self.analysis.shown
+        return None if shown is None else shown.outcome
 
     def _refresh(self) -> None:
         views = [self._view(position, entry) for position, entry in enumerate(self.analysis.models)]
@@ -164,15 +180,14 @@ class AnalysisController(QObject):
 
     def _view(self, position: int, entry: OpenModel) -> ModelView:
         card = entry.model.card
-        source = entry.model.name.partition("(")[2].rstrip(")")
         view = ModelView(
             title=card.task,
-            subtitle=f"{card.positive} against {card.negative} · {source}",
+            subtitle=f"{card.positive} against {card.negative} · {entry.model.source}",
             positive=card.positive,
             chosen=position == self.analysis.chosen,
         )
-        if entry.result is not None:
-            return _with_result(view, entry.result)
+        if entry.outcome is not None:
+            return _with_result(view, entry.outcome.result)
         if entry.failure is not None:
             return replace(view, message=entry.failure, failed=True)
         running = self._running is not None and self._running[0] is entry

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -34,7 +35,7 @@ class CaseController(QObject):
         self._entries: list[CaseEntry] = []
         self._current = -1
         self._mpp: float | None = None
-        cases.case_chosen.connect(self.show)
+        cases.case_chosen.connect(self._open_row)
 
     def open(self, path: Path, mpp: float | None) -> None:
         """Lists a cohort's slides and shows the first; ``mpp`` holds where a row states none."""
@@ -43,21 +44,25 @@ class CaseController(QObject):
             self._entries, self._mpp = entries, mpp
             self._list.show_cases([(e.case_id, str(e.slide)) for e in entries])
             self.opened.emit()
-            self.show(0)
+            self._list.choose(0)
 
         self._jobs.start(
             open_cohort(path), done=done, failed=lambda error: self.failed.emit(str(error))
         )
 
-    def show(self, row: int) -> None:
-        """Opens the slide of a row."""
-        self._current = row
-        entry = self._entries[row]
-        self._list.choose(row)
-        self._slides.open(entry.slide, entry.mpp or self._mpp)
-
     def step(self, by: int) -> None:
         """The next or previous row, if there is one."""
         row = self._current + by
         if 0 <= row < len(self._entries):
-            self.show(row)
+            self._list.choose(row)
+
+    def remember_resolution(self, path: Path, mpp: float) -> None:
+        """Keeps a resolution that the user stated for a listed slide."""
+        self._entries = [
+            replace(entry, mpp=mpp) if entry.slide == path else entry for entry in self._entries
+        ]
+
+    def _open_row(self, row: int) -> None:
+        self._current = row
+        entry = self._entries[row]
+        self._slides.open(entry.slide, entry.mpp or self._mpp)

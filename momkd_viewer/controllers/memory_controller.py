@@ -12,6 +12,7 @@ from momkd_viewer.controllers.analysis_controller import AnalysisController
 from momkd_viewer.controllers.slide_controller import MAGNIFICATION_MICRONS, SlideController
 from momkd_viewer.jobs.runner import Job, JobRunner
 from momkd_viewer.jobs.slide_work import read_patch_images
+from momkd_viewer.state.analysis import Outcome
 from momkd_viewer.state.viewport import Rect
 from momkd_viewer.widgets.canvas import Canvas
 from momkd_viewer.widgets.memory_browser import (
@@ -21,7 +22,6 @@ from momkd_viewer.widgets.memory_browser import (
     PatchThumbnail,
 )
 
-TOP_PATCHES = 4
 _JUMP_MAGNIFICATION = 20.0
 
 
@@ -47,11 +47,12 @@ class MemoryController(QObject):
         self._loading: Job | None = None
         self._shown: SlideResult | None = None
         self._thumbnails: list[PatchThumbnail] = []
+        self._chosen: int | None = None
         self._picture_ready.connect(self._on_picture)
         analysis.shown_changed.connect(self.refresh)
         browser.patch_chosen.connect(self.go_to_patch)
         browser.patch_entered.connect(self._highlight)
-        browser.patch_left.connect(lambda: self._canvas.slide_view.highlight(None))
+        browser.patch_left.connect(self._highlight_chosen)
 
     def refresh(self) -> None:
         """Shows the chosen result's components, or says why there are none."""
@@ -59,6 +60,7 @@ class MemoryController(QObject):
         if result is not None and result is self._shown:
             return
         self._shown = result
+        self._chosen = None
         self._generation = next(self._generations)
         if self._loading is not None:
             self._loading.cancel()
@@ -72,7 +74,9 @@ class MemoryController(QObject):
                 "other. Open one fold's model file to browse its components."
             )
             return
-        self._thumbnails = self._browser.show_components(_components(result))
+        outcome = self._analysis.outcome
+        assert outcome is not None
+        self._thumbnails = self._browser.show_components(_views(outcome))
         self._load_pictures(result)
 
     def _reason(self) -> str:
@@ -122,7 +126,15 @@ class MemoryController(QObject):
             MAGNIFICATION_MICRONS / _JUMP_MAGNIFICATION / known.mean if known else size / 256
         )
         self._canvas.slide_view.centre_on(x + size / 2, y + size / 2, downsample)
+        self._chosen = patch
         self._highlight(patch)
+
+    def _highlight_chosen(self) -> None:
+        """Back to the patch that was clicked, once the cursor is over no other."""
+        if self._chosen is None:
+            self._canvas.slide_view.highlight(None)
+        else:
+            self._highlight(self._chosen)
 
     def _highlight(self, patch: int) -> None:
         result = self._analysis.result
@@ -133,20 +145,15 @@ class MemoryController(QObject):
         self._canvas.slide_view.highlight(Rect(x, y, x + size, y + size))
 
 
-def _components(result: SlideResult) -> list[ComponentView]:
-    assert result.match is not None
-    views = []
-    for use in result.components():
-        patches = result.top_patches(use.memory, use.index, TOP_PATCHES)
-        similarities = result.match.of(use.memory)[patches, use.index]
-        views.append(
-            ComponentView(
-                use.memory,
-                use.index,
-                use.share,
-                use.attention,
-                tuple(int(p) for p in patches),
-                tuple(float(s) for s in similarities),
-            )
+def _views(outcome: Outcome) -> list[ComponentView]:
+    return [
+        ComponentView(
+            summary.use.memory,
+            summary.use.index,
+            summary.use.share,
+            summary.use.attention,
+            summary.patches,
+            summary.similarities,
         )
-    return views
+        for summary in outcome.components
+    ]

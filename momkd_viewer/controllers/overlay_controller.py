@@ -14,7 +14,6 @@ from momkd_viewer.state.overlay_colours import (
     Scale,
     affinity_scale,
     attention_scale,
-    rasterise,
 )
 from momkd_viewer.state.viewport import Rect
 from momkd_viewer.widgets.canvas import Canvas
@@ -66,7 +65,9 @@ class OverlayController(QObject):
         if self._drawn is not None and self._drawn[0] is result and self._drawn[1] == self.kind:
             return
         if self._drawn is None or self._drawn[0] is not result:
-            self._raster = rasterise(result.coords, result.size_level0)
+            outcome = self._analysis.outcome
+            assert outcome is not None
+            self._raster = outcome.raster
         self._drawn = (result, self.kind)
         if self.kind == "none":
             self._canvas.slide_view.clear_overlay()

@@ -32,7 +32,10 @@ class SlideController(QObject):
         opened(): a slide is shown.
         closing(): the shown slide goes away.
         failed(str): a slide could not be opened or read.
+        busy(str): what is being opened, '' when done.
     """
+
+    busy = Signal(str)
 
     opened = Signal()
     closing = Signal()
@@ -45,9 +48,11 @@ class SlideController(QObject):
         self.slide: Slide | None = None
         self.stated_mpp: float | None = None
         self._opening: Job | None = None
+        self._closing: list[tuple[TileReader, Slide]] = []
         self._reader: TileReader | None = None
         self._cache: TileCache[TileKey, QImage] = TileCache()
         self._unreadable: set[TileKey] = set()
+        self._backdrop: frozenset[TileKey] = frozenset()
         canvas.slide_view.view_changed.connect(self._on_view)
         canvas.overview.point_chosen.connect(canvas.slide_view.centre_on)
 
@@ -65,13 +70,16 @@ class SlideController(QObject):
             open_slide(path, mpp),
             done=done,
             failed=lambda error: self.failed.emit(str(error)),
+            progress=lambda at, total, what: self.busy.emit(what),
+            finally_=lambda: self.busy.emit(""),
         )
 
     def _show(self, opened: OpenedSlide, mpp: float | None) -> None:
-        self.close()
+        self._put_away()
         slide = opened.slide
         self.slide, self.stated_mpp = slide, mpp
         pyramid = TilePyramid.of(slide.levels, slide.tile_size)
+        self._backdrop = frozenset(pyramid.backdrop())
         self._reader = TileReader(slide, pyramid, workers=os.cpu_count() or 2, parent=self)
         self._reader.tile_ready.connect(self._on_tile)
         self._reader.tile_failed.connect(self._on_tile_failed)
@@ -89,7 +97,13 @@ class SlideController(QObject):
         self.opened.emit()
 
     def close(self) -> None:
-        """Closes the shown slide; running reads end in the background."""
+        """Closes the shown slide, and gives up one that is being opened."""
+        if self._opening is not None:
+            self._opening.cancel()
+        self._put_away()
+
+    def _put_away(self) -> None:
+        """Takes the shown slide down; running reads end in the background."""
         if self.slide is None or self._reader is None:
             return
         self.closing.emit()
@@ -104,19 +118,26 @@ class SlideController(QObject):
         self._canvas.overview.clear()
         self._canvas.show_slide(False)
 
+        # Waiting here for a read from a slow share would freeze the window.
+        self._closing.append((reader, slide))
+
         def end(report: object, cancel: object) -> None:
-            # Waiting for a read from a slow share would freeze the window.
             reader.close()
             slide.close()
 
-        self._jobs.start(end, done=lambda _: reader.deleteLater(), failed=_log_failure)
+        def ended(_: object) -> None:
+            self._closing.remove((reader, slide))
+            reader.deleteLater()
+
+        self._jobs.start(end, done=ended, failed=_log_failure)
 
     def shut_down(self) -> None:
         """At the end of the application: waits for readers, then closes the file."""
-        if self._reader is not None:
-            self._reader.close()
-        if self.slide is not None:
-            self.slide.close()
+        if self._reader is not None and self.slide is not None:
+            self._closing.append((self._reader, self.slide))
+        for reader, slide in self._closing:
+            reader.close()
+            slide.close()
 
     # -- tiles -----------------------------------------------------------------------------------
 
@@ -125,7 +146,7 @@ class SlideController(QObject):
         if self._reader is None:
             return
         pyramid = self._reader.pyramid
-        wanted = [*pyramid.visible(view), *pyramid.ring(view)]
+        wanted = [*pyramid.visible(view), *pyramid.backdrop(), *pyramid.ring(view)]
         self._reader.queue.replace(
             [key for key in wanted if key not in self._cache and key not in self._unreadable]
         )
@@ -133,7 +154,7 @@ class SlideController(QObject):
     def _on_tile(self, key: TileKey, image: QImage) -> None:
         if self._reader is None or self.sender() is not self._reader:
             return  # of a slide that was closed meanwhile
-        pinned = key.level == self._reader.pyramid.coarsest and key.level > 0
+        pinned = key in self._backdrop
         self._cache.put(key, image, image.sizeInBytes(), pinned=pinned)
         self._canvas.slide_view.update()
 

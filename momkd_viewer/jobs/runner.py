@@ -46,13 +46,8 @@ class Job:
 
 
 class JobRunner(QObject):
-    """Runs jobs on a small pool and calls back on the GUI thread.
+    """Runs jobs on a small pool and calls back on the GUI thread."""
 
-    Signals:
-        idle_changed(bool): whether no job runs.
-    """
-
-    idle_changed = Signal(bool)
     _progressed = Signal(int, int, int, str)
     _ended = Signal(int, object, object)
 
@@ -85,8 +80,6 @@ class JobRunner(QObject):
         number = next(self._numbers)
         token = CancelToken()
         self._running[number] = _Running(token, done, failed, progress, finally_)
-        if len(self._running) == 1:
-            self.idle_changed.emit(False)
 
         def report(at: int, total: int, what: str) -> None:
             self._emit(self._progressed, number, at, total, what)
@@ -125,15 +118,15 @@ class JobRunner(QObject):
         running = self._running.pop(number, None)
         if running is None:
             return
-        if not running.token.cancelled and not isinstance(error, Cancelled):
-            if error is None:
-                running.done(result)
-            else:
-                running.failed(_named(error))
-        if running.finally_ is not None:
-            running.finally_()
-        if not self._running:
-            self.idle_changed.emit(True)
+        try:
+            if not running.token.cancelled and not isinstance(error, Cancelled):
+                if error is None:
+                    running.done(result)
+                else:
+                    running.failed(_named(error))
+        finally:
+            if running.finally_ is not None:
+                running.finally_()
 
 
 def _named(error: BaseException) -> MomkdError:

@@ -10,16 +10,15 @@ from PySide6.QtGui import QImage
 
 from momkd_core.atlas import patch_image
 from momkd_core.checkpoint import Model, load_model
-from momkd_core.cohort import cohort_of_slides, read_cohort
+from momkd_core.cohort import Case, CohortSlide, cohort_of_slides, read_cohort
 from momkd_core.errors import CohortError
 from momkd_core.extraction import EncoderLoader
 from momkd_core.prediction import EncodedSlide, load_bag
 from momkd_core.progress import CancelToken, Report
-from momkd_core.result import SlideResult
 from momkd_core.slide import Slide
 from momkd_viewer.jobs.runner import Work
 from momkd_viewer.jobs.tile_reader import to_qimage
-from momkd_viewer.state.analysis import CaseEntry
+from momkd_viewer.state.analysis import CaseEntry, Outcome
 
 _OVERVIEW_SIDE = 1024
 
@@ -39,7 +38,8 @@ def open_slide(path: Path, mpp: float | None) -> Work:
         report(0, 0, f"opening {path.name}")
         slide = Slide(path, mpp=mpp)
         try:
-            overview = to_qimage(slide.thumbnail(_OVERVIEW_SIDE))
+            overview = to_qimage(slide.thumbnail(_OVERVIEW_SIDE, cancel))
+            cancel.raise_if_cancelled()
         except BaseException:
             slide.close()
             raise
@@ -62,7 +62,7 @@ def open_cohort(path: Path) -> Work:
     def work(report: Report, cancel: CancelToken) -> list[CaseEntry]:
         cohort = cohort_of_slides(path) if path.is_dir() else read_cohort(path)
         entries = [
-            CaseEntry(case.case_id, slide.slide, slide.mpp)
+            CaseEntry(_row_name(case, slide), slide.slide, slide.mpp)
             for case in cohort.cases
             for slide in case.slides
             if slide.slide is not None
@@ -76,16 +76,21 @@ def open_cohort(path: Path) -> Work:
     return work
 
 
-def analyse(path: Path, mpp: float | None, model: Model, encoders: EncoderLoader) -> Work:
-    """Features (from the cache where known), graph, memory, prediction."""
+def _row_name(case: Case, slide: CohortSlide) -> str:
+    """The case; with its slide where it has several."""
+    return f"{case.case_id} · {slide.stem}" if len(case.slides) > 1 else case.case_id
 
-    def work(report: Report, cancel: CancelToken) -> SlideResult:
+
+def analyse(path: Path, mpp: float | None, model: Model, encoders: EncoderLoader) -> Work:
+    """Features (from the cache where known), graph, memory, prediction, ready to be drawn."""
+
+    def work(report: Report, cancel: CancelToken) -> Outcome:
         bag = load_bag(
             model.card, path, mpp=mpp, report=report, cancel=cancel, load_encoder=encoders
         )
         cancel.raise_if_cancelled()
         report(0, 0, "reading the memory")
-        return EncodedSlide(model, bag, path.stem).score()
+        return Outcome.of(EncodedSlide(model, bag, path.stem).result())
 
     return work
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
+from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QImage
 
-from momkd_core.errors import MomkdError
+from momkd_core.errors import MomkdError, SlideError
 from momkd_core.slide import RgbImage, Slide
-from momkd_viewer.state.tile_pyramid import TilePyramid
+from momkd_viewer.state.tile_pyramid import TileKey, TilePyramid
 from momkd_viewer.state.tile_queue import TileQueue
 
 log = logging.getLogger(__name__)
@@ -61,8 +62,14 @@ class TileReader(QObject):
                 width, height = self.pyramid.size(key)
                 image = to_qimage(self.slide.read(x0, y0, key.level, width, height))
             except MomkdError as error:
-                self.queue.done(key)
-                self.tile_failed.emit(key, error)
+                self._tell(self.tile_failed, key, error)
+            except Exception as error:
+                log.error("a tile could not be read", exc_info=error)
+                self._tell(self.tile_failed, key, SlideError(str(error), "See the log file"))
             else:
-                self.queue.done(key)
-                self.tile_ready.emit(key, image)
+                self._tell(self.tile_ready, key, image)
+
+    def _tell(self, signal: Any, key: TileKey, outcome: object) -> None:
+        self.queue.done(key)
+        if not self.queue.closed:
+            signal.emit(key, outcome)

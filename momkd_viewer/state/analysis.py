@@ -6,7 +6,42 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from momkd_core.checkpoint import Model
-from momkd_core.result import SlideResult
+from momkd_core.result import ComponentUse, SlideResult
+from momkd_viewer.state.overlay_colours import PatchRaster, rasterise
+
+TOP_PATCHES = 4
+
+
+@dataclass(frozen=True)
+class ComponentSummary:
+    """A component on one slide: its use, and its top patches with their similarities."""
+
+    use: ComponentUse
+    patches: tuple[int, ...]
+    similarities: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A result with what drawing it needs, computed away from the GUI thread."""
+
+    result: SlideResult
+    raster: PatchRaster
+    components: tuple[ComponentSummary, ...]
+
+    @classmethod
+    def of(cls, result: SlideResult) -> Outcome:
+        summaries = []
+        for use in result.components():
+            assert result.match is not None  # else there are no components
+            patches = result.top_patches(use.memory, use.index, TOP_PATCHES)
+            similarities = result.match.of(use.memory)[patches, use.index]
+            summaries.append(
+                ComponentSummary(
+                    use, tuple(int(p) for p in patches), tuple(float(s) for s in similarities)
+                )
+            )
+        return cls(result, rasterise(result.coords, result.size_level0), tuple(summaries))
 
 
 @dataclass
@@ -14,12 +49,12 @@ class OpenModel:
     """A model in the window.
 
     Attributes:
-        result: for the open slide, or None before analysis.
+        outcome: for the open slide, or None before analysis.
         failure: why there is none, as a sentence, or None.
     """
 
     model: Model
-    result: SlideResult | None = None
+    outcome: Outcome | None = None
     failure: str | None = None
 
 
@@ -50,7 +85,7 @@ class Analysis:
     def forget_results(self) -> None:
         """For another slide: the models stay, what they said does not."""
         for entry in self.models:
-            entry.result = entry.failure = None
+            entry.outcome = entry.failure = None
 
     @property
     def shown(self) -> OpenModel | None:
@@ -59,7 +94,7 @@ class Analysis:
     @property
     def pending(self) -> list[OpenModel]:
         """Models that have neither a result nor a failure yet."""
-        return [m for m in self.models if m.result is None and m.failure is None]
+        return [m for m in self.models if m.outcome is None and m.failure is None]
 
 
 @dataclass(frozen=True)

@@ -114,6 +114,7 @@ class PatchRaster:
 
 
 _MOST_CELLS = 16_000_000
+_FINEST_CELL = 16  # of a patch side: finer overlaps are drawn to the nearest sixteenth
 
 
 def rasterise(coords: NDArray[np.int64], size: int) -> PatchRaster:
@@ -129,6 +130,7 @@ def rasterise(coords: NDArray[np.int64], size: int) -> PatchRaster:
     right, bottom = (int(v) for v in coords.max(axis=0) + size)
     offsets = coords - (left, top)
     cell = int(np.gcd.reduce(np.concatenate([offsets.ravel(), [size]])))
+    cell = max(cell, size // _FINEST_CELL)
     while ((right - left) // cell + 1) * ((bottom - top) // cell + 1) > _MOST_CELLS:
         cell *= 2
     columns, rows = -(-(right - left) // cell), -(-(bottom - top) // cell)

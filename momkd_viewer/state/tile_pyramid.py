@@ -9,6 +9,10 @@ from momkd_core.geometry import Level
 from momkd_viewer.state.viewport import Rect, Viewport
 
 _SMALLEST_TILE = 384
+#: Most tiles of one view; at about 1 MB a tile they fit into the cache with room to spare.
+MOST_VISIBLE = 160
+_MOST_AROUND = 48
+_SMALL_LEVEL = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,23 +54,40 @@ class TilePyramid:
     def coarsest(self) -> int:
         return len(self.levels) - 1
 
+    def view_level(self, view: Viewport) -> int | None:
+        """The level to draw a view from, or None where even the coarsest has too many tiles.
+
+        Between distant levels the finer one may need more tiles than a cache holds; then the next
+        coarser one is taken. Without any, the overview picture has to do.
+        """
+        for level in range(self.level_for(view.downsample), len(self.levels)):
+            if self._count_covering(view.visible, level) <= MOST_VISIBLE:
+                return level
+        return None
+
     def visible(self, view: Viewport) -> list[TileKey]:
         """Tiles of the view's level that it shows, nearest the centre first."""
-        return self._covering(view.visible, self.level_for(view.downsample), view)
+        level = self.view_level(view)
+        return [] if level is None else self._covering(view.visible, level, view)
 
     def ring(self, view: Viewport) -> list[TileKey]:
         """Tiles just outside the view, to be read when nothing else is to do."""
-        level = self.level_for(view.downsample)
+        level = self.view_level(view)
+        if level is None:
+            return []
         side = self.tile_size * self.levels[level].downsample
         area = view.visible
         wider = Rect(area.left - side, area.top - side, area.right + side, area.bottom + side)
         shown = set(self.visible(view))
-        return [key for key in self._covering(wider, level, view) if key not in shown]
+        around = [key for key in self._covering(wider, level, view) if key not in shown]
+        return around[:_MOST_AROUND]
 
-    def all_of(self, level: int) -> list[TileKey]:
-        """Every tile of a level."""
-        columns, rows = self._counts(level)
-        return [TileKey(level, c, r) for r in range(rows) for c in range(columns)]
+    def backdrop(self) -> list[TileKey]:
+        """The coarsest level's tiles, to be kept at hand; none where it is a large level."""
+        columns, rows = self._counts(self.coarsest)
+        if self.coarsest == 0 or columns * rows > _SMALL_LEVEL:
+            return []
+        return [TileKey(self.coarsest, c, r) for r in range(rows) for c in range(columns)]
 
     def size(self, key: TileKey) -> tuple[int, int]:
         """Width and height of a tile in its level's pixels; smaller at the right and bottom."""
@@ -102,16 +123,23 @@ class TilePyramid:
         size = self.levels[level]
         return math.ceil(size.width / self.tile_size), math.ceil(size.height / self.tile_size)
 
-    def _covering(self, area: Rect, level: int, view: Viewport) -> list[TileKey]:
+    def _ranges(self, area: Rect, level: int) -> tuple[range, range]:
+        """Columns and rows of a level that touch an area."""
         side = self.tile_size * self.levels[level].downsample
         columns, rows = self._counts(level)
-        first_column, last_column = max(0, int(area.left // side)), int(area.right // side)
-        first_row, last_row = max(0, int(area.top // side)), int(area.bottom // side)
-        keys = [
-            TileKey(level, column, row)
-            for row in range(first_row, min(rows - 1, last_row) + 1)
-            for column in range(first_column, min(columns - 1, last_column) + 1)
-        ]
+        return (
+            range(max(0, int(area.left // side)), min(columns - 1, int(area.right // side)) + 1),
+            range(max(0, int(area.top // side)), min(rows - 1, int(area.bottom // side)) + 1),
+        )
+
+    def _count_covering(self, area: Rect, level: int) -> int:
+        columns, rows = self._ranges(area, level)
+        return len(columns) * len(rows)
+
+    def _covering(self, area: Rect, level: int, view: Viewport) -> list[TileKey]:
+        side = self.tile_size * self.levels[level].downsample
+        columns, rows = self._ranges(area, level)
+        keys = [TileKey(level, column, row) for row in rows for column in columns]
 
         def distance(key: TileKey) -> float:
             x = (key.column + 0.5) * side - view.centre_x

@@ -42,10 +42,8 @@ class TileQueue:
             self._reading.discard(key)
 
     @property
-    def idle(self) -> bool:
-        """Whether nothing waits and nothing is being read."""
-        with self._condition:
-            return not self._waiting and not self._reading
+    def closed(self) -> bool:
+        return self._closed
 
     def close(self) -> None:
         """Wakes and ends all readers; nothing is handed out any more."""

@@ -20,6 +20,7 @@ class Banner(QFrame):
         layout.setContentsMargins(12, 6, 6, 6)
         self._text = QLabel()
         self._text.setWordWrap(True)
+        self._text.setTextFormat(Qt.TextFormat.PlainText)
         self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._button = QPushButton()
         self._button.clicked.connect(self.action_taken)

@@ -40,8 +40,8 @@ class CaseList(QListView):
         self.setModel(self._cases)
         self.setUniformItemSizes(True)
         self.setAccessibleName("Cases")
-        self.clicked.connect(lambda index: self.case_chosen.emit(index.row()))
-        self.activated.connect(lambda index: self.case_chosen.emit(index.row()))
+        # Click, Enter and arrow keys alike.
+        self.selectionModel().currentRowChanged.connect(self._on_row)
 
     def show_cases(self, names: list[tuple[str, str]]) -> None:
         """(case id, slide path) of each row."""
@@ -50,4 +50,9 @@ class CaseList(QListView):
         self._cases.endResetModel()
 
     def choose(self, row: int) -> None:
+        """Makes a row current; :attr:`case_chosen` follows where it was not."""
         self.setCurrentIndex(self._cases.index(row))
+
+    def _on_row(self, index: QModelIndex) -> None:
+        if index.isValid():
+            self.case_chosen.emit(index.row())

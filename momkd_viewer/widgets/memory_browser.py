@@ -192,6 +192,7 @@ class MemoryBrowser(QTabWidget):
         for area in self._areas.values():
             label = QLabel(text)
             label.setWordWrap(True)
+            label.setTextFormat(Qt.TextFormat.PlainText)
             label.setAlignment(Qt.AlignmentFlag.AlignTop)
             label.setObjectName("hint")
             area.setWidget(label)

@@ -81,5 +81,6 @@ class MagnificationBox(QComboBox):
             value = float(text)
         except ValueError:
             return
+        self.clearFocus()  # keys and wheel go to the slide again, and the box follows the view
         if 0.001 <= value <= 1000:
             self.magnification_chosen.emit(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
 
 from PySide6.QtCore import QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
@@ -97,10 +98,11 @@ class _ModelCard(QFrame):
 
     def _title_row(self, view: ModelView) -> QHBoxLayout:
         row = QHBoxLayout()
-        row.addWidget(_label(f"<b>{view.title}</b>"))
+        row.addWidget(_label(f"<b>{escape(view.title)}</b>", rich=True))
         row.addStretch()
         if view.predicted is not None and view.probability is not None:
-            row.addWidget(_label(f"<b>{view.predicted}</b>  {view.probability:.3f}"))
+            text = f"<b>{escape(view.predicted)}</b>  {view.probability:.3f}"
+            row.addWidget(_label(text, rich=True))
         close = QToolButton()
         close.setText("✕")
         close.setAutoRaise(True)
@@ -156,8 +158,10 @@ class ResultPanel(QWidget):
             self._cards.append(card)
 
 
-def _label(text: str, style: str = "") -> QLabel:
+def _label(text: str, style: str = "", *, rich: bool = False) -> QLabel:
+    """A label; class names such as "<26" are text, not markup, unless escaped."""
     label = QLabel(text)
+    label.setTextFormat(Qt.TextFormat.RichText if rich else Qt.TextFormat.PlainText)
     label.setWordWrap(bool(style))
     label.setObjectName(style)
     return label

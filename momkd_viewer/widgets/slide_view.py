@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
@@ -176,10 +177,12 @@ class SlideView(QWidget):
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         keys = pyramid.visible(view)
         images = {key: self._tile(key) for key in keys}
-        if any(image is None for image in images.values()):
+        level = pyramid.view_level(view)
+        if level is None or any(image is None for image in images.values()):
             painter.drawImage(slide, self._base)
-            self._paint_coarser(painter, view, pyramid, keys, images)
-        level = pyramid.level_for(view.downsample)
+        if level is None:
+            return
+        self._paint_coarser(painter, view, pyramid, level, images)
         # Above one device pixel a slide pixel is shown as it is, square by square.
         magnified = view.downsample < pyramid.levels[level].downsample * 0.45
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, not magnified)
@@ -192,15 +195,14 @@ class SlideView(QWidget):
         painter: QPainter,
         view: Viewport,
         pyramid: TilePyramid,
-        keys: list[TileKey],
+        level: int,
         images: dict[TileKey, QImage | None],
     ) -> None:
         """Fills gaps from the next coarser level that has the place, coarsest first."""
-        level = pyramid.level_for(view.downsample)
         for coarser in range(pyramid.coarsest, level, -1):
             painted = set()
-            for key in keys:
-                if images[key] is not None:
+            for key, found in images.items():
+                if found is not None:
                     continue
                 parent = pyramid.parent(key, coarser)
                 if parent in painted:
@@ -211,17 +213,21 @@ class SlideView(QWidget):
                     painter.drawImage(self._snapped(view, pyramid.area(parent)), image)
 
     def _snapped(self, view: Viewport, area: Rect) -> QRectF:
-        """On whole device pixels, so that neighbouring tiles leave no seam."""
+        """On whole device pixels, so that tiles leave no seam and the overlay lies on them.
+
+        Halves always go up: rounding them to even would shift every other edge.
+        """
         exact = self._on_screen(view, area)
-        left, top = round(exact.left()), round(exact.top())
-        return QRectF(left, top, round(exact.right()) - left, round(exact.bottom()) - top)
+        left, top = math.floor(exact.left() + 0.5), math.floor(exact.top() + 0.5)
+        right, bottom = math.floor(exact.right() + 0.5), math.floor(exact.bottom() + 0.5)
+        return QRectF(left, top, right - left, bottom - top)
 
     def _paint_overlay(self, painter: QPainter, view: Viewport) -> None:
         if self._overlay is None or self._overlay_area is None:
             return
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, False)
         painter.setOpacity(self._opacity)
-        painter.drawImage(self._on_screen(view, self._overlay_area), self._overlay)
+        painter.drawImage(self._snapped(view, self._overlay_area), self._overlay)
         painter.setOpacity(1.0)
 
     def _paint_highlight(self, painter: QPainter, view: Viewport, area: Rect, ratio: float) -> None:

@@ -82,11 +82,21 @@ def test_visible_tiles_cover_the_view_nearest_first() -> None:
 
 
 def test_border_tiles_are_cut_and_parents_contain() -> None:
-    last = PYRAMID.all_of(0)[-1]
+    last = TileKey(0, 40_000 // 480, 30_000 // 480)
     assert PYRAMID.size(last) == (40_000 % 480, 30_000 % 480)
     parent = PYRAMID.area(PYRAMID.parent(TileKey(0, 30, 20), 2))
     child = PYRAMID.area(TileKey(0, 30, 20))
     assert parent.left <= child.left and parent.bottom >= child.bottom
+
+
+def test_a_view_never_needs_more_tiles_than_the_cache_holds() -> None:
+    single = TilePyramid.of((Level(60_000, 60_000, 1),), 240)
+    whole = Viewport.fitted(60_000, 60_000, 1280, 800)
+    assert single.visible(whole) == [] and single.ring(whole) == [] and single.backdrop() == []
+    assert single.visible(whole.centred(30_000, 30_000, 1.0))
+    gap = FITTED.resized(3000, 1700).centred(20_000, 15_000, 3.5)
+    assert PYRAMID.level_for(gap.downsample) == 0 and PYRAMID.view_level(gap) == 1
+    assert len(PYRAMID.backdrop()) == 6 * 4
 
 
 def test_cache_keeps_to_its_bytes_and_what_is_pinned() -> None:
@@ -110,7 +120,9 @@ def test_a_new_view_drops_unread_tiles() -> None:
     assert queue.take() == c, "a is being read already, b is of the old view"
     queue.done(a)
     queue.done(c)
-    assert queue.idle
+    queue.replace([a])
+    assert queue.take() == a, "read before, it may be read again"
+    queue.done(a)
     waiting = threading.Thread(target=queue.take)
     waiting.start()
     queue.close()

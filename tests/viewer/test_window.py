@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -77,7 +78,7 @@ def test_a_slide_is_shown_pixel_by_pixel(
     view = window.canvas.slide_view.view
     assert view is not None
     x, y = (round(v) for v in view.to_slide(view.width // 2 - 40, view.height // 2 - 30))
-    left, top = (round(v) for v in view.to_view(x, y))
+    left, top = (math.floor(v + 0.5) for v in view.to_view(x, y))
     truth = tissue_image(1536, 1280, seed=3)[y : y + 60, x : x + 80]
     np.testing.assert_array_equal(shot(window)[top : top + 60, left : left + 80], truth)
 
@@ -125,7 +126,7 @@ def test_the_overlay_lies_on_its_patches_to_the_pixel(
     settle(qtbot, window)
     view = window.canvas.slide_view.view
     assert view is not None
-    left, top = (round(v) for v in view.to_view(x, y))
+    left, top = (math.floor(v + 0.5) for v in view.to_view(x, y))
     picture = shot(window)
     inside = picture[top : top + size, left : left + size]
     colour = inside[size // 2, size // 2]
