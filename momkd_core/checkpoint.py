@@ -15,16 +15,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from momkd_core.errors import ModelFileError
+from momkd_core.errors import ModelFileError, SettingsError
 from momkd_core.model.network import MoMKD
 from momkd_core.settings import ExtractionSettings, ModelSettings, Preset, TrainingSettings
 from momkd_core.storage import atomic_path, sha256_of_file
 
 _KEY = "momkd"
+# What the folds of one run have in common.
+_SHARED = ("task", "method", "positive", "negative", "encoder", "encoder_sha256", "extraction")
 _FORMAT = 1
 
 
@@ -133,12 +135,7 @@ def load_model(path: str | Path) -> Model:
     first = members[0].card
     for member in members[1:]:
         card = member.card
-        if (card.task, card.positive, card.encoder_sha256, card.extraction) != (
-            first.task,
-            first.positive,
-            first.encoder_sha256,
-            first.extraction,
-        ):
+        if any(getattr(card, name) != getattr(first, name) for name in _SHARED):
             raise ModelFileError(
                 f"{member.path} was not trained like {members[0].path}",
                 "Keep the folds of one run in one folder",
@@ -171,7 +168,7 @@ def _load_file(path: Path) -> FoldModel:
             state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise ModelFileError(
-            f"{path.name} is not a readable model file ({error})",
+            f"{path} is not a readable model file ({error})",
             "Name a .safetensors file written by momkd train; other formats are not loaded",
         ) from error
     if _KEY not in metadata:
@@ -181,7 +178,7 @@ def _load_file(path: Path) -> FoldModel:
         )
     try:
         content = json.loads(metadata[_KEY])
-        if content.get("format", 0) > _FORMAT:
+        if int(content.get("format", 0)) > _FORMAT:
             raise ModelFileError(
                 f"{path.name} was written by a newer version (format {content['format']})",
                 "Update momkd-viewer",
@@ -189,7 +186,7 @@ def _load_file(path: Path) -> FoldModel:
         card = ModelCard.model_validate(content)
         network = MoMKD(card.model)
         network.load_state_dict(state)
-    except (ValidationError, json.JSONDecodeError, RuntimeError, AttributeError) as error:
+    except (ValueError, TypeError, RuntimeError, AttributeError, SettingsError) as error:
         raise ModelFileError(
             f"{path.name} does not hold what its card says ({str(error).splitlines()[0]})",
             "The file is damaged: copy it again or train again",

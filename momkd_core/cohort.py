@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -192,8 +194,9 @@ def read_cohort(path: str | Path) -> Cohort:
     delimiter = (
         ";" if text.partition("\n")[0].count(";") > text.partition("\n")[0].count(",") else ","
     )
-    reader = csv.reader(text.splitlines(), delimiter=delimiter)
-    header = [name.strip() for name in next(reader, [])]
+    lines = _lines(path, text, delimiter)
+    _, first_cells = next(lines, (1, []))
+    header = [name.strip() for name in first_cells]
     if "case_id" not in header:
         raise CohortError(
             f"{path.name} has no column 'case_id' (it has: {', '.join(header) or 'nothing'})",
@@ -208,8 +211,7 @@ def read_cohort(path: str | Path) -> Cohort:
             "Add the path of each slide or feature file, relative to the CSV",
         )
     cases: dict[str, list[tuple[int, dict[str, str]]]] = {}
-    for cells in reader:
-        line = reader.line_num
+    for line, cells in lines:
         if not any(cell.strip() for cell in cells):
             continue
         if len(cells) != len(header):
@@ -226,6 +228,18 @@ def read_cohort(path: str | Path) -> Cohort:
     label_columns = tuple(name for name in header if name not in _RESERVED)
     built = tuple(_case(path, case_id, rows, label_columns) for case_id, rows in cases.items())
     return Cohort(path, built, label_columns + (("patient_id",) if "patient_id" in header else ()))
+
+
+def _lines(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Rows with their line numbers; cells may hold line breaks where they are quoted."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        for cells in reader:
+            yield reader.line_num, cells
+    except csv.Error as error:
+        raise CohortError(
+            f"{path.name} line {reader.line_num} is no CSV ({error})", "Save the table again as CSV"
+        ) from error
 
 
 def _clean(cell: str) -> str:

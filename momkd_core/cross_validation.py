@@ -206,8 +206,8 @@ def _groups(request: TrainingRequest, cases: list[Case]) -> tuple[list[str], lis
 def _without_expression(table: ExpressionTable | None, ids: list[str]) -> list[str]:
     if table is None:
         return []
-    known = set(table.case_ids)
-    without = [case for case in ids if case not in known]
+    absent = np.asarray(np.isnan(table.rows(ids)).all(axis=1))
+    without = [case for case, missing in zip(ids, absent, strict=True) if missing]
     if not without:
         return []
     return [

@@ -5,8 +5,11 @@ Nothing here is needed to predict: expression teaches, histology answers.
 
 from __future__ import annotations
 
+import csv
+import gzip
 import logging
 import warnings
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,14 +67,14 @@ def read_expression(path: str | Path) -> ExpressionTable:
             if isinstance(frame.index, pd.RangeIndex):
                 frame = frame.set_index(frame.columns[0])
         else:
-            frame = pd.read_csv(path, index_col=0)
+            frame = _read_csv(path)
     except ImportError as error:
         raise ExpressionError(
             "Reading Parquet needs pyarrow", "Install the extra: pip install momkd-viewer[parquet]"
         ) from error
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, zlib.error, csv.Error) as error:
         raise ExpressionError(
-            f"{path.name} cannot be read as a table ({str(error).splitlines()[0]})",
+            f"{path.name} cannot be read as a table ({(str(error).splitlines() or [''])[0]})",
             "Save it as CSV (or CSV.GZ, or Parquet): cases in rows, genes in columns",
         ) from error
     cases = [str(case).strip() for case in frame.index]
@@ -98,6 +101,30 @@ def read_expression(path: str | Path) -> ExpressionTable:
             "Replace it, or leave the cell empty",
         )
     return ExpressionTable(tuple(cases), tuple(genes), values)
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    """A CSV with case ids kept as text, so that "001" stays "001".
+
+    pandas renames repeated columns, so the header is read on its own.
+    """
+    open_text = gzip.open if path.suffix == ".gz" else open
+    with open_text(path, "rt", encoding="utf-8-sig") as stream:
+        first = str(stream.readline())
+    separator = max(",;\t", key=first.count)
+    header = next(csv.reader([first], delimiter=separator), [])
+    frame = pd.read_csv(
+        path,
+        sep=separator,
+        header=None,
+        skiprows=1,
+        names=range(len(header)),
+        index_col=0,
+        dtype={0: str},
+        encoding="utf-8-sig",
+    )
+    frame.columns = pd.Index(header[1:])
+    return frame
 
 
 def _numeric(kind: Any) -> bool:
@@ -162,7 +189,10 @@ def fit_transform(
             "Check that the table's first column holds the cohort's case_id",
         )
     raw = raw[known]
-    with warnings.catch_warnings():  # all-NaN genes and constant genes are dealt with below
+    with (
+        warnings.catch_warnings(),
+        np.errstate(all="ignore"),
+    ):  # all-NaN genes and constant genes are dealt with below
         warnings.simplefilter("ignore", RuntimeWarning)
         lowest, highest = np.nanmin(raw, axis=0), np.nanmax(raw, axis=0)
         logged = (lowest >= 0) & (highest > _LARGEST_LOGGED)
@@ -172,7 +202,9 @@ def fit_transform(
         values = _log(raw, logged)
         mean = np.nanmean(values, axis=0)
         deviation = np.nanstd(values, axis=0)
-    usable = np.isfinite(mean) & (deviation > 1e-8)
+    usable = np.isfinite(mean) & np.isfinite(deviation) & (deviation > 1e-8)
+    if not usable.any():
+        raise ExpressionError("Every gene is constant over the training cases", "Check the table")
     filled = np.where(np.isnan(values), mean, values)
     y = np.asarray(labels)[known]
     score = np.full(len(table.genes), -np.inf)
@@ -180,8 +212,6 @@ def fit_transform(
         warnings.simplefilter("ignore", RuntimeWarning)
         statistic, _ = f_classif(filled[:, usable], y)
     score[usable] = np.nan_to_num(statistic, nan=0.0, posinf=np.finfo(float).max)
-    if not usable.any():
-        raise ExpressionError("Every gene is constant over the training cases", "Check the table")
     order = np.argsort(-score, kind="stable")[: min(top_genes, int(usable.sum()))]
     chosen = np.sort(order)
     return ExpressionTransform(

@@ -33,6 +33,13 @@ def evaluate_cohort(
     """
     card = model.card
     cases, labels, _ = cohort.labelled(card.task, card.positive, card.negative)
+    if len(cases) < len(cohort):
+        log.warning(
+            "%d of %d cases have no usable %s label",
+            len(cohort) - len(cases),
+            len(cohort),
+            card.task,
+        )
     chosen = Cohort(cohort.path, tuple(cases), cohort.columns)
     label_of = dict(zip((case.case_id for case in cases), labels, strict=True))
     known, probabilities, failed = [], [], []

@@ -1,7 +1,9 @@
 """Slides to feature files: mask, grid, pixels, encoder, ``.h5``.
 
-Reader threads keep patches ready while the encoder works, so that the slower of the two sets the
-pace. What was encoded is kept as it comes: a killed extraction resumes where it was.
+Beside a GPU, reader threads keep patches ready while the encoder works, and the slower of the two sets
+the pace. On a processor both want the same cores, and threads that wait for each other cost more than
+taking turns: a block is read by all, then encoded by all. What was encoded is kept as it comes: a
+killed extraction resumes where it was.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ from momkd_core.tissue import find_tissue
 log = logging.getLogger(__name__)
 
 _CHUNK = 32  # patches read by one thread at a time
+_BLOCK_CHUNKS = 8  # chunks read in one turn where reader and encoder take turns
 DEFAULT_WORKERS = 2
 
 
@@ -105,7 +108,13 @@ def extract_bag(
         report(done, len(grid), "encoding patches")
         chunk = max(_CHUNK, encoder.batch_size)
         for patches in read_patches(
-            slide, grid, settings.patch_size, workers, first=done, chunk=chunk
+            slide,
+            grid,
+            settings.patch_size,
+            workers,
+            first=done,
+            chunk=chunk,
+            in_turns=encoder.device.type == "cpu",
         ):
             cancel.raise_if_cancelled()
             batch = encoder.encode(patches)
@@ -152,8 +161,13 @@ def read_patches(
     *,
     first: int = 0,
     chunk: int = _CHUNK,
+    in_turns: bool = False,
 ) -> Iterator[NDArray[np.uint8]]:
-    """Patches of a grid in order, read ahead by ``workers`` threads.
+    """Patches of a grid in order, read by ``workers`` threads.
+
+    Args:
+        first: position to start at.
+        in_turns: read a block whenever the caller has used up the one before, instead of ahead.
 
     Yields:
         (B, patch_size, patch_size, 3) uint8 RGB, B at most ``chunk``.
@@ -171,7 +185,12 @@ def read_patches(
     waiting: deque[Future[NDArray[np.uint8]]] = deque()
     with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="patch-reader") as pool:
         try:
-            for start in range(first, len(grid), chunk):
+            starts = range(first, len(grid), chunk)
+            if in_turns:
+                for turn in range(0, len(starts), _BLOCK_CHUNKS):
+                    yield from list(pool.map(read, starts[turn : turn + _BLOCK_CHUNKS]))
+                return
+            for start in starts:
                 waiting.append(pool.submit(read, start))
                 if len(waiting) > 2 * workers:
                     yield waiting.popleft().result()

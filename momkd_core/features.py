@@ -104,10 +104,10 @@ def _open(path: Path, read: Callable[[Path, h5py.File], FeatureBag]) -> FeatureB
     try:
         with h5py.File(path, "r") as file:
             return read(path, file)
-    except OSError as error:
+    except (OSError, RuntimeError, KeyError) as error:  # h5py's, for damage of various kinds
         raise FeatureError(
-            f"{path.name} is not a readable HDF5 file ({str(error).splitlines()[0]})",
-            "The file may be truncated: extract it again",
+            f"{path} is not a readable HDF5 file ({(str(error).splitlines() or [''])[0]})",
+            "The file may be truncated or corrupt: extract it again with --overwrite",
         ) from error
 
 
@@ -156,6 +156,8 @@ def _read(path: Path, file: h5py.File) -> FeatureBag:
         )
     if not np.issubdtype(features.dtype, np.floating):
         raise FeatureError(f"{path.name}: features are {features.dtype}", "Expected float16 or 32")
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is named
+        features = features.astype(np.float32, copy=False)
     bad = np.flatnonzero(~np.isfinite(features).all(axis=1))
     if len(bad):
         raise FeatureError(
@@ -164,9 +166,9 @@ def _read(path: Path, file: h5py.File) -> FeatureBag:
             "Extract the slide again; half precision may have overflowed",
         )
     attributes = _attributes(file)
-    integral = coords.astype(np.int64)
+    integral = _integral(path, coords)
     return FeatureBag(
-        features=features.astype(np.float32, copy=False),
+        features=features,
         coords=integral,
         size_level0=_size_level0(path, attributes, integral),
         tissue_fraction=_tissue_fraction(path, file, len(features)),
@@ -199,6 +201,16 @@ def _attributes(file: h5py.File) -> dict[str, Any]:
     return merged
 
 
+def _integral(path: Path, coords: NDArray[Any]) -> NDArray[np.int64]:
+    """Corners as whole level-0 pixels; slides are smaller than 2^31 pixels a side."""
+    numeric = np.issubdtype(coords.dtype, np.number)
+    if not numeric or not np.isfinite(coords).all() or np.abs(coords).max() >= 2**31:
+        raise FeatureError(
+            f"{path.name}: coords hold values that are no level-0 pixels", "Extract the slide again"
+        )
+    return np.round(coords).astype(np.int64)
+
+
 def _size_level0(path: Path, attributes: dict[str, Any], coords: NDArray[np.int64]) -> int:
     stated = _integer(attributes.get("patch_size_level0"))
     if stated is not None and stated > 0:
@@ -221,11 +233,12 @@ def _size_level0(path: Path, attributes: dict[str, Any], coords: NDArray[np.int6
 def _tissue_fraction(path: Path, file: h5py.File, count: int) -> NDArray[np.float32] | None:
     if "tissue_fraction" not in file:
         return None
-    values = np.asarray(file["tissue_fraction"], dtype=np.float32).ravel()
-    if len(values) != count or not np.isfinite(values).all():
+    stored = np.asarray(file["tissue_fraction"]).ravel()
+    values = stored.astype(np.float32) if stored.dtype.kind in "fiu" else np.array([np.nan])
+    if len(values) != count or not ((values >= 0) & (values <= 1)).all():
         raise FeatureError(
-            f"{path.name}: tissue_fraction has {len(values)} values for {count} patches or is not "
-            "finite",
+            f"{path.name}: tissue_fraction is not a number from 0 to 1 for each of the {count} "
+            "patches",
             "Extract the slide again",
         )
     return values
@@ -238,8 +251,14 @@ def _text(value: Any) -> str | None:
 
 
 def _real(value: Any) -> float | None:
-    return float(value) if value is not None else None
+    """An attribute as a number; None where it is missing or something else."""
+    try:
+        number = float(np.asarray(value).item()) if value is not None else None
+    except (ValueError, TypeError):
+        return None
+    return number if number is None or np.isfinite(number) else None
 
 
 def _integer(value: Any) -> int | None:
-    return int(value) if value is not None else None
+    number = _real(value)
+    return None if number is None else round(number)

@@ -55,7 +55,8 @@ def patch_size_level0(patch_size: int, target_mpp: float, slide_mpp: Mpp) -> int
         raise SlideError(
             f"The slide has {slide_mpp.mean:.4g} µm/px: patches at {target_mpp:g} µm/px would be "
             f"upsampled {factor:.2f} times, more than {MAX_UPSAMPLING}",
-            "Use a slide scanned at a higher magnification or a larger --target-mpp, or state the "
-            "true resolution with --slide-mpp if the file's is wrong",
+            "Use a slide scanned at a higher magnification, or state the true resolution with "
+            "--slide-mpp if the file's is wrong; features of another kind of model may be "
+            "extracted with a larger --target-mpp",
         )
     return max(1, round(patch_size / factor))

@@ -14,6 +14,7 @@ from scipy.spatial import KDTree
 from torch import Tensor
 
 from momkd_core.errors import TissueError
+from momkd_core.features import FeatureBag
 
 DEFAULT_NEIGHBOURS = 8
 
@@ -37,7 +38,8 @@ def nearest_neighbours(
     if count < 2:
         raise TissueError(
             f"A slide with {count} patch{'' if count == 1 else 'es'} has no neighbourhood graph",
-            "At least 2 patches are needed: lower --min-tissue or --patch-size, or leave it out",
+            "At least 2 patches are needed: leave the slide out, or extract it with a lower "
+            "--min-tissue",
         )
     k = min(neighbours, count - 1)
     tree = KDTree(coords)
@@ -60,6 +62,14 @@ def nearest_neighbours(
         pending = pending[~complete]
         wanted = min(count, 2 * wanted)
     return result
+
+
+def named_neighbours(name: str, bag: FeatureBag, neighbours: int) -> NDArray[np.int64]:
+    """:func:`nearest_neighbours` of a bag, with its name in the error."""
+    try:
+        return nearest_neighbours(bag.coords, neighbours)
+    except TissueError as error:
+        raise TissueError(f"{name}: {error.cause}", error.cure) from error
 
 
 def edge_index(neighbours: NDArray[np.int64], *, reverse: bool = False) -> Tensor:

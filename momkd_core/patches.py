@@ -49,7 +49,7 @@ def plan_patches(slide: Slide, mask: TissueMask, settings: ExtractionSettings) -
         raise TissueError(
             f"{slide.path.name} is {slide.width} x {slide.height} px, smaller than one patch "
             f"({size} px at level 0 for {settings.patch_size} px at {settings.target_mpp:g} µm/px)",
-            "Choose a smaller --patch-size or --target-mpp, or a larger slide",
+            "Use a larger slide, or check its resolution (--slide-mpp)",
         )
     # With overlap the step may be a fraction of a pixel; keeping it, a long row does not drift.
     step = size * (settings.patch_size - settings.overlap) / settings.patch_size
@@ -64,6 +64,7 @@ def plan_patches(slide: Slide, mask: TissueMask, settings: ExtractionSettings) -
         raise TissueError(
             f"No tissue was found on {slide.path.name}: none of {len(coords)} patches has a tissue "
             f"fraction of at least {settings.min_tissue:g} (the largest is {fraction.max():.2g})",
-            "Check that the slide is not blank; lower --min-tissue if the stain is very pale",
+            "Check that the slide is not blank; a very pale one can be extracted with a lower "
+            "--min-tissue",
         )
     return PatchGrid(coords[keep], size, fraction[keep], len(coords))

@@ -14,7 +14,7 @@ from momkd_core.cohort import Case, Cohort, CohortSlide
 from momkd_core.errors import FeatureError, MomkdError, SettingsError
 from momkd_core.extraction import DEFAULT_WORKERS, EncoderLoader, cached_bag
 from momkd_core.features import FeatureBag, read_features
-from momkd_core.graph import edge_index, nearest_neighbours
+from momkd_core.graph import edge_index, named_neighbours
 from momkd_core.model.attention import MEMORIES, Muted, check_muted
 from momkd_core.model.network import EncodedPatches
 from momkd_core.progress import CancelToken, Report, silent
@@ -157,7 +157,7 @@ class EncodedSlide:
         with torch.no_grad():
             for member in model.members:
                 settings = member.card.model
-                neighbours = nearest_neighbours(bag.coords, settings.neighbours)
+                neighbours = named_neighbours(name, bag, settings.neighbours)
                 edges = edge_index(neighbours, reverse=settings.edges == "reversed")
                 patches = member.network.encode_patches(features, edges)
                 self._encoded.append(_Encoded(member, patches))
@@ -186,6 +186,11 @@ class EncodedSlide:
                 )
         card, threshold = self.model.card, self.model.threshold
         probability = float(np.mean(probabilities))
+        if not np.isfinite(probability):
+            raise FeatureError(
+                f"{self.name} gives no finite probability: its features are out of range",
+                "Extract the slide again",
+            )
         return SlideResult(
             slide_name=self.name,
             probability=probability,

@@ -30,7 +30,8 @@ def claim(folder: Path, asked: dict[str, Any], warnings: list[str], **unchecked:
         TrainingError: the folder holds another run.
     """
     path = folder / "run.json"
-    if not path.exists():
+    begun = any(is_finished(fold) for fold in fold_folders(folder))
+    if not path.exists() or not begun:  # a request that failed at once claims nothing
         record = {**asked, **unchecked, "versions": software_versions(), "warnings": warnings}
         write_json(path, record)
         return

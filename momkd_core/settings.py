@@ -64,6 +64,13 @@ class ModelSettings(_Frozen):
         "from the patches whose neighbour it is, as the authors' code does",
     )
 
+    def model_post_init(self, context: Any, /) -> None:
+        if self.hidden_width % self.heads:
+            raise SettingsError(
+                f"hidden_width {self.hidden_width} is not divisible by heads {self.heads}",
+                "Change one of them",
+            )
+
 
 class TrainingSettings(_Frozen):
     """The objective and its optimisation."""
@@ -154,7 +161,11 @@ def choose(
     )
 
 
-def validated(kind: type[S], values: dict[str, Any]) -> S:
+def validated(
+    kind: type[S],
+    values: dict[str, Any],
+    cure: str = "Choose another value; momkd train --list-settings prints meanings and defaults",
+) -> S:
     """``kind(**values)`` with pydantic's complaint turned into a :class:`SettingsError`."""
     try:
         return kind.model_validate(values)
@@ -163,7 +174,7 @@ def validated(kind: type[S], values: dict[str, Any]) -> S:
         name = ".".join(str(part) for part in first["loc"])
         raise SettingsError(
             f"{name} = {first.get('input')!r} is not possible: {first['msg']}",
-            "Choose another value; momkd train --list-settings prints meanings and defaults",
+            cure,
         ) from error
 
 

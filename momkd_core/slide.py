@@ -136,7 +136,7 @@ class Slide:
 
         Areas outside the scan get the slide's background colour. Raises :class:`SlideError`.
         """
-        return self._flatten(self._read_region(x0, y0, level, width, height))
+        return np.asarray(self._read_region(x0, y0, level, width, height))
 
     def read_scaled(
         self, x0: float, y0: float, side0: float, pixels: int, *, filter_: Image.Resampling
@@ -146,11 +146,9 @@ class Slide:
         level = self.level_for_downsample(max(downsample, 1.0))
         side = max(1, round(side0 / self.levels[level].downsample))
         region = self._read_region(round(x0), round(y0), level, side, side)
-        flat = self._flatten(region)
-        if side == pixels:
-            return flat
-        image = Image.fromarray(flat).resize((pixels, pixels), filter_)
-        return np.asarray(image)
+        if side != pixels:
+            region = region.resize((pixels, pixels), filter_)
+        return np.asarray(region)
 
     def thumbnail(self, longest_side: int, cancel: CancelToken | None = None) -> RgbImage:
         """The whole slide, at most ``longest_side`` pixels long, RGB uint8.
@@ -190,13 +188,13 @@ class Slide:
         with self._reading():
             handle = self._handle
             try:
-                return handle.read_region((x0, y0), level, (width, height))
+                return self._flatten(handle.read_region((x0, y0), level, (width, height)))
             except (openslide.OpenSlideError, OSError) as error:
                 self._replace(handle)
                 raise SlideError(
                     f"{self.path.name} cannot be read at level {level}, pixel ({x0}, {y0}): "
                     f"{str(error).rstrip('. ')}",
-                    "The file may be truncated or corrupt: copy it again from its source",
+                    _COPY_AGAIN,
                 ) from error
 
     def _replace(self, failed: openslide.AbstractSlide) -> None:
@@ -209,13 +207,16 @@ class Slide:
                 with contextlib.suppress(SlideError):
                     self._handle = _open(self.path)
 
-    def _flatten(self, region: Image.Image) -> RgbImage:
-        rgba = np.asarray(region)
-        if rgba.shape[2] == 4 and rgba[..., 3].min() < 255:
-            canvas = Image.new("RGB", region.size, self.background)
-            canvas.paste(region, mask=region.getchannel("A"))
-            return np.asarray(canvas)
-        return np.asarray(region.convert("RGB"))
+    def _flatten(self, region: Image.Image) -> Image.Image:
+        """RGB on the slide's background colour; most regions are opaque throughout."""
+        if region.mode != "RGBA":
+            return region.convert("RGB")
+        alpha = region.getchannel("A")
+        if alpha.getextrema()[0] == 255:
+            return region.convert("RGB")
+        canvas = Image.new("RGB", region.size, self.background)
+        canvas.paste(region, mask=alpha)
+        return canvas
 
     # -- life ------------------------------------------------------------------------------------
 
@@ -253,26 +254,61 @@ class Slide:
         self.close()
 
 
+_PICTURE_SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff")
+_TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_COPY_AGAIN = "The file may be truncated or corrupt: copy it again from its source"
+
+
 def _open(path: Path) -> openslide.AbstractSlide:
+    """Opens a slide with OpenSlide; PNG and JPEG pictures, which have no pyramid, with Pillow.
+
+    Pillow is not tried on anything else: it would read a truncated slide without its pyramid and
+    resolution, as if nothing were missing.
+    """
     if not path.exists():
         raise SlideError(f"{path} does not exist", "Check the path")
     if path.is_dir():
         raise SlideError(f"{path} is a folder, not a slide", "Name the slide file")
     try:
-        handle = openslide.open_slide(path)
-    except openslide.OpenSlideError as error:
+        with path.open("rb") as stream:
+            signature = stream.read(4)
+    except OSError as error:
         raise SlideError(
-            f"{path.name} cannot be opened: {str(error).rstrip('. ')}",
-            "The file may be truncated or corrupt: copy it again from its source",
+            f"{path} cannot be read ({error.strerror})", "Check its permissions"
         ) from error
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError) as error:
+    if not signature:
+        raise SlideError(f"{path.name} is empty", _COPY_AGAIN)
+    if signature.startswith(_PICTURE_SIGNATURES):
+        return _open_picture(path)
+    try:
+        handle = openslide.OpenSlide(path)
+    except openslide.OpenSlideUnsupportedFormatError as error:
+        if signature in _TIFF_SIGNATURES:
+            raise SlideError(
+                f"{path.name} is a TIFF file that cannot be read as a slide",
+                "If it comes from a scanner it is truncated or corrupt: copy it again from its "
+                "source. An ordinary picture has to be converted to a tiled TIFF",
+            ) from error
         raise SlideError(
             f"{path.name} is not a slide format that can be read",
             "Open a format that OpenSlide supports (SVS, NDPI, MRXS, SCN, BIF, DICOM, tiled TIFF)",
         ) from error
-    if isinstance(handle, openslide.OpenSlide):
-        handle.set_cache(_shared_cache())
+    except openslide.OpenSlideError as error:
+        raise SlideError(
+            f"{path.name} cannot be opened: {str(error).rstrip('. ')}", _COPY_AGAIN
+        ) from error
+    handle.set_cache(_shared_cache())
     return handle
+
+
+def _open_picture(path: Path) -> openslide.ImageSlide:
+    try:
+        with Image.open(path) as image:
+            return openslide.ImageSlide(image.convert("RGB"))
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError) as error:
+        raise SlideError(
+            f"{path.name} cannot be read as a picture ({error})", _COPY_AGAIN
+        ) from error
 
 
 def _number(text: str | None) -> float | None:

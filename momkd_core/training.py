@@ -19,7 +19,7 @@ from momkd_core.encoders import best_device
 from momkd_core.errors import FeatureError, TrainingError
 from momkd_core.evaluation import auc
 from momkd_core.features import FeatureBag, read_features
-from momkd_core.graph import edge_index, nearest_neighbours
+from momkd_core.graph import edge_index, named_neighbours
 from momkd_core.memory_dynamics import UseCounter, drift
 from momkd_core.model.class_memory import initial_components
 from momkd_core.model.network import LossTerms, MoMKD
@@ -94,7 +94,7 @@ class SlideStore:
                 f"{self._settings.feature_width}",
                 "Use one encoder for the whole cohort",
             )
-        neighbours = nearest_neighbours(bag.coords, self._settings.neighbours)
+        neighbours = named_neighbours(path.name, bag, self._settings.neighbours)
         edges = edge_index(neighbours, reverse=self._settings.edges == "reversed")
         return SlideGraph(torch.from_numpy(bag.features), edges)
 

@@ -159,6 +159,15 @@ def _screenshot(window: MainWindow, options: argparse.Namespace) -> int:
             "The slide does not state its resolution (µm/px). State it with --slide-mpp."
         )
     )
+    broken = sys.excepthook
+
+    def fail(kind: type[BaseException], error: BaseException, trace: object) -> None:
+        # A slot that raised may never let the window settle.
+        broken(kind, error, trace)  # type: ignore[arg-type]
+        print_error(f"Something unexpected failed ({kind.__name__}: {error}). Please report it.")
+        os._exit(1)
+
+    sys.excepthook = fail
     for path in options.model:
         window.open_path(path)
     _wait(window)

@@ -181,7 +181,12 @@ class MainWindow(QMainWindow):
 
     def open_path(self, path: Path, *, mpp: float | None = None) -> None:
         """Opens a slide, a cohort table, a model file or a run folder, whatever it is."""
-        if path.suffix.lower() == ".safetensors" or (path / "folds").is_dir():
+        if path.suffix.lower() in (".h5", ".hdf5"):
+            self.show_failure(
+                f"{path.name} holds features, not a picture. Open the slide it was made from; "
+                "its features are found in the cache or made again."
+            )
+        elif path.suffix.lower() == ".safetensors" or (path / "folds").is_dir():
             self.analysis.open_model(path)
         elif path.suffix.lower() == ".csv" or path.is_dir():
             self.cases.open(path, mpp)

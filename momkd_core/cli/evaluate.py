@@ -58,6 +58,10 @@ def _held_out(folder: Path) -> dict[str, Any]:
             f"{folder} has no readable summary.json ({error})",
             "Name the run folder of a finished momkd train",
         ) from error
+    if not {"task", "positive", "preset", "folds", "auc", "pooled"} <= set(content):
+        raise ModelFileError(
+            f"{path} is not a summary of a run", "Train the run again, or name another folder"
+        )
     return content
 
 
@@ -80,5 +84,5 @@ def print_summary(summary: dict[str, Any]) -> None:
     if pooled["auc"] is not None:
         print(
             f"pooled AUC {pooled['auc']:.3f} (95 % {pooled['low']:.3f} to {pooled['high']:.3f}) "
-            f"over {pooled['cases']} held-out cases"
+            f"over {pooled['cases']} cases"
         )

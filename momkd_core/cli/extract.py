@@ -81,7 +81,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     if options.cluster:
         raise not_yet("--cluster")
-    settings = validated(ExtractionSettings, extraction_values(options))
+    settings = validated(
+        ExtractionSettings, extraction_values(options), "momkd extract --help says what is possible"
+    )
     identity = encoder_identity(settings.encoder)
     cohort = cohort_input(options.cohort)
     jobs = [

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch_geometric.nn import GATv2Conv
 
-from momkd_core.errors import SettingsError
 from momkd_core.settings import ModelSettings
 
 
@@ -24,10 +23,6 @@ class GraphEncoder(nn.Module):
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__()
         inputs, width, heads = settings.feature_width, settings.hidden_width, settings.heads
-        if width % heads:
-            raise SettingsError(
-                f"hidden_width {width} is not divisible by heads {heads}", "Change one of them"
-            )
         self.layer1 = GATv2Conv(inputs, width // heads, heads=heads, dropout=settings.dropout)
         self.layer2 = GATv2Conv(width, width // heads, heads=heads, dropout=settings.dropout)
         self.norm1 = nn.LayerNorm(width)

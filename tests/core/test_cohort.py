@@ -59,6 +59,20 @@ def test_refused(tmp_path: Path, text: str, message: str) -> None:
         read_cohort(table(tmp_path, text))
 
 
+def test_quoted_cells_may_hold_line_breaks(tmp_path: Path) -> None:
+    cohort = read_cohort(
+        table(tmp_path, 'case_id,slide,note\na,1.svs,"two\nlines\u2028and more"\nb,2.svs,x\n')
+    )
+    assert cohort.cases[0].values["note"] == "two\nlines\u2028and more"
+    assert cohort.cases[1].slides[0].line == 4
+
+
+def test_two_slides_may_not_share_features(tmp_path: Path) -> None:
+    cohort = read_cohort(table(tmp_path, "case_id,slide\na,x/1.svs\nb,y/1.svs\n"))
+    with pytest.raises(CohortError, match="lines 2 and 3 both take their features from 1.h5"):
+        cohort.check_distinct(tmp_path)
+
+
 def test_two_slides_of_one_name_are_refused(tmp_path: Path) -> None:
     cohort = read_cohort(table(tmp_path, "case_id,slide\na,x/1.svs\nb,y/1.svs\n"))
     with pytest.raises(CohortError, match="lines 2 and 3 both name a slide '1'"):

@@ -79,10 +79,17 @@ def test_files(tmp_path: Path) -> None:
         np.testing.assert_array_equal(found.values, [[1, 0.5], [2, np.nan]])
 
 
+def test_case_ids_are_text_and_semicolons_separate(tmp_path: Path) -> None:
+    (tmp_path / "e.csv").write_text("id;g\n001;2\n")
+    found = read_expression(tmp_path / "e.csv")
+    assert found.case_ids == ("001",) and found.values.tolist() == [[2.0]]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("id,g\na,1\na,2\n", "names the case 'a' twice"),
+        ("id,g,g\na,1,2\n", "names the gene 'g' twice"),
         ("id,g\na,high\n", "Column 'g' of e.csv holds text"),
         ("id,g\na,inf\n", "infinite value for 'g'"),
         ("id,g\n", "is empty"),

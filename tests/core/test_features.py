@@ -76,6 +76,9 @@ def test_clam_coordinates_and_bare_files(tmp_path: Path) -> None:
         (FEATURES, COORDS[:, :1], "wrong form"),
         (np.where(np.arange(24).reshape(4, 6) == 8, np.nan, FEATURES), COORDS, "first is row 1"),
         (FEATURES.astype(int), COORDS, "features are int64"),
+        (np.full((4, 6), 1e300), COORDS, "4 of 4 patches have NaN or infinite"),
+        (FEATURES, np.full((4, 2), np.nan), "no level-0 pixels"),
+        (FEATURES, COORDS + 2**40, "no level-0 pixels"),
         (None, COORDS, "no dataset 'features'"),
     ],
 )

@@ -74,7 +74,12 @@ def test_plain_picture(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"not a slide at all", "not a slide format"), (b"", "not a slide format")],
+    [
+        (b"not a slide at all", "not a slide format"),
+        (b"", "fake.svs is empty"),
+        (b"II*\0" + bytes(500), "a TIFF file that cannot be read as a slide.*copy it again"),
+        (b"\x89PNG" + bytes(500), "cannot be read as a picture"),
+    ],
 )
 def test_no_slide(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "fake.svs"
@@ -100,6 +105,20 @@ def test_truncated_file_is_named(slide_path: Path, tmp_path: Path) -> None:
     path.write_bytes(damaged)
     with Slide(path) as slide, pytest.raises(SlideError, match="truncated or corrupt"):
         slide.read(0, 0, 0, slide.width, slide.height)
+
+
+def test_one_bad_place_does_not_spoil_the_rest(slide_path: Path, tmp_path: Path) -> None:
+    """OpenSlide itself fails every read after the first failure."""
+    content = bytearray(slide_path.read_bytes())
+    middle = len(content) // 3
+    content[middle : middle + 100_000] = bytes(100_000)
+    path = tmp_path / "damaged.tif"
+    path.write_bytes(content)
+    with Slide(path) as slide:
+        before = slide.read(0, 0, 0, 200, 200)
+        with pytest.raises(SlideError):
+            slide.read(0, 0, 0, slide.width, slide.height)
+        np.testing.assert_array_equal(slide.read(0, 0, 0, 200, 200), before)
 
 
 def test_closing_waits_for_readers_and_later_reads_fail(slide_path: Path) -> None:
