@@ -13,8 +13,8 @@ from PySide6.QtWidgets import (
     QLabel,
     QMainWindow,
     QMessageBox,
-    QSplitter,
     QToolBar,
+    QVBoxLayout,
     QWidget,
 )
 
@@ -31,6 +31,7 @@ from momkd_viewer.controllers.slide_controller import SlideController
 from momkd_viewer.jobs.runner import JobRunner
 from momkd_viewer.widgets.canvas import Canvas
 from momkd_viewer.widgets.case_list import CaseList
+from momkd_viewer.widgets.distribution import Distribution
 from momkd_viewer.widgets.memory_browser import MemoryBrowser
 from momkd_viewer.widgets.overlay_bar import MagnificationBox, OverlayBar
 from momkd_viewer.widgets.progress_strip import ProgressStrip
@@ -58,6 +59,8 @@ class MainWindow(QMainWindow):
         self.canvas = Canvas()
         self.results = ResultPanel()
         self.browser = MemoryBrowser()
+        self.distribution = Distribution()
+        self.browser.addTab(self.distribution, "Distribution")
         self.cases_list = CaseList()
         self.strip = ProgressStrip()
         self.position = QLabel()
@@ -69,7 +72,13 @@ class MainWindow(QMainWindow):
         )
         self.overlay = OverlayController(self.canvas, self.analysis, self)
         self.memory = MemoryController(
-            self.canvas, self.browser, self.slides, self.analysis, self._jobs, self
+            self.canvas,
+            self.browser,
+            self.distribution,
+            self.slides,
+            self.analysis,
+            self._jobs,
+            self,
         )
         self.cases = CaseController(self.cases_list, self.slides, self._jobs, self)
         self._build_actions()
@@ -83,11 +92,13 @@ class MainWindow(QMainWindow):
 
     def _build_layout(self) -> None:
         self.setCentralWidget(self.canvas)
-        side = QSplitter(Qt.Orientation.Vertical)
-        side.addWidget(self.results)
-        side.addWidget(self.browser)
-        side.setStretchFactor(1, 1)
+        side = QWidget()
         side.setMinimumWidth(_SIDE_WIDTH)
+        column = QVBoxLayout(side)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.results)
+        column.addWidget(self.browser, 1)
         self._dock("Models and memory", side, Qt.DockWidgetArea.RightDockWidgetArea)
         self._cases_dock = self._dock(
             "Cases", self.cases_list, Qt.DockWidgetArea.LeftDockWidgetArea

@@ -15,6 +15,7 @@ from momkd_viewer.jobs.slide_work import read_patch_images
 from momkd_viewer.state.analysis import Outcome
 from momkd_viewer.state.viewport import Rect
 from momkd_viewer.widgets.canvas import Canvas
+from momkd_viewer.widgets.distribution import Distribution
 from momkd_viewer.widgets.memory_browser import (
     THUMBNAIL_SIDE,
     ComponentView,
@@ -34,6 +35,7 @@ class MemoryController(QObject):
         self,
         canvas: Canvas,
         browser: MemoryBrowser,
+        distribution: Distribution,
         slides: SlideController,
         analysis: AnalysisController,
         jobs: JobRunner,
@@ -41,6 +43,7 @@ class MemoryController(QObject):
     ) -> None:
         super().__init__(parent)
         self._canvas, self._browser, self._slides = canvas, browser, slides
+        self._distribution = distribution
         self._analysis, self._jobs = analysis, jobs
         self._generations = itertools.count(1)
         self._generation = 0
@@ -61,13 +64,16 @@ class MemoryController(QObject):
             return
         self._shown = result
         self._chosen = None
+        self._canvas.slide_view.highlight(None)
         self._generation = next(self._generations)
         if self._loading is not None:
             self._loading.cancel()
             self._loading = None
         if result is None:
+            self._distribution.clear()
             self._browser.show_message(self._reason())
             return
+        self._distribution.show_values(result.affinity, result.attention)
         if result.match is None:
             self._browser.show_message(
                 "This is the mean of several folds, whose memories have nothing to do with each "

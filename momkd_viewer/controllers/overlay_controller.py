@@ -65,6 +65,7 @@ class OverlayController(QObject):
         if self._drawn is not None and self._drawn[0] is result and self._drawn[1] == self.kind:
             return
         if self._drawn is None or self._drawn[0] is not result:
+            self._canvas.hover_card.hide()  # it spoke for another model or slide
             outcome = self._analysis.outcome
             assert outcome is not None
             self._raster = outcome.raster

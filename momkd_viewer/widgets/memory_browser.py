@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 
 THUMBNAIL_SIDE = 72
 MEMORY_COLOURS = {"positive": "#f5962a", "negative": "#3f8fd9"}
-MEMORY_TITLES = {"positive": "Positive memory C⁺", "negative": "Negative memory C⁻"}
+MEMORY_TITLES = {"positive": "Positive C⁺", "negative": "Negative C⁻"}
 
 
 @dataclass(frozen=True)
@@ -174,6 +174,7 @@ class MemoryBrowser(QTabWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setDocumentMode(True)
+        self.tabBar().setDrawBase(False)
         self.setAccessibleName("Memory browser")
         self._areas: dict[str, QScrollArea] = {}
         self._thumbnails: list[PatchThumbnail] = []

@@ -9,11 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from synthetic import tissue_image, write_slide
 
+from momkd_core import predict
 from momkd_core.checkpoint import load_model
 from momkd_core.cohort import read_cohort
 from momkd_core.cross_validation import TrainingRequest, cross_validate
 from momkd_core.errors import Cancelled, CohortError, TrainingError
+from momkd_core.evaluation import auc
 from momkd_core.expression import read_expression
 from momkd_core.model.class_memory import initial_components
 from momkd_core.progress import CancelToken
@@ -70,9 +73,20 @@ def test_a_run_folder(run_folder: Path) -> None:
 def test_it_learns_what_the_slides_show(
     cohort_path: Path, features_folder: Path, tmp_path: Path
 ) -> None:
-    """Positive slides hold six times the nuclei: a model that learns at all separates them."""
+    """Positive slides hold six times the nuclei: a model that learns at all separates them.
+
+    On a slide with both densities its affinity must be higher where the nuclei are.
+    """
     summary = cross_validate(request(cohort_path, features_folder, tmp_path / "r", epochs=12))
     assert summary["pooled"]["auc"] > 0.85
+    mixed = tissue_image(1024, 1024, seed=1, nuclei=0.08, margin=0.02)
+    dense = tissue_image(1024, 1024, seed=1, nuclei=0.5, margin=0.02)
+    mixed[:, 512:] = dense[:, 512:]
+    path = write_slide(tmp_path / "mixed.tif", mixed)
+    result = predict(load_model(tmp_path / "r"), path)
+    whole = result.tissue_fraction is not None and result.tissue_fraction > 0.99
+    right = result.coords[:, 0] >= 512
+    assert auc(right[whole], result.affinity[whole]) > 0.9
 
 
 def test_a_cancelled_run_goes_on(cohort_path: Path, features_folder: Path, tmp_path: Path) -> None:

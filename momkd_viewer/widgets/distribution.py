@@ -1,0 +1,51 @@
+"""How affinity is spread over a slide's patches, and where the attention goes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyqtgraph as pg
+from numpy.typing import NDArray
+from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
+
+_BINS = 40  # even, so that zero is an edge
+_NEGATIVE, _POSITIVE, _ATTENTION = "#3f8fd9", "#f5962a", "#f2f3f5"
+
+
+class Distribution(QWidget):
+    """A histogram of affinity, in two colours by sign, with the attention mass as a line."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName("Distribution of affinity and attention")
+        self._plot = pg.PlotWidget(background="#24272c")
+        item = self._plot.getPlotItem()
+        item.setLabel("bottom", "affinity (C⁺ − C⁻)")
+        item.setLabel("left", "share, %")
+        item.setMenuEnabled(False)
+        item.hideButtons()
+        item.getAxis("bottom").enableAutoSIPrefix(False)
+        item.setMouseEnabled(x=False, y=False)
+        item.addLegend(offset=(-8, 8))
+        # The plot takes what there is; its own wish would widen the whole side.
+        self._plot.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 8, 8, 4)
+        layout.addWidget(self._plot)
+
+    def clear(self) -> None:
+        self._plot.getPlotItem().clear()
+
+    def show_values(self, affinity: NDArray[np.float32], attention: NDArray[np.float32]) -> None:
+        """Shows N patches: affinity (N,) and attention (N,), which sums to 1."""
+        self.clear()
+        bound = float(np.abs(affinity).max()) or 1.0
+        edges = np.linspace(-bound, bound, _BINS + 1)
+        middle, width = (edges[:-1] + edges[1:]) / 2, edges[1] - edges[0]
+        share = np.histogram(affinity, edges)[0] / len(affinity) * 100
+        mass = np.histogram(affinity, edges, weights=attention)[0] * 100
+        brushes = [_POSITIVE if x > 0 else _NEGATIVE for x in middle]
+        item = self._plot.getPlotItem()
+        item.addItem(
+            pg.BarGraphItem(x=middle, height=share, width=width * 0.9, brushes=brushes, pen=None)
+        )
+        item.plot(middle, mass, pen=pg.mkPen(_ATTENTION, width=2), name="attention")
