@@ -12,6 +12,7 @@ from momkd_core.errors import CohortError
 from momkd_core.evaluation import bootstrap_auc, mean_over_folds, metrics
 from momkd_core.prediction import CaseFailure, predict_cohort
 from momkd_core.progress import Report, silent
+from momkd_core.run_folder import trained_cases
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,14 @@ def evaluate_cohort(
             card.task,
         )
     chosen = Cohort(cohort.path, tuple(cases), cohort.columns)
+    warnings = []
+    seen = trained_cases(model) & {case.case_id for case in cases}
+    if seen:
+        warnings.append(
+            f"{len(seen)} of {len(cases)} cases (the first is {min(seen)}) were trained on: the "
+            "metrics do not measure new cases"
+        )
+        log.warning(warnings[0])
     label_of = dict(zip((case.case_id for case in cases), labels, strict=True))
     known, probabilities, failed = [], [], []
     for outcome in predict_cohort(
@@ -65,4 +74,5 @@ def evaluate_cohort(
         **{name: mean_over_folds([found[name]]) for name in ("auc", "accuracy", "f1", "f1_macro")},
         "pooled": {**bootstrap_auc(known, probabilities), "cases": len(known)},
         "errors": failed,
+        "warnings": warnings,
     }

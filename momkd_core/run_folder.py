@@ -6,15 +6,18 @@ import csv
 import hashlib
 import io
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
-from momkd_core.checkpoint import fold_folders, load_model, software_versions
+from momkd_core.checkpoint import Model, fold_folders, load_model, software_versions
 from momkd_core.errors import ModelFileError, TrainingError
 from momkd_core.evaluation import bootstrap_auc, mean_over_folds
 from momkd_core.export import write_json
 from momkd_core.expression import ExpressionTable
 from momkd_core.storage import write_text
+
+log = logging.getLogger(__name__)
 
 PREDICTION_COLUMNS = ("case_id", "patient_id", "label", "probability", "predicted", "split")
 
@@ -41,12 +44,24 @@ def claim(folder: Path, asked: dict[str, Any], warnings: list[str], **unchecked:
         raise TrainingError(
             f"{path} cannot be read ({error})", "Choose another --out folder"
         ) from error
-    different = [key for key in asked if found.get(key) != json.loads(json.dumps(asked[key]))]
+    different = _differences(found, json.loads(json.dumps(asked)))
     if different:
         raise TrainingError(
             f"{folder} holds another run (it differs in: {', '.join(different)})",
             "Choose another --out folder, or delete this one",
         )
+
+
+def _differences(found: dict[str, Any], asked: dict[str, Any]) -> list[str]:
+    """What differs, as ``key was x, is y``; groups of settings key by key."""
+    differences = []
+    for key, wanted in asked.items():
+        have = found.get(key)
+        if isinstance(wanted, dict) and isinstance(have, dict):
+            differences += _differences(have, wanted)
+        elif have != wanted:
+            differences.append(f"{key} was {have}, is {wanted}")
+    return differences
 
 
 def fingerprint(table: ExpressionTable | None) -> str | None:
@@ -56,6 +71,21 @@ def fingerprint(table: ExpressionTable | None) -> str | None:
     digest = hashlib.sha256("\n".join([*table.case_ids, *table.genes]).encode())
     digest.update(table.values.tobytes())
     return digest.hexdigest()
+
+
+def trained_cases(model: Model) -> set[str]:
+    """Cases that a model was trained or tuned on, as far as the splits beside its files say."""
+    found: set[str] = set()
+    for member in model.members:
+        path = member.path.parent / "split.json"
+        if not path.exists():
+            continue
+        try:
+            split = json.loads(path.read_text(encoding="utf-8"))
+            found |= {*split["train"], *split["validation"]}
+        except (OSError, json.JSONDecodeError, KeyError, TypeError) as error:
+            log.warning("%s cannot be read (%s)", path, error)
+    return found
 
 
 def is_finished(fold: Path) -> bool:

@@ -104,7 +104,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--slide-mpp", type=positive_number, metavar="X", help="microns per pixel")
     parser.add_argument("--screenshot", type=Path, metavar="PNG", help="analyse, save, exit")
     parser.add_argument("--size", type=_size, metavar="WxH", help="window size, e.g. 1280x800")
-    parser.add_argument("--overlay", choices=("affinity", "attention", "none"), default="affinity")
+    parser.add_argument(
+        "--overlay",
+        choices=("affinity", "attention", "none"),
+        default="affinity",
+        help="default %(default)s",
+    )
     parser.add_argument("--view", type=_view, metavar="X,Y,MPP", help="level-0 centre and µm/px")
     parser.add_argument("--debug", action="store_true", help="print the log")
     parser.add_argument("--version", action="version", version=f"momkd-viewer {__version__}")

@@ -24,7 +24,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("cohort", type=Path, metavar="COHORT")
     parser.add_argument("--model", type=Path, required=True, metavar="MODEL")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--top", type=positive_count, default=9, metavar="K")
+    parser.add_argument(
+        "--top",
+        type=positive_count,
+        default=9,
+        metavar="K",
+        help="patches shown of each component (default %(default)s)",
+    )
     add_features(parser)
     add_slide_mpp(parser)
     add_json(parser)
@@ -58,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
         for c in components:
             print(
                 f"{c.memory} {c.index:>2}  {c.prevalence:6.1%} of patches, "
-                f"{c.slides} slides, {c.patients} patients"
+                f"slides: {c.slides}, patients: {c.patients}"
             )
         print(f"{options.out / 'atlas.json'} and {pictures} pictures written", file=sys.stderr)
     return 1 if failures else 0

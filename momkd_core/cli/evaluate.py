@@ -86,3 +86,5 @@ def print_summary(summary: dict[str, Any]) -> None:
             f"pooled AUC {pooled['auc']:.3f} (95 % {pooled['low']:.3f} to {pooled['high']:.3f}) "
             f"over {pooled['cases']} cases"
         )
+    for warning in summary.get("warnings", []):
+        print(f"note: {warning}")

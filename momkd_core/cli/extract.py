@@ -147,7 +147,7 @@ def _plan(jobs: list[SlideJob], settings: ExtractionSettings) -> int:
             f"{job.slide.name}: {len(grid)} of {grid.candidates} patches, "
             f"{grid.size_level0} px at level 0"
         )
-    print(f"{total} patches in {len(jobs) - failures} slides, {failures} failed")
+    print(f"patches: {total}, slides: {len(jobs) - failures}, failed: {failures}")
     if failures:
         print_log_place()
     return 1 if failures else 0

@@ -77,6 +77,8 @@ def _print_result(result: SlideResult, model: Model) -> None:
     print(
         f"probability of {card.positive}  {result.probability:.3f} (threshold {result.threshold:.3f})"
     )
+    for memory, indices in result.muted.items():
+        print(f"muted                  {memory} {', '.join(str(index) for index in indices)}")
     print(f"patches                {len(result)}, effective {result.effective_patches:.1f}")
     print(f"background focus       {'unknown' if focus is None else f'{focus:.3f}'}")
     print(card.note)
@@ -117,6 +119,7 @@ def _cohort(options: argparse.Namespace, model: Model, muted: dict[str, list[int
     if options.json:
         print(to_json({"cases": cases, "errors": errors}))
     else:
+        print(f"case_id\tpredicted\tprobability of {model.card.positive}")
         for case in cases:
             print(f"{case['case_id']}\t{case['predicted']}\t{case['probability']:.3f}")
         print(f"{len(cases)} cases predicted, {len(errors)} failed", file=sys.stderr)

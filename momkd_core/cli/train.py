@@ -16,7 +16,7 @@ from momkd_core.cli.options import add_features, add_json, not_yet, positive_cou
 from momkd_core.export import to_json
 from momkd_core.settings import choose, describe
 
-METHODS = ["momkd", "abmil", "dsmil", "transmil", "dtfd", "wikg", "tdc", "mkd", "ghanet"]
+METHODS = ("momkd",)  # the comparison systems are not in this version
 
 
 class _ListSettings(argparse.Action):
@@ -34,24 +34,46 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--expression", type=Path, required=True, metavar="FILE", help="cases x genes, CSV/Parquet"
     )
-    parser.add_argument("--label", required=True, metavar="COLUMN")
-    parser.add_argument("--positive", required=True, metavar="VALUE")
+    parser.add_argument("--label", required=True, metavar="COLUMN", help="the column to predict")
+    parser.add_argument(
+        "--positive", required=True, metavar="VALUE", help="its value of probability 1"
+    )
     parser.add_argument(
         "--negative", metavar="VALUE", help="required where the column holds a third value"
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="RUN")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="RUN",
+        help="run folder to write or to go on with",
+    )
     add_features(parser)
-    parser.add_argument("--preset", choices=("paper", "reference"), default="paper")
-    parser.add_argument("--method", choices=METHODS, default="momkd")
-    parser.add_argument("--folds", type=positive_count, default=5, metavar="N")
+    parser.add_argument(
+        "--preset",
+        choices=("paper", "reference"),
+        default="paper",
+        help="the paper's text, or the authors' public settings (default %(default)s)",
+    )
+    parser.add_argument("--method", choices=METHODS, default="momkd", help="default %(default)s")
+    parser.add_argument(
+        "--folds", type=positive_count, default=5, metavar="N", help="default %(default)s"
+    )
     parser.add_argument("--fold", type=int, metavar="K", help="train this fold only, from 0")
     parser.add_argument(
-        "--group", metavar="COLUMN", help="keep cases with one value together (default: patient)"
+        "--group",
+        metavar="COLUMN",
+        help="keep cases with one value together, instead of those of one patient",
     )
-    parser.add_argument("--epochs", type=positive_count, metavar="N")
-    parser.add_argument("--seed", type=int, metavar="S")
+    parser.add_argument("--epochs", type=positive_count, metavar="N", help="default 50")
+    parser.add_argument("--seed", type=int, metavar="S", help="default 0")
     parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", dest="assignments"
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="assignments",
+        help="any other setting, repeatable; see --list-settings",
     )
     parser.add_argument(
         "--list-settings", action=_ListSettings, nargs=0, help="print every --set key and exit"
@@ -61,8 +83,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    if options.method != "momkd":
-        raise not_yet(f"--method {options.method}")
     if options.audit_gradients:
         raise not_yet("--audit-gradients")
     # Imported here: torch-geometric takes seconds, which --help and wrong usage should not cost.

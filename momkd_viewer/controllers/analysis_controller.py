@@ -19,6 +19,7 @@ from momkd_viewer.widgets.progress_strip import ProgressStrip
 from momkd_viewer.widgets.result_panel import ModelView, ResultPanel
 
 CANCELLED = "Analysis was cancelled. Press Analyse to run it again."
+_EVEN = "Attention is nearly even: the overlay shows small differences."
 NO_RESOLUTION = "Needs the slide's resolution."
 
 
@@ -203,11 +204,17 @@ def _with_result(view: ModelView, result: SlideResult) -> ModelView:
         probability=result.probability,
         threshold=result.threshold,
         facts=(
+            (
+                f"P({view.positive})",
+                f"{result.probability:.3f}",
+                f"Probability of {view.positive}; from {result.threshold:.3f} on it is predicted",
+            ),
             ("threshold", f"{result.threshold:.3f}", "At or above it the prediction is positive"),
             (
                 "background focus",
                 "unknown" if focus is None else f"{focus:.1%}",
-                "Share of the attention that lies on empty glass: Σ α (1 − tissue fraction)",
+                "Background focus: share of the attention that lies on empty glass, "
+                "Σ α (1 − tissue fraction)",
             ),
             (
                 "effective patches",
@@ -215,4 +222,5 @@ def _with_result(view: ModelView, result: SlideResult) -> ModelView:
                 "How many patches the attention is spread over: 1 / Σ α²",
             ),
         ),
+        message=_EVEN if result.effective_patches > 0.95 * len(result) else "",
     )

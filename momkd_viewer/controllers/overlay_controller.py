@@ -104,7 +104,7 @@ class OverlayController(QObject):
         card = shown.model.card
         signed = self.kind == "affinity"
         number = (lambda v: f"{v:+.3f}" if v else "0") if signed else (lambda v: f"{v:.2f}")
-        title = "Memory affinity (C⁺ − C⁻)" if signed else f"Attention ({scale.unit})"
+        title = "Affinity C⁺ − C⁻, this slide's range" if signed else f"Attention ({scale.unit})"
         captions = (card.negative, card.positive) if signed else ("less", "more")
         self._canvas.legend.show_scale(
             title, scale.colours, (number(scale.low), number(middle), number(scale.high)), captions

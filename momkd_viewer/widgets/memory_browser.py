@@ -207,6 +207,10 @@ class MemoryBrowser(QTabWidget):
             layout.setContentsMargins(6, 6, 6, 6)
             layout.setSpacing(6)
             chosen = [c for c in components if c.memory == memory]
+            used = sum(c.share > 0 for c in chosen)
+            note = QLabel(f"{used} of {len(chosen)} components are the best match of a patch here.")
+            note.setObjectName("quiet")
+            layout.addWidget(note)
             for view in sorted(chosen, key=lambda c: (-c.attention, -c.share, c.index)):
                 card = _ComponentCard(view, self)
                 layout.addWidget(card)

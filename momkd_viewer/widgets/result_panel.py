@@ -9,6 +9,7 @@ from PySide6.QtCore import QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import (
     QFrame,
+    QGridLayout,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -100,9 +101,8 @@ class _ModelCard(QFrame):
         row = QHBoxLayout()
         row.addWidget(_label(f"<b>{escape(view.title)}</b>", rich=True))
         row.addStretch()
-        if view.predicted is not None and view.probability is not None:
-            text = f"<b>{escape(view.predicted)}</b>  {view.probability:.3f}"
-            row.addWidget(_label(text, rich=True))
+        if view.predicted is not None:
+            row.addWidget(_label(f"<b>{escape(view.predicted)}</b>", rich=True))
         close = QToolButton()
         close.setText("✕")
         close.setAutoRaise(True)
@@ -167,18 +167,18 @@ def _label(text: str, style: str = "", *, rich: bool = False) -> QLabel:
     return label
 
 
-def _facts(facts: tuple[tuple[str, str, str], ...]) -> QHBoxLayout:
-    row = QHBoxLayout()
-    row.setSpacing(14)
-    for name, value, tooltip in facts:
-        column = QVBoxLayout()
-        column.setSpacing(0)
-        caption = _label(name, "quiet")
+def _facts(facts: tuple[tuple[str, str, str], ...]) -> QGridLayout:
+    """Name and value, two pairs a line: long class names stay readable."""
+    grid = QGridLayout()
+    grid.setHorizontalSpacing(8)
+    grid.setVerticalSpacing(1)
+    for position, (name, value, tooltip) in enumerate(facts):
+        row, column = position // 2, position % 2 * 2
+        caption, number = _label(name, "quiet"), _label(value)
         caption.setWordWrap(False)
-        number = _label(value)
-        for label in (caption, number):
+        for offset, label in enumerate((caption, number)):
             label.setToolTip(tooltip)
-            column.addWidget(label)
-        row.addLayout(column)
-    row.addStretch()
-    return row
+            grid.addWidget(label, row, column + offset)
+    for column in (1, 3):
+        grid.setColumnStretch(column, 1)
+    return grid

@@ -18,6 +18,7 @@ from momkd_core.cross_validation import TrainingRequest, cross_validate
 from momkd_core.errors import Cancelled, CohortError, TrainingError
 from momkd_core.evaluation import auc
 from momkd_core.expression import read_expression
+from momkd_core.external_validation import evaluate_cohort
 from momkd_core.model.class_memory import initial_components
 from momkd_core.progress import CancelToken
 from momkd_core.settings import choose
@@ -104,7 +105,7 @@ def test_a_cancelled_run_goes_on(cohort_path: Path, features_folder: Path, tmp_p
     summary = cross_validate(asked)
     assert len(summary["folds"]) == 3 and first.stat().st_mtime_ns == made
     other = request(cohort_path, features_folder, tmp_path / "r", epochs=3)
-    with pytest.raises(TrainingError, match="holds another run.*training"):
+    with pytest.raises(TrainingError, match="holds another run.*epochs was 2, is 3"):
         cross_validate(other)
 
 
@@ -149,6 +150,15 @@ def test_grouping(cohort_path: Path, features_folder: Path, tmp_path: Path) -> N
     assert sum(map(len, sites)) == 3
     with pytest.raises(CohortError, match="5 folds need at least 5 groups"):
         cross_validate(request(cohort_path, features_folder, tmp_path / "s", group="site", folds=5))
+
+
+def test_evaluating_on_training_cases_is_said(
+    cohort_path: Path, features_folder: Path, run_folder: Path
+) -> None:
+    found = evaluate_cohort(
+        load_model(run_folder), read_cohort(cohort_path), features_folder=features_folder
+    )
+    assert "12 of 12 cases (the first is case_00) were trained on" in found["warnings"][0]
 
 
 def test_initial_components_are_unit_centres() -> None:
