@@ -6,6 +6,7 @@ import argparse
 import logging
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pathlib import Path
 from PySide6.QtCore import (
     QEventLoop,
     QMessageLogContext,
+    QSettings,
     QTimer,
     QtMsgType,
     qInstallMessageHandler,
@@ -55,20 +57,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
     qInstallMessageHandler(_log_qt_message)
     application = create_application()
-    window = MainWindow()
+    private = tempfile.TemporaryDirectory(prefix="momkd-")
+    # A picture taken by a script is no slide that the user opened: it leaves the recent files alone.
+    settings = (
+        QSettings(f"{private.name}/settings.ini", QSettings.Format.IniFormat)
+        if options.screenshot is not None
+        else None
+    )
+    window = MainWindow(settings)
     if options.size is not None:
         window.resize(*options.size)
     window.set_overlay(options.overlay)
     window.show()
     if options.screenshot is not None:
-        return _screenshot(window, options)
+        code = _screenshot(window, options)
+        private.cleanup()
+        return code
     for path in options.model:
         window.open_path(path)
     if options.input is not None:
         window.open_path(options.input, mpp=options.slide_mpp)
     if options.view is not None:
         window.slides.opened.connect(lambda: _apply_view(window, options.view))
-    return int(application.exec())
+    code = int(application.exec())
+    private.cleanup()
+    return code
 
 
 def create_application() -> QApplication:
