@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -24,7 +25,7 @@ import torch
 
 from momkd_core.efficientnet_lite import EfficientNetLite0
 from momkd_core.encoders import PatchEncoder, _lite0_weights, compiler_found, load_encoder
-from momkd_core.extraction import extract_bag, plan, read_patches
+from momkd_core.extraction import SlideJob, extract_file, plan, read_patches
 from momkd_core.settings import ExtractionSettings
 from momkd_core.slide import Slide
 
@@ -142,9 +143,11 @@ def whole_slide(path: Path, encoder: PatchEncoder, rounds: int) -> None:
     with Slide(path) as slide:
         grid = plan(slide, settings)
         patches = np.concatenate(list(read_patches(slide, grid, 256, 2)))
-        for _ in range(rounds):
+    with tempfile.TemporaryDirectory() as folder:
+        for round_ in range(rounds):
+            job = SlideJob(path, None, Path(folder) / f"{round_}.h5")
             alone.append(seconds(lambda: encoder.encode(patches)))
-            totals.append(seconds(lambda: extract_bag(slide, encoder, settings)))
+            totals.append(seconds(lambda job=job: extract_file(job, encoder, settings)))
             ratios.append(totals[-1] / alone[-1])
     print(
         f"whole slide, {len(patches)} patches: extraction {statistics.median(totals):.2f} s, its "
