@@ -58,6 +58,18 @@ class ModelCard(BaseModel):
     versions: dict[str, str] = Field(default_factory=dict)
     note: str = "Research use only, not a medical device."
 
+    def described(
+        self, organ: str | None = None, stain: str | None = None, note: str | None = None
+    ) -> ModelCard:
+        """The card with what its maker says; a note is added to the standing one."""
+        return self.model_copy(
+            update={
+                "organ": organ or self.organ,
+                "stain": stain or self.stain,
+                "note": f"{self.note} {note}" if note else self.note,
+            }
+        )
+
 
 @dataclass(frozen=True)
 class FoldModel:

@@ -7,6 +7,7 @@ A run folder holds ``run.json`` (what was asked), ``folds/<k>/`` (one finished f
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,7 @@ class TrainingRequest:
             other one.
         group: column whose values stay together; None groups by patient.
         only_fold: train this fold alone, or None for all.
+        about: what the model card says of organ, stain and data (``organ``, ``stain``, ``note``).
         features_folder: where the feature files are, or None to take the cohort's column.
     """
 
@@ -74,6 +76,7 @@ class TrainingRequest:
     folds: int = 5
     only_fold: int | None = None
     group: str | None = None
+    about: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -273,6 +276,7 @@ def _asked(request: TrainingRequest, prepared: _Prepared) -> dict[str, Any]:
         "extraction": prepared.extraction.model_dump() if prepared.extraction else None,
         "model": prepared.model.model_dump(exclude={"genes"}),
         "training": request.training.model_dump(),
+        "about": dict(request.about),
     }
 
 
@@ -339,7 +343,7 @@ def _run_fold(
         cohort_fingerprint=request.cohort.fingerprint,
         metrics={**found, "best_epoch": fitted.best_epoch},
         versions=software_versions(),
-    )
+    ).described(**request.about)
     save_model(folder / "model.safetensors", fitted.network, card)
     rows = [
         {

@@ -14,6 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from momkd_core.errors import SettingsError
 
 Preset = Literal["paper", "reference"]
+Ablation = Literal[
+    "full", "wsi-only", "no-expression-alignment", "no-slide-alignment", "no-reconstruction"
+]
 S = TypeVar("S", bound=BaseModel)
 
 
@@ -75,6 +78,11 @@ class ModelSettings(_Frozen):
 class TrainingSettings(_Frozen):
     """The objective and its optimisation."""
 
+    ablation: Ablation = Field(
+        "full",
+        description="terms of eq. 9 left out (Table 3): wsi-only | no-expression-alignment | "
+        "no-slide-alignment | no-reconstruction",
+    )
     epochs: int = Field(50, ge=1, description="passes over the training cases")
     seed: int = Field(0, ge=0, description="of splits, initialisation, sampling and dropout")
     learning_rate: float = Field(2e-4, gt=0, description="AdamW's")
@@ -130,6 +138,17 @@ REFERENCE: dict[str, Any] = {
 """What the authors' public code sets differently; see CONTRIBUTING.md, decision 4."""
 
 
+ABLATED_WEIGHTS: dict[Ablation, tuple[str, ...]] = {
+    "full": (),
+    "wsi-only": ("align_slide_weight", "align_expression_weight", "reconstruction_weight"),
+    "no-expression-alignment": ("align_expression_weight",),
+    "no-slide-alignment": ("align_slide_weight",),
+    "no-reconstruction": ("reconstruction_weight",),
+}
+"""Weights of eq. 9 that an ablation of Table 3 sets to 0. ``wsi-only`` never sees expression: the memory
+keeps its k-means start and is moved by eq. 10 alone."""
+
+
 def choose(
     preset: Preset, assignments: list[str], **known: Any
 ) -> tuple[ModelSettings, TrainingSettings]:
@@ -153,12 +172,19 @@ def choose(
         if key in ("feature_width", "genes"):
             raise SettingsError(f"{key} follows from the data", "Leave it out")
         values[key] = text.strip()
+    _ablate(values)
     model_values = {key: values[key] for key in values if key in ModelSettings.model_fields}
     training_values = {key: values[key] for key in values if key in TrainingSettings.model_fields}
     return (
         validated(ModelSettings, model_values),
         validated(TrainingSettings, training_values),
     )
+
+
+def _ablate(values: dict[str, Any]) -> None:
+    """Sets the weights that an ablation leaves out to 0, so that the run states what was done."""
+    ablation = validated(TrainingSettings, {"ablation": values.get("ablation", "full")}).ablation
+    values.update(dict.fromkeys(ABLATED_WEIGHTS[ablation], 0.0))
 
 
 def validated(

@@ -8,11 +8,12 @@ import sys
 from collections.abc import Sequence
 
 from momkd_core import __version__
-from momkd_core.cli import atlas, evaluate, extract, info, predict, train
+from momkd_core.cli import atlas, demo, evaluate, extract, info, predict, train
 from momkd_core.cli.console import print_error, set_up_logging
 from momkd_core.errors import Cancelled, MomkdError
 
 VERBS = {
+    "demo": demo,
     "info": info,
     "extract": extract,
     "train": train,

@@ -78,6 +78,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--list-settings", action=_ListSettings, nargs=0, help="print every --set key and exit"
     )
+    card = parser.add_argument_group("model card", "what the model files say of their data")
+    card.add_argument("--organ", metavar="TEXT", help="for instance breast")
+    card.add_argument("--stain", metavar="TEXT", help="for instance H&E")
+    card.add_argument("--note", metavar="TEXT", help="anything a user of the model must know")
     parser.add_argument("--audit-gradients", action="store_true", help=argparse.SUPPRESS)
     add_json(parser)
 
@@ -107,6 +111,11 @@ def run(options: argparse.Namespace) -> None:
         folds=options.folds,
         only_fold=options.fold,
         group=options.group,
+        about={
+            name: value
+            for name in ("organ", "stain", "note")
+            if (value := getattr(options, name)) is not None
+        },
     )
     with Progress() as progress:
         summary = cross_validate(request, report=progress)

@@ -1,0 +1,8 @@
+"""The demo cohort: drawn H&E-like slides with expression, whose truth is known because we drew it."""
+
+from __future__ import annotations
+
+from momkd_core.demo.cohort_files import DemoCohort, write_demo
+from momkd_core.demo.section import Tissue
+
+__all__ = ["DemoCohort", "Tissue", "write_demo"]
