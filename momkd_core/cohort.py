@@ -13,10 +13,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from momkd_core.errors import CohortError
-from momkd_core.extraction import SlideJob
 from momkd_core.slide import SLIDE_SUFFIXES
+
+if TYPE_CHECKING:
+    from momkd_core.extraction import SlideJob
 
 _RESERVED = {"case_id", "patient_id", "slide", "features", "mpp"}
 _EMPTY = {"", "na", "nan", "none", "null"}
@@ -162,6 +165,9 @@ class Cohort:
             raise CohortError(
                 f"{self.path.name} has no slides", "Add a column 'slide' with paths to them"
             )
+        # Imported here: torch takes seconds, which listing a cohort should not cost.
+        from momkd_core.extraction import SlideJob
+
         jobs: dict[str, tuple[int, SlideJob]] = {}
         for row in rows:
             assert row.slide is not None

@@ -7,12 +7,13 @@ A run folder holds ``run.json`` (what was asked), ``folds/<k>/`` (one finished f
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from momkd_core.checkpoint import ModelCard, save_model, software_versions
 from momkd_core.cohort import Case, Cohort
@@ -21,6 +22,8 @@ from momkd_core.evaluation import best_threshold, metrics
 from momkd_core.export import write_json
 from momkd_core.expression import ExpressionTable, ExpressionTransform, fit_transform
 from momkd_core.features import FeatureBag, read_header
+from momkd_core.gradient_audit import GradientAudit, audit_gradients
+from momkd_core.model.network import MoMKD
 from momkd_core.progress import CancelToken, Report, silent
 from momkd_core.run_folder import (
     PREDICTION_COLUMNS,
@@ -96,9 +99,17 @@ class _Prepared:
 
 
 def cross_validate(
-    request: TrainingRequest, *, report: Report = silent, cancel: CancelToken | None = None
+    request: TrainingRequest,
+    *,
+    report: Report = silent,
+    cancel: CancelToken | None = None,
+    on_audit: Callable[[GradientAudit], None] | None = None,
 ) -> dict[str, Any]:
     """Trains the folds that are not finished yet and returns the content of ``summary.json``.
+
+    Args:
+        on_audit: told which loss term moves what, on a training slide of either label of each fold;
+            ``gradient_audit.json`` keeps it.
 
     Raises:
         MomkdError: nothing is trained unless the whole request is sound.
@@ -121,7 +132,7 @@ def cross_validate(
         def fold_report(done: int, total: int, what: str, fold: int = fold) -> None:
             report(done, total, f"fold {fold}: {what}")
 
-        _run_fold(request, prepared, fold, folder, fold_report, cancel)
+        _run_fold(request, prepared, fold, folder, fold_report, cancel, on_audit)
     summary = summarise(
         request.out,
         task=request.label,
@@ -290,6 +301,7 @@ def _run_fold(
     folder: Path,
     report: Report,
     cancel: CancelToken,
+    on_audit: Callable[[GradientAudit], None] | None,
 ) -> None:
     split = prepared.splits[fold]
     write_json(folder / "split.json", split.as_dict())
@@ -303,6 +315,13 @@ def _run_fold(
     def on_epoch(history: list[HistoryRow]) -> None:
         write_table(folder / "history.csv", HISTORY_COLUMNS, history)
 
+    def audit(network: MoMKD) -> None:
+        if on_audit is not None:
+            found = _audit(network, parts["train"], prepared.store, request.training)
+            write_json(request.out / "gradient_audit.json", [asdict(one) for one in found])
+            for one in found:
+                on_audit(one)
+
     fitted = fit(
         parts["train"],
         parts["validation"],
@@ -313,6 +332,7 @@ def _run_fold(
         report=report,
         cancel=cancel,
         on_epoch=on_epoch,
+        on_begin=audit,
     )
     probabilities = {
         name: _by_case(slides, predict_slides(fitted.network, slides, prepared.store, cancel)[0])
@@ -359,6 +379,30 @@ def _run_fold(
     ]
     # Last of all: its presence says that the fold is finished.
     write_table(folder / "predictions.csv", PREDICTION_COLUMNS, rows)
+
+
+def _audit(
+    network: MoMKD, train: list[TrainingSlide], store: SlideStore, training: TrainingSettings
+) -> list[GradientAudit]:
+    """Of the first training slide of either label, one with expression where there is one."""
+    device = network.log_temperature.device
+    found = []
+    for label in (1, 0):
+        slides = [slide for slide in train if slide.label == label]
+        slide = min(slides, key=lambda slide: slide.expression is None)
+        graph = store[slide.features]
+        expression = slide.expression
+        found.append(
+            audit_gradients(
+                network,
+                graph.features.to(device),
+                graph.edges.to(device),
+                label,
+                None if expression is None else torch.from_numpy(expression).to(device),
+                training,
+            )
+        )
+    return found
 
 
 def _fit_expression(

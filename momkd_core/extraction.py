@@ -28,7 +28,7 @@ from momkd_core.partial_features import PartialFeatures, partial_key
 from momkd_core.patches import PatchGrid, plan_patches
 from momkd_core.progress import CancelToken, Report, silent
 from momkd_core.settings import ExtractionSettings
-from momkd_core.slide import Slide
+from momkd_core.slide import DEFAULT_WORKERS, Slide
 from momkd_core.storage import cache_folder, content_key, output_error
 from momkd_core.tissue import find_tissue
 
@@ -36,7 +36,6 @@ log = logging.getLogger(__name__)
 
 _CHUNK = 32  # patches read by one thread at a time
 _BLOCK_CHUNKS = 8  # chunks read in one turn where reader and encoder take turns
-DEFAULT_WORKERS = 2
 
 
 @dataclass(frozen=True)

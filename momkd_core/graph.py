@@ -2,7 +2,8 @@
 
 The paper joins each patch to its k = 8 nearest neighbours by centroid distance (section 3.2). On a
 regular grid distances tie all the time, so ties are broken by the lower index, which makes the graph
-a function of the coordinates alone.
+a function of the coordinates alone. The authors' code takes ties as scikit-learn's k-d tree returns
+them; preset ``reference`` keeps that.
 """
 
 from __future__ import annotations
@@ -11,25 +12,31 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
+from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
 from momkd_core.errors import TissueError
 from momkd_core.features import FeatureBag
+from momkd_core.settings import ModelSettings, TieRule
 
 DEFAULT_NEIGHBOURS = 8
 
 
 def nearest_neighbours(
-    coords: NDArray[np.int64], neighbours: int = DEFAULT_NEIGHBOURS
+    coords: NDArray[np.int64],
+    neighbours: int = DEFAULT_NEIGHBOURS,
+    ties: TieRule = "lower-index",
 ) -> NDArray[np.int64]:
     """The k nearest other patches of every patch.
 
     Args:
         coords: (N, 2) corners or centres; all patches have one size, so both give the same graph.
         neighbours: k, reduced to N - 1 for small slides.
+        ties: of equally distant patches, the ones with lower indices, or as scikit-learn's k-d tree
+            finds them.
 
     Returns:
-        (N, k) int64 indices, by distance, then by index.
+        (N, k) int64 indices, by distance, then by ``ties``.
 
     Raises:
         TissueError: fewer than two patches.
@@ -42,6 +49,9 @@ def nearest_neighbours(
             "--min-tissue",
         )
     k = min(neighbours, count - 1)
+    if ties == "kd-tree":
+        found = NearestNeighbors(n_neighbors=k, algorithm="kd_tree").fit(coords)
+        return np.asarray(found.kneighbors(return_distance=False), np.int64)
     tree = KDTree(coords)
     result = np.empty((count, k), dtype=np.int64)
     pending = np.arange(count)
@@ -64,12 +74,17 @@ def nearest_neighbours(
     return result
 
 
-def named_neighbours(name: str, bag: FeatureBag, neighbours: int) -> NDArray[np.int64]:
-    """:func:`nearest_neighbours` of a bag, with its name in the error."""
+def slide_edges(name: str, bag: FeatureBag, settings: ModelSettings) -> Tensor:
+    """The graph of a bag as a model's settings want it, (2, E); its name is in the error.
+
+    Raises:
+        TissueError: fewer than two patches.
+    """
     try:
-        return nearest_neighbours(bag.coords, neighbours)
+        neighbours = nearest_neighbours(bag.coords, settings.neighbours, settings.ties)
     except TissueError as error:
         raise TissueError(f"{name}: {error.cause}", error.cure) from error
+    return edge_index(neighbours, reverse=settings.edges == "reversed")
 
 
 def edge_index(neighbours: NDArray[np.int64], *, reverse: bool = False) -> Tensor:

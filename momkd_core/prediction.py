@@ -12,13 +12,14 @@ import torch
 from momkd_core.checkpoint import FoldModel, Model, ModelCard
 from momkd_core.cohort import Case, Cohort, CohortSlide
 from momkd_core.errors import FeatureError, MomkdError, SettingsError
-from momkd_core.extraction import DEFAULT_WORKERS, EncoderLoader, cached_bag
+from momkd_core.extraction import EncoderLoader, cached_bag
 from momkd_core.features import FeatureBag, read_features
-from momkd_core.graph import edge_index, named_neighbours
+from momkd_core.graph import slide_edges
 from momkd_core.model.attention import MEMORIES, Muted, check_muted
 from momkd_core.model.network import EncodedPatches
 from momkd_core.progress import CancelToken, Report, silent
 from momkd_core.result import Floats, MemoryMatch, SlideResult
+from momkd_core.slide import DEFAULT_WORKERS
 
 FEATURE_SUFFIXES = (".h5", ".hdf5")
 
@@ -156,9 +157,7 @@ class EncodedSlide:
         self._encoded: list[_Encoded] = []
         with torch.no_grad():
             for member in model.members:
-                settings = member.card.model
-                neighbours = named_neighbours(name, bag, settings.neighbours)
-                edges = edge_index(neighbours, reverse=settings.edges == "reversed")
+                edges = slide_edges(name, bag, member.card.model)
                 patches = member.network.encode_patches(features, edges)
                 self._encoded.append(_Encoded(member, patches))
 

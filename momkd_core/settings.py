@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from momkd_core.errors import SettingsError
 
 Preset = Literal["paper", "reference"]
+TieRule = Literal["lower-index", "kd-tree"]
 Ablation = Literal[
     "full", "wsi-only", "no-expression-alignment", "no-slide-alignment", "no-reconstruction"
 ]
@@ -65,6 +66,12 @@ class ModelSettings(_Frozen):
         "own",
         description="own: a patch gathers from its own neighbours and itself; reversed: it gathers "
         "from the patches whose neighbour it is, as the authors' code does",
+    )
+
+    ties: TieRule = Field(
+        "lower-index",
+        description="which of equally distant patches are neighbours: the ones with the lower index, "
+        "or as scikit-learn's k-d tree finds them, as in the authors' code",
     )
 
     def model_post_init(self, context: Any, /) -> None:
@@ -128,6 +135,7 @@ REFERENCE: dict[str, Any] = {
     "learn_temperature": True,
     "head": "mlp",
     "edges": "reversed",
+    "ties": "kd-tree",
     "reconstruction_weight": 0.05,
     "commitment_mean": True,
     "orthogonality_scope": "label",
@@ -145,8 +153,10 @@ ABLATED_WEIGHTS: dict[Ablation, tuple[str, ...]] = {
     "no-slide-alignment": ("align_slide_weight",),
     "no-reconstruction": ("reconstruction_weight",),
 }
-"""Weights of eq. 9 that an ablation of Table 3 sets to 0. ``wsi-only`` never sees expression: the memory
-keeps its k-means start and is moved by eq. 10 alone."""
+"""Weights of eq. 9 that an ablation of Table 3 sets to 0.
+
+``wsi-only`` never sees expression: the memory starts from k-means and is moved by eq. 10 alone.
+"""
 
 
 def choose(

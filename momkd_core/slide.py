@@ -31,6 +31,9 @@ SLIDE_SUFFIXES = (
     ".svs .tif .tiff .ndpi .vms .vmu .scn .mrxs .svslide .bif .czi .dcm .png .jpg .jpeg"
 ).split()
 
+#: Threads that read patches of one slide.
+DEFAULT_WORKERS = 2
+
 _CACHE_BYTES = 192 * 1024 * 1024
 _NO_MPP_CURE = "State it with --slide-mpp (microns per pixel) or in the cohort's mpp column"
 

@@ -19,7 +19,7 @@ from momkd_core.encoders import best_device
 from momkd_core.errors import FeatureError, TrainingError
 from momkd_core.evaluation import auc
 from momkd_core.features import FeatureBag, read_features
-from momkd_core.graph import edge_index, named_neighbours
+from momkd_core.graph import slide_edges
 from momkd_core.memory_dynamics import UseCounter, drift
 from momkd_core.model.class_memory import initial_components
 from momkd_core.model.network import LossTerms, MoMKD
@@ -94,8 +94,7 @@ class SlideStore:
                 f"{self._settings.feature_width}",
                 "Use one encoder for the whole cohort",
             )
-        neighbours = named_neighbours(path.name, bag, self._settings.neighbours)
-        edges = edge_index(neighbours, reverse=self._settings.edges == "reversed")
+        edges = slide_edges(path.name, bag, self._settings)
         return SlideGraph(torch.from_numpy(bag.features), edges)
 
 
@@ -129,11 +128,13 @@ def fit(
     report: Report = silent,
     cancel: CancelToken | None = None,
     on_epoch: Callable[[list[HistoryRow]], None] | None = None,
+    on_begin: Callable[[MoMKD], None] | None = None,
 ) -> Fitted:
     """Trains one fold and keeps the epoch with the best validation AUC.
 
     ``train_auc`` is taken from the training passes themselves (dropout on, balanced sampling);
     equal validation AUCs are decided by the lower validation cross-entropy. One slide is one step.
+    ``on_begin`` gets the network with its memory initialised, ``on_epoch`` the history so far.
 
     Raises:
         TrainingError: a loss that is not finite, or too few patches to initialise the memory.
@@ -148,6 +149,8 @@ def fit(
     network = MoMKD(model_settings).to(device)
     report(0, settings.epochs, "initialising the memory")
     initialise_memory(network, train, store, settings, seed, cancel)
+    if on_begin is not None:
+        on_begin(network)
     optimiser = torch.optim.AdamW(_parameter_groups(network, settings), lr=settings.learning_rate)
     steps = settings.epochs * len(train)
     schedule = torch.optim.lr_scheduler.LambdaLR(

@@ -28,6 +28,7 @@ ACTIONS = (
     ActionSpec("open_cohort", "&File", "Open cohort…", ("Ctrl+Shift+O",), "Open a cohort table"),
     ActionSpec("open_model", "&File", "Open model…", ("Ctrl+M",), "Open a model file"),
     ActionSpec("open_run", "&File", "Open run folder…", (), "Open the mean of a run's folds"),
+    ActionSpec("open_demo", "&File", "Open the demo", (), "Drawn slides with a model"),
     ActionSpec("close_slide", "&File", "Close slide", ("Ctrl+W",), separated=True),
     ActionSpec("quit", "&File", "Quit", ("Ctrl+Q",), separated=True),
     ActionSpec("zoom_in", "&View", "Zoom in", ("+", "="), "Zoom in"),
@@ -47,7 +48,10 @@ ACTIONS = (
     ActionSpec("state_mpp", "&Analysis", "State the slide's resolution…", (), separated=True),
     ActionSpec("next_case", "&Cases", "Next case", ("Ctrl+Right",)),
     ActionSpec("previous_case", "&Cases", "Previous case", ("Ctrl+Left",)),
-    ActionSpec("show_log", "&Help", "Show log file"),
+    ActionSpec("analyse_all", "&Cases", "Analyse all cases", ("Ctrl+F5",), separated=True),
+    ActionSpec("glass_first", "&Cases", "Most attention on glass first"),
+    ActionSpec("tour", "&Help", "Tour"),
+    ActionSpec("show_log", "&Help", "Show log file", separated=True),
     ActionSpec("about", "&Help", "About"),
 )
 

@@ -73,6 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = _screenshot(window, options)
         private.cleanup()
         return code
+    if options.demo:
+        window.open_demo()
     for path in options.model:
         window.open_path(path)
     if options.input is not None:
@@ -113,6 +115,9 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="MODEL",
         help="model file or run folder; several are shown side by side",
+    )
+    parser.add_argument(
+        "--demo", action="store_true", help="drawn slides with a model: no data needed"
     )
     parser.add_argument("--slide-mpp", type=positive_number, metavar="X", help="microns per pixel")
     parser.add_argument("--screenshot", type=Path, metavar="PNG", help="analyse, save, exit")
@@ -170,7 +175,7 @@ def _apply_view(window: MainWindow, view: View) -> None:
 def _screenshot(window: MainWindow, options: argparse.Namespace) -> int:
     """Opens what was named, waits until all is shown, saves the window; 1 on any failure."""
     failures: list[str] = []
-    for source in (window.slides, window.analysis, window.cases):
+    for source in (window.slides, window.analysis, window.cases, window.demo):
         source.failed.connect(failures.append)
     window.analysis.resolution_wanted.connect(
         lambda: failures.append(
@@ -186,6 +191,9 @@ def _screenshot(window: MainWindow, options: argparse.Namespace) -> int:
         os._exit(1)
 
     sys.excepthook = fail
+    if options.demo:
+        window.open_demo()
+        _wait(window)
     for path in options.model:
         window.open_path(path)
     _wait(window)

@@ -24,11 +24,13 @@ from momkd_core.storage import log_file
 from momkd_viewer.actions import MAGNIFICATIONS, build_actions
 from momkd_viewer.controllers.analysis_controller import AnalysisController
 from momkd_viewer.controllers.case_controller import CaseController
+from momkd_viewer.controllers.demo_controller import DemoController, tour_steps
 from momkd_viewer.controllers.memory_controller import MemoryController
 from momkd_viewer.controllers.overlay_controller import OverlayController
 from momkd_viewer.controllers.readout_controller import ReadoutController
 from momkd_viewer.controllers.slide_controller import SlideController
 from momkd_viewer.jobs.runner import JobRunner
+from momkd_viewer.resource_files import resource
 from momkd_viewer.widgets.canvas import Canvas
 from momkd_viewer.widgets.case_list import CaseList
 from momkd_viewer.widgets.distribution import Distribution
@@ -36,9 +38,14 @@ from momkd_viewer.widgets.memory_browser import MemoryBrowser
 from momkd_viewer.widgets.overlay_bar import MagnificationBox, OverlayBar
 from momkd_viewer.widgets.progress_strip import ProgressStrip
 from momkd_viewer.widgets.result_panel import ResultPanel
+from momkd_viewer.widgets.tour import Tour
+
+#: The demo models in ``resources/demo``; the first is shown.
+DEMO_TASKS = ("her2", "pr")
 
 _MOST_RECENT = 8
-_SIDE_WIDTH = 352
+_SIDE_WIDTH = 364
+_CASES_WIDTH = 338
 _NO_RESOLUTION = (
     "This slide does not state its resolution, which the models need. "
     "State it, for instance 0.25 µm/px for a 40× scan."
@@ -56,13 +63,17 @@ class MainWindow(QMainWindow):
         self._settings = settings or QSettings("momkd", "momkd-viewer")
         self._jobs = JobRunner(3, self)
         self._analysis_jobs = JobRunner(1, self)
+        self._cohort_jobs = JobRunner(1, self)
+        self._demo_jobs = JobRunner(1, self)
         self.canvas = Canvas()
         self.results = ResultPanel()
         self.browser = MemoryBrowser()
         self.distribution = Distribution()
         self.browser.addTab(self.distribution, "Distribution")
         self.cases_list = CaseList()
-        self.strip = ProgressStrip()
+        self.strip = ProgressStrip("Esc")
+        self.cases_strip = ProgressStrip()
+        self.demo_strip = ProgressStrip()
         self.position = QLabel()
         self._last_overlay = "affinity"
         self._build_layout()
@@ -80,7 +91,27 @@ class MainWindow(QMainWindow):
             self._jobs,
             self,
         )
-        self.cases = CaseController(self.cases_list, self.slides, self._jobs, self)
+        self.cases = CaseController(
+            self.cases_list,
+            self.slides,
+            self.analysis,
+            self.cases_strip,
+            self._jobs,
+            self._cohort_jobs,
+            self,
+        )
+        self.tour = Tour(self, self.canvas)
+        self.demo = DemoController(
+            self.canvas,
+            self.cases,
+            self.analysis,
+            self.tour,
+            self.demo_strip,
+            self._demo_jobs,
+            self._settings,
+            tour_steps(self.canvas, self.browser, self.cases_list, self._show_cases),
+            self,
+        )
         self._build_actions()
         self.readout = ReadoutController(
             self.canvas, self.slides, self.position, self._magnification, self
@@ -109,7 +140,8 @@ class MainWindow(QMainWindow):
         self._busy = QLabel()
         self._busy.setContentsMargins(10, 0, 10, 0)
         status.addWidget(self._busy)
-        status.addWidget(self.strip)
+        for strip in (self.strip, self.demo_strip, self.cases_strip):
+            status.addWidget(strip)
         self.position.setContentsMargins(0, 0, 10, 0)
         status.addPermanentWidget(self.position)
 
@@ -131,6 +163,7 @@ class MainWindow(QMainWindow):
             "open_cohort": self.ask_for_cohort,
             "open_model": self.ask_for_model,
             "open_run": self.ask_for_run,
+            "open_demo": self.open_demo,
             "close_slide": self.slides.close,
             "quit": self.close,
             "zoom_in": lambda: view.zoom(1.5),
@@ -146,6 +179,9 @@ class MainWindow(QMainWindow):
             "state_mpp": self.ask_for_mpp,
             "next_case": lambda: self.cases.step(1),
             "previous_case": lambda: self.cases.step(-1),
+            "analyse_all": self.cases.analyse_all,
+            "glass_first": self.cases_list.sort_by_background,
+            "tour": self.demo.show_tour,
             "show_log": lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(log_file()))),
             "about": self._about,
         }
@@ -170,6 +206,7 @@ class MainWindow(QMainWindow):
 
     def _connect(self) -> None:
         self.canvas.welcome.slide_wanted.connect(self.ask_for_slide)
+        self.canvas.welcome.demo_wanted.connect(self.open_demo)
         self.canvas.welcome.recent_chosen.connect(lambda path: self.open_path(Path(path)))
         self.canvas.banner.action_taken.connect(self.ask_for_mpp)
         self.results.model_wanted.connect(self.ask_for_model)
@@ -179,14 +216,20 @@ class MainWindow(QMainWindow):
             lambda opacity: self._overlay_bar.show_state(self.overlay.kind, opacity)
         )
         self._magnification.magnification_chosen.connect(self.slides.set_magnification)
-        for source in (self.slides, self.analysis, self.cases):
+        for source in (self.slides, self.analysis, self.cases, self.demo):
             source.failed.connect(self.show_failure)
         self.analysis.resolution_wanted.connect(self._want_resolution)
         self.slides.opened.connect(self._on_opened)
         self.slides.closing.connect(self._on_closing)
         for source in (self.slides, self.analysis):
             source.busy.connect(self._busy.setText)
-        self.cases.opened.connect(self._cases_dock.show)
+        self.cases.opened.connect(self._show_cases)
+
+    def _show_cases(self) -> None:
+        first = not self._cases_dock.isVisible()
+        self._cases_dock.show()
+        if first:
+            self.resizeDocks([self._cases_dock], [_CASES_WIDTH], Qt.Orientation.Horizontal)
 
     # -- opening ---------------------------------------------------------------------------------
 
@@ -204,6 +247,10 @@ class MainWindow(QMainWindow):
         else:
             self.canvas.banner.hide()
             self.slides.open(path, mpp)
+
+    def open_demo(self) -> None:
+        """Opens the drawn demo cohort with its models."""
+        self.demo.start([resource(f"demo/{task}.safetensors") for task in DEMO_TASKS])
 
     def ask_for_slide(self) -> None:
         endings = " ".join(f"*{suffix}" for suffix in SLIDE_SUFFIXES)
@@ -313,7 +360,8 @@ class MainWindow(QMainWindow):
     @property
     def settled(self) -> bool:
         """Whether nothing is being opened, analysed, read or drawn any more."""
-        return self._jobs.idle and self._analysis_jobs.idle and self.slides.tiles_complete
+        runners = (self._jobs, self._analysis_jobs, self._cohort_jobs, self._demo_jobs)
+        return all(runner.idle for runner in runners) and self.slides.tiles_complete
 
     # -- events ----------------------------------------------------------------------------------
 
@@ -329,7 +377,7 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self.hide()
-        self._analysis_jobs.close()
-        self._jobs.close()
+        for runner in (self._demo_jobs, self._cohort_jobs, self._analysis_jobs, self._jobs):
+            runner.close()
         self.slides.shut_down()
         super().closeEvent(event)

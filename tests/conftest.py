@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,6 +48,15 @@ def features_folder(cohort_path: Path, tmp_path_factory: pytest.TempPathFactory)
 
     folder = tmp_path_factory.mktemp("features")
     assert main(["extract", str(cohort_path), "--out", str(folder), "--patch-size", "128"]) == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A demo cohort of four cases, drawn by the console script, in processes of its own."""
+    folder = tmp_path_factory.mktemp("demo") / "cohort"
+    momkd = Path(sys.executable).parent / "momkd"
+    subprocess.run([momkd, "demo", folder, "--cases", "4"], check=True, timeout=300)
     return folder
 
 

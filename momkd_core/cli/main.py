@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from momkd_core import __version__
-from momkd_core.cli import atlas, demo, evaluate, extract, info, predict, train
+from momkd_core.cli import atlas, demo, evaluate, extract, import_reference, info, predict, train
 from momkd_core.cli.console import print_error, set_up_logging
 from momkd_core.errors import Cancelled, MomkdError
 
@@ -20,6 +20,7 @@ VERBS = {
     "evaluate": evaluate,
     "predict": predict,
     "atlas": atlas,
+    "import-reference": import_reference,
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from momkd_core.cohort import Cohort, cohort_of_slides, read_cohort
 from momkd_core.errors import SettingsError
-from momkd_core.extraction import DEFAULT_WORKERS
+from momkd_core.slide import DEFAULT_WORKERS
 
 
 def positive_number(text: str) -> float:

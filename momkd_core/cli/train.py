@@ -8,13 +8,18 @@ example:
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from momkd_core.cli.console import Progress
 from momkd_core.cli.evaluate import print_summary
-from momkd_core.cli.options import add_features, add_json, not_yet, positive_count
+from momkd_core.cli.options import add_features, add_json, positive_count
 from momkd_core.export import to_json
 from momkd_core.settings import choose, describe
+
+if TYPE_CHECKING:
+    from momkd_core.gradient_audit import GradientAudit
 
 METHODS = ("momkd",)  # the comparison systems are not in this version
 
@@ -82,13 +87,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     card.add_argument("--organ", metavar="TEXT", help="for instance breast")
     card.add_argument("--stain", metavar="TEXT", help="for instance H&E")
     card.add_argument("--note", metavar="TEXT", help="anything a user of the model must know")
-    parser.add_argument("--audit-gradients", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--audit-gradients",
+        action="store_true",
+        help="show which loss term moves which part of the network",
+    )
     add_json(parser)
 
 
 def run(options: argparse.Namespace) -> None:
-    if options.audit_gradients:
-        raise not_yet("--audit-gradients")
     # Imported here: torch-geometric takes seconds, which --help and wrong usage should not cost.
     from momkd_core.cohort import read_cohort
     from momkd_core.cross_validation import TrainingRequest, cross_validate
@@ -118,8 +125,16 @@ def run(options: argparse.Namespace) -> None:
         },
     )
     with Progress() as progress:
-        summary = cross_validate(request, report=progress)
+        summary = cross_validate(
+            request, report=progress, on_audit=_print_audit if options.audit_gradients else None
+        )
     if options.json:
         print(to_json(summary))
     else:
         print_summary(summary)
+
+
+def _print_audit(audit: GradientAudit) -> None:
+    """Gradient norms by loss term and part; a dot where no gradient arrives."""
+    verdict = "; ".join(audit.violations) or "no term crosses where it must not"
+    print(f"\n{audit.table()}\ngradient audit: {verdict}", file=sys.stderr)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from momkd_core.demo.cohort_files import DemoCohort, write_demo
+from momkd_core.demo.cohort_files import VERSION, DemoCohort, begin_demo, write_demo
 from momkd_core.demo.section import Tissue
 
-__all__ = ["DemoCohort", "Tissue", "write_demo"]
+__all__ = ["VERSION", "DemoCohort", "Tissue", "begin_demo", "write_demo"]

@@ -8,7 +8,7 @@ import json
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -74,6 +74,7 @@ def write_demo(
     workers: int | None = None,
     report: Report = silent,
     cancel: CancelToken | None = None,
+    on_slide: Callable[[Path], None] | None = None,
 ) -> DemoCohort:
     """Draws a cohort; the same ``cases`` and ``seed`` give the same bytes.
 
@@ -81,6 +82,7 @@ def write_demo(
 
     Args:
         workers: slides drawn at once, in processes of their own; default one a core.
+        on_slide: told each slide that is there to be opened, in the cohort's order as far as it goes.
 
     Raises:
         SettingsError: too few cases.
@@ -90,16 +92,33 @@ def write_demo(
     plans = plan_cohort(cases, seed)
     cancel = cancel or CancelToken()
     demo = DemoCohort(folder)
-    _claim(demo, cases, seed)
+    begin_demo(demo, cases, seed)
     slides = [slide for plan in plans for slide in plan.slides]
-    missing = [slide for slide in slides if not _finished(demo, slide)]
+    tell = on_slide or (lambda path: None)
+    missing = [slide for slide in slides if not demo.slide(slide.stem).exists()]
     done = len(slides) - len(missing)
     report(done, len(slides), "drawing slides")
-    for _ in _drawn(demo, missing, seed, workers or os.cpu_count() or 1, cancel):
+    for slide in slides:
+        if slide not in missing:
+            tell(demo.slide(slide.stem))
+    for slide in _drawn(demo, missing, seed, workers or os.cpu_count() or 1, cancel):
         done += 1
         report(done, len(slides), "drawing slides")
-    _write_tables(demo, plans, seed)
+        tell(demo.slide(slide.stem))
+    _write_expression(demo, plans, seed)
     return demo
+
+
+def begin_demo(demo: DemoCohort, cases: int, seed: int) -> None:
+    """Makes the folder this cohort's and writes its tables of cases; the slides are still to come.
+
+    Raises:
+        SettingsError: too few cases.
+        OutputError: the folder holds something else, or cannot be written.
+    """
+    plans = plan_cohort(cases, seed)
+    _claim(demo, cases, seed)
+    _write_cases(demo, plans)
 
 
 def draw_slide(demo: DemoCohort, plan: SlidePlan, seed: int, cancel: CancelToken) -> None:
@@ -121,10 +140,6 @@ def draw_slide(demo: DemoCohort, plan: SlidePlan, seed: int, cancel: CancelToken
     write_truth(demo.truth, plan.stem, section.kind)
     # The slide comes last: where it is, the truth is.
     write_slide(demo.slide(plan.stem), Camera(section, site, overlays), site.quality, cancel)
-
-
-def _finished(demo: DemoCohort, plan: SlidePlan) -> bool:
-    return demo.slide(plan.stem).exists()
 
 
 def _drawn(
@@ -210,28 +225,36 @@ def _words(manifest: object) -> str:
     return ", ".join(f"{key} {value}" for key, value in manifest.items())
 
 
-def _write_tables(demo: DemoCohort, plans: Sequence[CasePlan], seed: int) -> None:
-    rows, truth, table = [], [], {}
+def _write_cases(demo: DemoCohort, plans: Sequence[CasePlan]) -> None:
+    rows = [
+        {
+            "case_id": plan.case_id,
+            "patient_id": plan.patient_id,
+            "slide": f"slides/{slide.stem}.tif",
+            "site": SITES[plan.site].name,
+            "her2": _word(plan.recorded_her2),
+            "pr": _word(plan.recorded_pr),
+        }
+        for plan in plans
+        for slide in plan.slides
+    ]
+    truth = [
+        {
+            "case_id": plan.case_id,
+            "her2": _word(plan.her2),
+            "pr": _word(plan.pr),
+            "planted": "; ".join(dict.fromkeys(plan.all_trouble)),
+        }
+        for plan in plans
+    ]
+    for target, content in ((demo.truth / "cases.csv", truth), (demo.table, rows)):
+        with atomic_path(target) as path:
+            pd.DataFrame(content).to_csv(path, index=False, lineterminator="\n")
+
+
+def _write_expression(demo: DemoCohort, plans: Sequence[CasePlan], seed: int) -> None:
+    table = {}
     for number, plan in enumerate(plans):
-        for slide in plan.slides:
-            rows.append(
-                {
-                    "case_id": plan.case_id,
-                    "patient_id": plan.patient_id,
-                    "slide": f"slides/{slide.stem}.tif",
-                    "site": SITES[plan.site].name,
-                    "her2": _word(plan.recorded_her2),
-                    "pr": _word(plan.recorded_pr),
-                }
-            )
-        truth.append(
-            {
-                "case_id": plan.case_id,
-                "her2": _word(plan.her2),
-                "pr": _word(plan.pr),
-                "planted": "; ".join(dict.fromkeys(plan.all_trouble)),
-            }
-        )
         if Trouble.NO_EXPRESSION in plan.trouble:
             continue
         random = np.random.default_rng([seed, 3, number])
@@ -252,9 +275,6 @@ def _write_tables(demo: DemoCohort, plans: Sequence[CasePlan], seed: int) -> Non
     with atomic_path(demo.expression) as path:
         # No time stamp in the header: the same seed gives the same bytes.
         path.write_bytes(gzip.compress(text.getvalue().encode(), mtime=0))
-    for target, content in ((demo.truth / "cases.csv", truth), (demo.table, rows)):
-        with atomic_path(target) as path:
-            pd.DataFrame(content).to_csv(path, index=False, lineterminator="\n")
 
 
 def _word(positive: bool) -> str:

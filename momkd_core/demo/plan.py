@@ -95,6 +95,8 @@ def plan_cohort(cases: int, seed: int) -> list[CasePlan]:
             stem = case_id + ("" if Trouble.TWO_SLIDES not in planted else "ab"[copy])
             on_slide = tuple(t for t in planted if t in _ON_SLIDE) if copy == 0 else ()
             form = _form(random, on_slide)
+            if number == 0:
+                form = "section"  # the slide that a newcomer sees first
             slides.append(
                 SlidePlan(
                     stem,

@@ -196,7 +196,7 @@ class MoMKD(nn.Module):
             align_expression = align(output.expression_projection)
             reconstruction = F.mse_loss(output.reconstruction, expression)
         align_slide = align(output.slide_projection)
-        memory = self._memory_loss(output.patches.projected, label, training)
+        memory = sum(self.memory_terms(output.patches.projected, label, training), start=zero)
         total = (
             training.ce_weight * ce
             + training.reconstruction_weight * reconstruction
@@ -206,8 +206,10 @@ class MoMKD(nn.Module):
         )
         return LossTerms(total, ce, reconstruction, align_slide, align_expression, memory)
 
-    def _memory_loss(self, projected: Tensor, label: int, training: TrainingSettings) -> Tensor:
-        """L_mem of eq. 10 with the scopes and scales of the settings."""
+    def memory_terms(
+        self, projected: Tensor, label: int, training: TrainingSettings
+    ) -> tuple[Tensor, Tensor]:
+        """Commitment and orthogonality of eq. 10, scalars, with the settings' scopes and scales."""
         positive, negative = self.memory.unit()
         own = positive if label == 1 else negative
         target = own if training.commitment_scope == "label" else torch.cat([positive, negative])
@@ -218,10 +220,7 @@ class MoMKD(nn.Module):
             else losses.orthogonality_loss
         )
         kept = [positive, negative] if training.orthogonality_scope == "both" else [own]
-        result = commit(projected, target)
-        for memory in kept:
-            result = result + spread(memory)
-        return result
+        return commit(projected, target), torch.stack([spread(memory) for memory in kept]).sum()
 
 
 def _head(settings: ModelSettings) -> nn.Module:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
-from momkd_core.checkpoint import Model
 from momkd_core.errors import MomkdError
-from momkd_core.extraction import EncoderLoader
 from momkd_core.result import SlideResult
 from momkd_viewer.controllers.slide_controller import SlideController
 from momkd_viewer.jobs.runner import Job, JobRunner
-from momkd_viewer.jobs.slide_work import analyse, open_model
+from momkd_viewer.jobs.slide_work import analyse, open_model, read_again
 from momkd_viewer.state.analysis import Analysis, OpenModel, Outcome
+from momkd_viewer.state.work_list import Asked
 from momkd_viewer.widgets.progress_strip import ProgressStrip
 from momkd_viewer.widgets.result_panel import ModelView, ResultPanel
+
+if TYPE_CHECKING:
+    from momkd_core.checkpoint import Model
 
 CANCELLED = "Analysis was cancelled. Press Analyse to run it again."
 _EVEN = "Attention is nearly even: the overlay shows small differences."
@@ -27,6 +30,7 @@ class AnalysisController(QObject):
     """Signals:
     shown_changed(): another result, or none, is to be shown.
     failed(str): a model could not be opened, or an analysis failed.
+    muting_refused(): what the browser shows must be set back.
     resolution_wanted(): the slide's resolution is unknown and a model needs it.
     busy(str): which model is being loaded, '' when done.
     """
@@ -35,6 +39,7 @@ class AnalysisController(QObject):
 
     shown_changed = Signal()
     failed = Signal(str)
+    muting_refused = Signal()
     resolution_wanted = Signal()
 
     def __init__(
@@ -51,7 +56,6 @@ class AnalysisController(QObject):
         self._slides, self._panel, self._strip = slides, panel, strip
         # Analyses run one by one; a model is loaded meanwhile.
         self._jobs, self._loading_jobs = jobs, loading_jobs
-        self._encoders = EncoderLoader()
         self._running: tuple[OpenModel, Job] | None = None
         slides.closing.connect(self._on_slide_closing)
         slides.opened.connect(self.run_pending)
@@ -118,15 +122,19 @@ class AnalysisController(QObject):
         shown = self.analysis.shown
         entry = shown if shown in pending and shown is not None else pending[0]
 
+        muted = entry.muted
+
         def done(outcome: Outcome) -> None:
             entry.outcome = outcome
+            if entry.muted != muted:  # changed while the slide was analysed
+                self._read_again(entry)
 
         def failed(error: MomkdError) -> None:
             entry.failure = str(error)
             self.failed.emit(str(error))
 
         job = self._jobs.start(
-            analyse(slide.path, self._slides.stated_mpp, entry.model, self._encoders),
+            analyse(slide.path, self._slides.stated_mpp, entry.model, entry.muted_by_memory),
             done=done,
             failed=failed,
             progress=self._strip.show_progress,
@@ -160,6 +168,57 @@ class AnalysisController(QObject):
         self.analysis.forget_results()
         self._refresh()
 
+    # -- muting ----------------------------------------------------------------------------------
+
+    def set_muted(self, memory: str, index: int, muted: bool) -> None:
+        """Leaves a component of the chosen model out, or takes it back in; no retraining."""
+        entry = self.analysis.shown
+        if entry is None:
+            return
+        change = {(memory, index)}
+        wanted = entry.muted | change if muted else entry.muted - change
+        components = entry.model.card.model.components
+        if sum(name == memory for name, _ in wanted) >= components:
+            self.failed.emit(
+                f"All {components} components of the {memory} memory would be muted. Leave at least "
+                "one: without it there is no affinity."
+            )
+            self.muting_refused.emit()
+            return
+        entry.muted = wanted
+        self._read_again(entry)
+
+    def _read_again(self, entry: OpenModel) -> None:
+        """Reads the memory again from the encoded slide: no pixel and no patch is computed anew."""
+        if entry.outcome is None:
+            self._refresh()
+            return
+        muted, before = entry.muted, entry.outcome
+
+        def done(outcome: Outcome) -> None:
+            # A newer choice, or another slide, makes this one void.
+            if entry.muted == muted and entry.outcome is before:
+                entry.outcome = outcome
+                self._refresh()
+            elif entry.outcome is before:
+                self._read_again(entry)
+
+        self._loading_jobs.start(
+            read_again(before.encoded, entry.muted_by_memory),
+            done=done,
+            failed=lambda error: self.failed.emit(str(error)),
+        )
+
+    @property
+    def asked(self) -> Asked | None:
+        """The chosen model and its muted components: what findings of the work list belong to."""
+        shown = self.analysis.shown
+        return None if shown is None else (shown.model.sha256, shown.muted)
+
+    @property
+    def running(self) -> bool:
+        return self._running is not None
+
     # -- showing ---------------------------------------------------------------------------------
 
     @property
@@ -188,7 +247,7 @@ class AnalysisController(QObject):
             chosen=position == self.analysis.chosen,
         )
         if entry.outcome is not None:
-            return _with_result(view, entry.outcome.result)
+            return _with_result(view, entry.outcome)
         if entry.failure is not None:
             return replace(view, message=entry.failure, failed=True)
         running = self._running is not None and self._running[0] is entry
@@ -196,7 +255,8 @@ class AnalysisController(QObject):
         return replace(view, message="Analysing…" if running else waiting)
 
 
-def _with_result(view: ModelView, result: SlideResult) -> ModelView:
+def _with_result(view: ModelView, outcome: Outcome) -> ModelView:
+    result = outcome.result
     focus = result.background_focus
     return replace(
         view,
@@ -222,5 +282,21 @@ def _with_result(view: ModelView, result: SlideResult) -> ModelView:
                 "How many patches the attention is spread over: 1 / Σ α²",
             ),
         ),
-        message=_EVEN if result.effective_patches > 0.95 * len(result) else "",
+        message=" ".join(_remarks(outcome)),
     )
+
+
+def _remarks(outcome: Outcome) -> list[str]:
+    result, remarks = outcome.result, []
+    if outcome.unmuted_probability is not None:
+        names = [
+            f"C{'⁺' if memory == 'positive' else '⁻'}{index}"
+            for memory, indices in result.muted.items()
+            for index in indices
+        ]
+        remarks.append(
+            f"Muted: {', '.join(names)}; without muting {outcome.unmuted_probability:.3f}."
+        )
+    if result.effective_patches > 0.95 * len(result):
+        remarks.append(_EVEN)
+    return remarks

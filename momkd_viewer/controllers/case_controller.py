@@ -1,4 +1,4 @@
-"""The list of a cohort's slides."""
+"""The work list: a cohort's slides, opened one by one, analysed all in the background."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
+from momkd_viewer.controllers.analysis_controller import AnalysisController
 from momkd_viewer.controllers.slide_controller import SlideController
-from momkd_viewer.jobs.runner import JobRunner
-from momkd_viewer.jobs.slide_work import open_cohort
+from momkd_viewer.jobs.runner import Job, JobRunner
+from momkd_viewer.jobs.slide_work import find, open_cohort
 from momkd_viewer.state.analysis import CaseEntry
+from momkd_viewer.state.work_list import Asked, CaseFinding, WorkList
 from momkd_viewer.widgets.case_list import CaseList
+from momkd_viewer.widgets.progress_strip import ProgressStrip
 
 
 class CaseController(QObject):
@@ -27,22 +30,39 @@ class CaseController(QObject):
         self,
         cases: CaseList,
         slides: SlideController,
+        analysis: AnalysisController,
+        strip: ProgressStrip,
         jobs: JobRunner,
+        cohort_jobs: JobRunner,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._list, self._slides, self._jobs = cases, slides, jobs
-        self._entries: list[CaseEntry] = []
+        self._list, self._slides, self._analysis = cases, slides, analysis
+        self._strip = strip
+        self._jobs, self._cohort_jobs = jobs, cohort_jobs
+        self.work = WorkList()
         self._current = -1
         self._mpp: float | None = None
+        self._running: tuple[Asked, Job] | None = None
+        self._all = False
         cases.case_chosen.connect(self._open_row)
+        analysis.shown_changed.connect(self._on_analysis)
+        strip.cancelled.connect(self.stop)
 
-    def open(self, path: Path, mpp: float | None) -> None:
-        """Lists a cohort's slides and shows the first; ``mpp`` holds where a row states none."""
+    # -- opening ---------------------------------------------------------------------------------
+
+    def open(self, path: Path, mpp: float | None, *, unfinished: bool = False) -> None:
+        """Lists a cohort's slides and shows the first; ``mpp`` holds where a row states none.
+
+        Args:
+            unfinished: slides that do not exist are being made: see :meth:`slide_ready`.
+        """
 
         def done(entries: list[CaseEntry]) -> None:
-            self._entries, self._mpp = entries, mpp
-            self._list.show_cases([(e.case_id, str(e.slide)) for e in entries])
+            self.stop()
+            awaited = {e.slide for e in entries if unfinished and not e.slide.exists()}
+            self.work, self._mpp, self._current = WorkList(entries, awaited), mpp, -1
+            self._show()
             self.opened.emit()
             self._list.choose(0)
 
@@ -50,19 +70,95 @@ class CaseController(QObject):
             open_cohort(path), done=done, failed=lambda error: self.failed.emit(str(error))
         )
 
+    def slide_ready(self, path: Path) -> None:
+        """A slide that was awaited can be opened; it is, where it was chosen."""
+        if path not in self.work.awaited:
+            return
+        self.work.awaited.discard(path)
+        self._show()
+        if self._current >= 0 and self.work.entries[self._current].slide == path:
+            self._open_row(self._current)
+        self._next()
+
     def step(self, by: int) -> None:
-        """The next or previous row, if there is one."""
-        row = self._current + by
-        if 0 <= row < len(self._entries):
-            self._list.choose(row)
+        """The next or previous row, as they are sorted, if there is one."""
+        self._list.step(by)
 
     def remember_resolution(self, path: Path, mpp: float) -> None:
         """Keeps a resolution that the user stated for a listed slide."""
-        self._entries = [
-            replace(entry, mpp=mpp) if entry.slide == path else entry for entry in self._entries
+        self.work.entries = [
+            replace(entry, mpp=mpp) if entry.slide == path else entry for entry in self.work.entries
         ]
 
     def _open_row(self, row: int) -> None:
         self._current = row
-        entry = self._entries[row]
-        self._slides.open(entry.slide, entry.mpp or self._mpp)
+        entry = self.work.entries[row]
+        if entry.slide not in self.work.awaited:
+            self._slides.open(entry.slide, entry.mpp or self._mpp)
+
+    # -- analysing all ---------------------------------------------------------------------------
+
+    def analyse_all(self) -> None:
+        """Runs the chosen model on every listed slide, in the background."""
+        if not self.work.entries:
+            self.failed.emit("There are no cases to analyse. Open a cohort first.")
+        elif self._analysis.asked is None:
+            self.failed.emit("There is no model to analyse the cases with. Open one first.")
+        self._all = True
+        self._next()
+
+    def stop(self) -> None:
+        """Stops analysing the list; what was found stays."""
+        self._all = False
+        if self._running is not None:
+            self._running[1].cancel()
+
+    def _next(self) -> None:
+        """Starts on the next slide without a finding; the open slide has priority."""
+        asked = self._analysis.asked
+        if not self._all or asked is None or self._running is not None or self._analysis.running:
+            return
+        missing = self.work.missing(asked)
+        if not missing:
+            return
+        entry = missing[0]
+        total = len(self.work.entries)
+        at = total - len(missing) - len(self.work.awaited)
+        shown = self._analysis.analysis.shown
+        assert shown is not None
+
+        def done(finding: CaseFinding) -> None:
+            self.work.add(asked, entry.slide, finding)
+
+        job = self._cohort_jobs.start(
+            find(entry.slide, entry.mpp or self._mpp, shown.model, shown.muted_by_memory),
+            done=done,
+            failed=lambda error: self.failed.emit(str(error)),
+            progress=lambda *_: self._strip.show_progress(at, total, "analysing cases"),
+            finally_=self._on_job_end,
+        )
+        self._running = (asked, job)
+
+    def _on_job_end(self) -> None:
+        self._running = None
+        self._strip.finish()
+        self._show()
+        self._next()
+
+    def _on_analysis(self) -> None:
+        """Another model is chosen, a component was muted, or the open slide has a result."""
+        asked, result, slide = self._analysis.asked, self._analysis.result, self._slides.slide
+        if self._running is not None and self._running[0] != asked:
+            self._running[1].cancel()
+        if asked is not None and result is not None and slide is not None:
+            focus = result.background_focus
+            self.work.add(
+                asked, slide.path, CaseFinding(result.predicted, result.probability, focus)
+            )
+        self._show()
+        self._next()
+
+    def _show(self) -> None:
+        shown = self._analysis.analysis.shown
+        task = "" if shown is None else shown.model.card.task
+        self._list.show_rows(self.work.rows(self._analysis.asked, task))

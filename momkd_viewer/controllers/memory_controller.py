@@ -51,8 +51,13 @@ class MemoryController(QObject):
         self._shown: SlideResult | None = None
         self._thumbnails: list[PatchThumbnail] = []
         self._chosen: int | None = None
+        self._shown_for: object = None  # the encoded slide that the cards stand for
+        self._order: list[tuple[str, int]] = []
+        self._pictures: dict[int, QImage] = {}
         self._picture_ready.connect(self._on_picture)
         analysis.shown_changed.connect(self.refresh)
+        analysis.muting_refused.connect(self._show_again)
+        browser.mute_toggled.connect(analysis.set_muted)
         browser.patch_chosen.connect(self.go_to_patch)
         browser.patch_entered.connect(self._highlight)
         browser.patch_left.connect(self._highlight_chosen)
@@ -63,8 +68,11 @@ class MemoryController(QObject):
         if result is not None and result is self._shown:
             return
         self._shown = result
-        self._chosen = None
-        self._canvas.slide_view.highlight(None)
+        outcome = self._analysis.outcome
+        if outcome is None or outcome.encoded is not self._shown_for:
+            self._shown_for = None if outcome is None else outcome.encoded
+            self._order, self._pictures, self._chosen = [], {}, None
+            self._canvas.slide_view.highlight(None)
         self._generation = next(self._generations)
         if self._loading is not None:
             self._loading.cancel()
@@ -80,10 +88,20 @@ class MemoryController(QObject):
                 "other. Open one fold's model file to browse its components."
             )
             return
-        outcome = self._analysis.outcome
         assert outcome is not None
-        self._thumbnails = self._browser.show_components(_views(outcome))
+        views = _views(outcome)
+        if not self._order:
+            # The ones with most attention first. Muting changes that, but cards stay in their places.
+            ranked = sorted(views, key=lambda c: (-c.attention, -c.share, c.index))
+            self._order = [(view.memory, view.index) for view in ranked]
+        views.sort(key=lambda view: self._order.index((view.memory, view.index)))
+        self._thumbnails = self._browser.show_components(views)
         self._load_pictures(result)
+
+    def _show_again(self) -> None:
+        """Sets the cards back to what holds."""
+        self._shown = None
+        self.refresh()
 
     def _reason(self) -> str:
         shown = self._analysis.analysis.shown
@@ -100,9 +118,14 @@ class MemoryController(QObject):
         if slide is None:
             return
         generation = self._generation
+        for thumbnail in self._thumbnails:
+            if thumbnail.patch in self._pictures:
+                thumbnail.set_image(self._pictures[thumbnail.patch])
+        missing = [t for t in self._thumbnails if t.patch not in self._pictures]
+        positions = [self._thumbnails.index(thumbnail) for thumbnail in missing]
         patches = [
             (*(int(v) for v in result.coords[thumbnail.patch]), result.size_level0)
-            for thumbnail in self._thumbnails
+            for thumbnail in missing
         ]
         ratio = self._browser.devicePixelRatioF()
         self._loading = self._jobs.start(
@@ -110,7 +133,7 @@ class MemoryController(QObject):
                 slide,
                 [(x, y, side) for x, y, side in patches],
                 round(THUMBNAIL_SIDE * ratio),
-                lambda position, image: self._picture_ready.emit(generation, position, image),
+                lambda at, image: self._picture_ready.emit(generation, positions[at], image),
             ),
             done=lambda _: None,
             failed=lambda error: self._analysis.failed.emit(str(error)),
@@ -118,7 +141,9 @@ class MemoryController(QObject):
 
     def _on_picture(self, generation: int, position: int, image: QImage) -> None:
         if generation == self._generation:
-            self._thumbnails[position].set_image(image)
+            thumbnail = self._thumbnails[position]
+            self._pictures[thumbnail.patch] = image
+            thumbnail.set_image(image)
 
     def go_to_patch(self, patch: int) -> None:
         """Centres the slide on a patch at 20x, or so that it fills the window."""
@@ -160,6 +185,7 @@ def _views(outcome: Outcome) -> list[ComponentView]:
             summary.use.attention,
             summary.patches,
             summary.similarities,
+            muted=summary.use.index in outcome.result.muted.get(summary.use.memory, ()),
         )
         for summary in outcome.components
     ]

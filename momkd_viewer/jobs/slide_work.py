@@ -1,24 +1,31 @@
-"""What jobs do with slides and models: each function is a request that mutates nothing."""
+"""What jobs do with slides and models: each function is a request that mutates nothing.
+
+The engine is imported inside the jobs: torch takes seconds, during which the window is there already.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtGui import QImage
 
-from momkd_core.atlas import patch_image
-from momkd_core.checkpoint import Model, load_model
 from momkd_core.cohort import Case, CohortSlide, cohort_of_slides, read_cohort
-from momkd_core.errors import CohortError
-from momkd_core.extraction import EncoderLoader
-from momkd_core.prediction import EncodedSlide, load_bag
+from momkd_core.errors import CohortError, MomkdError
 from momkd_core.progress import CancelToken, Report
 from momkd_core.slide import Slide
 from momkd_viewer.jobs.runner import Work
 from momkd_viewer.jobs.tile_reader import to_qimage
-from momkd_viewer.state.analysis import CaseEntry, Outcome
+from momkd_viewer.state.analysis import CaseEntry, Muted, Outcome
+from momkd_viewer.state.work_list import CaseFinding
+
+if TYPE_CHECKING:
+    from momkd_core.checkpoint import Model
+    from momkd_core.extraction import EncoderLoader
+    from momkd_core.prediction import EncodedSlide
 
 _OVERVIEW_SIDE = 1024
 
@@ -51,6 +58,8 @@ def open_slide(path: Path, mpp: float | None) -> Work:
 def open_model(path: Path) -> Work:
     def work(report: Report, cancel: CancelToken) -> Model:
         report(0, 0, f"loading {path.name}")
+        from momkd_core.checkpoint import load_model
+
         return load_model(path)
 
     return work
@@ -62,7 +71,7 @@ def open_cohort(path: Path) -> Work:
     def work(report: Report, cancel: CancelToken) -> list[CaseEntry]:
         cohort = cohort_of_slides(path) if path.is_dir() else read_cohort(path)
         entries = [
-            CaseEntry(_row_name(case, slide), slide.slide, slide.mpp)
+            CaseEntry(_row_name(case, slide), slide.slide, slide.mpp, case.values)
             for case in cohort.cases
             for slide in case.slides
             if slide.slide is not None
@@ -81,18 +90,58 @@ def _row_name(case: Case, slide: CohortSlide) -> str:
     return f"{case.case_id} · {slide.stem}" if len(case.slides) > 1 else case.case_id
 
 
-def analyse(path: Path, mpp: float | None, model: Model, encoders: EncoderLoader) -> Work:
+@cache
+def _encoders() -> EncoderLoader:
+    """One for the application: an encoder's weights are loaded once."""
+    from momkd_core.extraction import EncoderLoader
+
+    return EncoderLoader()
+
+
+def analyse(path: Path, mpp: float | None, model: Model, muted: Muted) -> Work:
     """Features (from the cache where known), graph, memory, prediction, ready to be drawn."""
 
     def work(report: Report, cancel: CancelToken) -> Outcome:
-        bag = load_bag(
-            model.card, path, mpp=mpp, report=report, cancel=cancel, load_encoder=encoders
-        )
-        cancel.raise_if_cancelled()
+        encoded = _encode(path, mpp, model, report, cancel)
         report(0, 0, "reading the memory")
-        return Outcome.of(EncodedSlide(model, bag, path.stem).result())
+        return Outcome.of(encoded, muted)
 
     return work
+
+
+def read_again(encoded: EncodedSlide, muted: Muted) -> Work:
+    """The outcome without the muted components, from a slide that was encoded before."""
+
+    def work(report: Report, cancel: CancelToken) -> Outcome:
+        return Outcome.of(encoded, muted)
+
+    return work
+
+
+def find(path: Path, mpp: float | None, model: Model, muted: Muted) -> Work:
+    """What a model says of a slide of the work list; a failure is a finding too."""
+
+    def work(report: Report, cancel: CancelToken) -> CaseFinding:
+        try:
+            result = _encode(path, mpp, model, report, cancel).result(muted)
+        except MomkdError as error:
+            cancel.raise_if_cancelled()
+            return CaseFinding(failure=str(error))
+        return CaseFinding(result.predicted, result.probability, result.background_focus)
+
+    return work
+
+
+def _encode(
+    path: Path, mpp: float | None, model: Model, report: Report, cancel: CancelToken
+) -> EncodedSlide:
+    from momkd_core.prediction import EncodedSlide, load_bag
+
+    bag = load_bag(
+        model.card, path, mpp=mpp, report=report, cancel=cancel, load_encoder=_encoders()
+    )
+    cancel.raise_if_cancelled()
+    return EncodedSlide(model, bag, path.stem)
 
 
 def read_patch_images(
@@ -104,6 +153,8 @@ def read_patch_images(
     """Pictures of patches (x, y, side in level-0 pixels), delivered one by one as they are read."""
 
     def work(report: Report, cancel: CancelToken) -> None:
+        from momkd_core.atlas import patch_image
+
         for position, (x, y, side) in enumerate(patches):
             cancel.raise_if_cancelled()
             deliver(position, to_qimage(patch_image(slide, x, y, side, pixels)))

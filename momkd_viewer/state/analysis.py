@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from momkd_core.checkpoint import Model
 from momkd_core.result import ComponentUse, SlideResult
 from momkd_viewer.state.overlay_colours import PatchRaster, rasterise
 
+if TYPE_CHECKING:  # torch takes seconds, which the window should not wait for
+    from momkd_core.checkpoint import Model
+    from momkd_core.prediction import EncodedSlide
+
 TOP_PATCHES = 4
+#: Which components are left out: ``{"positive": [3]}``.
+Muted = Mapping[str, list[int]]
 
 
 @dataclass(frozen=True)
@@ -23,14 +30,25 @@ class ComponentSummary:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A result with what drawing it needs, computed away from the GUI thread."""
+    """A result with what drawing it needs, computed away from the GUI thread.
+
+    Attributes:
+        encoded: the slide after the graph encoder, from which it is read again when a component is
+            muted.
+        unmuted_probability: with no component muted; None where none is.
+    """
 
     result: SlideResult
     raster: PatchRaster
     components: tuple[ComponentSummary, ...]
+    encoded: EncodedSlide
+    unmuted_probability: float | None = None
 
     @classmethod
-    def of(cls, result: SlideResult) -> Outcome:
+    def of(cls, encoded: EncodedSlide, muted: Muted | None = None) -> Outcome:
+        """Reads the memory without the muted components. Raises ``SettingsError``."""
+        result = encoded.result(muted)
+        before = encoded.result().probability if result.muted else None
         summaries = []
         for use in result.components():
             assert result.match is not None  # else there are no components
@@ -41,7 +59,8 @@ class Outcome:
                     use, tuple(int(p) for p in patches), tuple(float(s) for s in similarities)
                 )
             )
-        return cls(result, rasterise(result.coords, result.size_level0), tuple(summaries))
+        raster = rasterise(result.coords, result.size_level0)
+        return cls(result, raster, tuple(summaries), encoded, before)
 
 
 @dataclass
@@ -51,11 +70,20 @@ class OpenModel:
     Attributes:
         outcome: for the open slide, or None before analysis.
         failure: why there is none, as a sentence, or None.
+        muted: components left out, by memory, on this slide and the next ones.
     """
 
     model: Model
     outcome: Outcome | None = None
     failure: str | None = None
+    muted: frozenset[tuple[str, int]] = frozenset()
+
+    @property
+    def muted_by_memory(self) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        for memory, index in sorted(self.muted):
+            found.setdefault(memory, []).append(index)
+        return found
 
 
 @dataclass
@@ -99,8 +127,9 @@ class Analysis:
 
 @dataclass(frozen=True)
 class CaseEntry:
-    """A slide of the case list."""
+    """A slide of the case list; ``values`` are the other columns of its row, labels among them."""
 
     case_id: str
     slide: Path
     mpp: float | None
+    values: Mapping[str, str] = field(default_factory=dict)

@@ -1,58 +1,164 @@
-"""The slides of a cohort; a click opens one."""
+"""The work list: a cohort's slides with what a model said of each; a click opens one."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, Qt, Signal
-from PySide6.QtWidgets import QListView, QWidget
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    QSortFilterProxyModel,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+
+from momkd_viewer.state.work_list import WorkListRow
+
+_COLUMNS = (
+    ("Case", "Case, and slide where it has several"),
+    ("Label", "Recorded in the cohort table"),
+    ("Predicted", "By the chosen model; ✗ where it departs from the label"),
+    ("P", "Probability of the positive class"),
+    ("Glass", "Background focus: share of the attention that lies on empty glass. Click to sort"),
+)
+BACKGROUND_COLUMN = 4
+_SORT_ROLE = Qt.ItemDataRole.UserRole
+_WRONG = QColor("#ffb38a")
+_QUIET = QColor("#8b929c")
+
+_Index = QModelIndex | QPersistentModelIndex
 
 
-class _Cases(QAbstractListModel):
+class _Rows(QAbstractTableModel):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self.names: list[tuple[str, str]] = []
+        self.rows: list[WorkListRow] = []
 
-    def rowCount(self, parent: QModelIndex | QPersistentModelIndex | None = None) -> int:
-        return 0 if parent is not None and parent.isValid() else len(self.names)
+    def show_rows(self, rows: list[WorkListRow]) -> None:
+        if [r.entry for r in rows] == [r.entry for r in self.rows]:  # selection and sorting stay
+            self.rows = rows
+            last = self.index(len(rows) - 1, len(_COLUMNS) - 1)
+            self.dataChanged.emit(self.index(0, 0), last)
+            return
+        self.beginResetModel()
+        self.rows = rows
+        self.endResetModel()
 
-    def data(
-        self,
-        index: QModelIndex | QPersistentModelIndex,
-        role: int = Qt.ItemDataRole.DisplayRole,
-    ) -> str | None:
-        case, slide = self.names[index.row()]
+    def rowCount(self, parent: _Index | None = None) -> int:
+        return 0 if parent is not None and parent.isValid() else len(self.rows)
+
+    def columnCount(self, parent: _Index | None = None) -> int:
+        return 0 if parent is not None and parent.isValid() else len(_COLUMNS)
+
+    def headerData(
+        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> object:
+        if orientation == Qt.Orientation.Horizontal and role in (
+            Qt.ItemDataRole.DisplayRole,
+            Qt.ItemDataRole.ToolTipRole,
+        ):
+            return _COLUMNS[section][role == Qt.ItemDataRole.ToolTipRole]
+        return None
+
+    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        row = self.rows[index.row()]
         if role == Qt.ItemDataRole.DisplayRole:
-            return case
+            return _text(row, index.column())
+        if role == _SORT_ROLE:
+            return _sort_value(row, index.column())
         if role == Qt.ItemDataRole.ToolTipRole:
-            return slide
+            return row.finding.failure if _failed(row) and row.finding else str(row.entry.slide)
+        if role == Qt.ItemDataRole.ForegroundRole:
+            if not row.ready:
+                return _QUIET
+            return _WRONG if (row.wrong and index.column() == 2) or _failed(row) else None
+        if role == Qt.ItemDataRole.TextAlignmentRole and index.column() >= 3:
+            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         return None
 
 
-class CaseList(QListView):
+def _failed(row: WorkListRow) -> bool:
+    return row.finding is not None and row.finding.failure is not None
+
+
+def _text(row: WorkListRow, column: int) -> str:
+    finding = row.finding
+    if column == 0:
+        return row.entry.case_id
+    if column == 1:
+        return row.label
+    if column == 2:
+        if not row.ready:
+            return "being drawn"
+        if finding is None:
+            return ""
+        return "failed" if _failed(row) else finding.predicted + (" ✗" if row.wrong else "")
+    value = None if finding is None else (finding.probability, finding.background_focus)[column - 3]
+    if value is None:
+        return ""
+    return f"{value:.2f}" if column == 3 else f"{value:.1%}"
+
+
+def _sort_value(row: WorkListRow, column: int) -> str | float:
+    if column < 3:
+        # Wrong predictions first, then by name.
+        return f"{not row.wrong}{_text(row, 2)}" if column == 2 else _text(row, column)
+    finding = row.finding
+    value = None if finding is None else (finding.probability, finding.background_focus)[column - 3]
+    return -1.0 if value is None else value
+
+
+class CaseList(QTableView):
     """Signals:
-    case_chosen(int): its position.
+    case_chosen(int): its position in the cohort.
     """
 
     case_chosen = Signal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._cases = _Cases(self)
-        self.setModel(self._cases)
-        self.setUniformItemSizes(True)
+        self._rows = _Rows(self)
+        self._sorted = QSortFilterProxyModel(self)
+        self._sorted.setSourceModel(self._rows)
+        self._sorted.setSortRole(_SORT_ROLE)
+        self.setModel(self._sorted)
         self.setAccessibleName("Cases")
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setTabKeyNavigation(False)
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(26)
+        header = self.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setMinimumSectionSize(24)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)  # the cohort's own order at first
+        header.setStretchLastSection(True)
+        self.setSortingEnabled(True)
         # Click, Enter and arrow keys alike.
         self.selectionModel().currentRowChanged.connect(self._on_row)
 
-    def show_cases(self, names: list[tuple[str, str]]) -> None:
-        """(case id, slide path) of each row."""
-        self._cases.beginResetModel()
-        self._cases.names = names
-        self._cases.endResetModel()
+    def show_rows(self, rows: list[WorkListRow]) -> None:
+        """Rows in the cohort's order; the user's sorting stays."""
+        self._rows.show_rows(rows)
 
     def choose(self, row: int) -> None:
-        """Makes a row current; :attr:`case_chosen` follows where it was not."""
-        self.setCurrentIndex(self._cases.index(row))
+        """Makes a row of the cohort current; :attr:`case_chosen` follows where it was not."""
+        self.setCurrentIndex(self._sorted.mapFromSource(self._rows.index(row, 0)))
 
-    def _on_row(self, index: QModelIndex) -> None:
+    def step(self, by: int) -> None:
+        """The next or previous row as they are shown, if there is one."""
+        index = self._sorted.index(self.currentIndex().row() + by, 0)
         if index.isValid():
-            self.case_chosen.emit(index.row())
+            self.setCurrentIndex(index)
+
+    def sort_by_background(self) -> None:
+        """Slides whose attention lies most on empty glass first."""
+        self.sortByColumn(BACKGROUND_COLUMN, Qt.SortOrder.DescendingOrder)
+
+    def _on_row(self, index: QModelIndex, previous: QModelIndex) -> None:
+        if index.isValid() and index.row() != previous.row():
+            self.case_chosen.emit(self._sorted.mapToSource(index).row())

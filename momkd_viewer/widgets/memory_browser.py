@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QScrollArea,
     QSizePolicy,
     QTabWidget,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -30,6 +31,7 @@ class ComponentView:
         share, attention: of the slide, 0 to 1 within the memory.
         patches: positions of the top patches in the result, best first.
         similarities: of these patches.
+        muted: left out by the user.
     """
 
     memory: str
@@ -38,6 +40,7 @@ class ComponentView:
     attention: float
     patches: tuple[int, ...]
     similarities: tuple[float, ...]
+    muted: bool = False
 
     @property
     def name(self) -> str:
@@ -133,13 +136,15 @@ class _ComponentCard(QFrame):
         layout.setContentsMargins(8, 6, 8, 8)
         layout.setSpacing(5)
         title = QHBoxLayout()
-        name = QLabel(f"<b>{view.name}</b>")
+        name = QLabel(f"<s>{view.name}</s>" if view.muted else f"<b>{view.name}</b>")
         name.setAccessibleName(f"{view.memory} component {view.index}")
-        facts = QLabel(f"{view.share:.1%} of patches · {view.attention:.1%} of attention")
+        used = f"{view.share:.1%} of patches · {view.attention:.1%} of attention"
+        facts = QLabel("left out" if view.muted else used)
         facts.setObjectName("quiet")
         title.addWidget(name)
         title.addStretch()
         title.addWidget(facts)
+        title.addWidget(_mute_button(view, browser))
         layout.addLayout(title)
         layout.addWidget(_Bar(view.attention, MEMORY_COLOURS[view.memory]))
         row = QHBoxLayout()
@@ -159,10 +164,29 @@ class _ComponentCard(QFrame):
         layout.addLayout(row)
 
 
+def _mute_button(view: ComponentView, browser: MemoryBrowser) -> QToolButton:
+    button = QToolButton()
+    button.setObjectName("mute")
+    button.setCheckable(True)
+    button.setChecked(view.muted)
+    button.setText("Muted" if view.muted else "Mute")
+    button.setToolTip(
+        "Take it back into the prediction"
+        if view.muted
+        else "Leave this component out and see what the prediction becomes; nothing is retrained"
+    )
+    button.setAccessibleName(f"Mute {view.name}")
+    button.toggled.connect(
+        lambda checked: browser.mute_toggled.emit(view.memory, view.index, checked)
+    )
+    return button
+
+
 class MemoryBrowser(QTabWidget):
-    """Both memories, a tab each, the components with most attention first.
+    """Both memories, a tab each.
 
     Signals:
+        mute_toggled(str, int, bool): memory, component, whether it is to be left out.
         patch_chosen(int): a patch was clicked; its position in the result.
         patch_entered(int), patch_left(): the cursor is over a patch, or no more.
     """
@@ -170,6 +194,7 @@ class MemoryBrowser(QTabWidget):
     patch_chosen = Signal(int)
     patch_entered = Signal(int)
     patch_left = Signal()
+    mute_toggled = Signal(str, int, bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -199,9 +224,13 @@ class MemoryBrowser(QTabWidget):
             area.setWidget(label)
 
     def show_components(self, components: list[ComponentView]) -> list[PatchThumbnail]:
-        """Shows cards; returns the thumbnails to fill, in the order in which they are seen."""
+        """Shows cards in the given order; returns the thumbnails to fill, as they are seen.
+
+        Where the list was scrolled to stays.
+        """
         self._thumbnails = []
         for memory, area in self._areas.items():
+            scrolled = area.verticalScrollBar().value()
             page = QWidget()
             layout = QVBoxLayout(page)
             layout.setContentsMargins(6, 6, 6, 6)
@@ -211,10 +240,13 @@ class MemoryBrowser(QTabWidget):
             note = QLabel(f"{used} of {len(chosen)} components are the best match of a patch here.")
             note.setObjectName("quiet")
             layout.addWidget(note)
-            for view in sorted(chosen, key=lambda c: (-c.attention, -c.share, c.index)):
+            for view in chosen:
                 card = _ComponentCard(view, self)
                 layout.addWidget(card)
                 self._thumbnails += card.thumbnails
             layout.addStretch()
             area.setWidget(page)
+            layout.activate()
+            page.adjustSize()
+            area.verticalScrollBar().setValue(scrolled)
         return self._thumbnails

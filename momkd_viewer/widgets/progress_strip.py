@@ -9,20 +9,23 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QW
 
 
 class ProgressStrip(QWidget):
-    """Signals:
-    cancelled(): the button was pressed.
+    """Args:
+        key: a shortcut of the cancel button.
+
+    Signals:
+        cancelled(): the button was pressed.
     """
 
     cancelled = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, key: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._text = QLabel()
         self._bar = QProgressBar()
         self._bar.setFixedWidth(160)
         self._bar.setTextVisible(False)
         button = QPushButton("Cancel")
-        button.setShortcut("Esc")
+        button.setShortcut(key)
         button.clicked.connect(self.cancelled)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

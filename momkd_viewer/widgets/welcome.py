@@ -10,11 +10,12 @@ from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 class Welcome(QWidget):
     """Signals:
-    slide_wanted(): the open button.
+    slide_wanted(), demo_wanted(): the buttons.
     recent_chosen(str): a recent file.
     """
 
     slide_wanted = Signal()
+    demo_wanted = Signal()
     recent_chosen = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -30,14 +31,25 @@ class Welcome(QWidget):
         )
         hint.setObjectName("quiet")
         hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._news = QLabel()
+        self._news.setObjectName("news")
+        self._news.hide()
         button = QPushButton("Open slide…")
         button.clicked.connect(self.slide_wanted)
+        demo = QPushButton("Open the demo")
+        demo.setToolTip("Drawn slides with a model: no data needed")
+        demo.clicked.connect(self.demo_wanted)
         self._recent = QLabel()
         self._recent.setTextFormat(Qt.TextFormat.RichText)
         self._recent.setTextInteractionFlags(Qt.TextInteractionFlag.LinksAccessibleByMouse)
         self._recent.linkActivated.connect(self.recent_chosen)
-        for widget in (title, hint, button, self._recent):
+        for widget in (title, self._news, hint, button, demo, self._recent):
             layout.addWidget(widget, 0, Qt.AlignmentFlag.AlignHCenter)
+
+    def say(self, text: str) -> None:
+        """What is going on while there is no slide to show; '' takes it away."""
+        self._news.setText(text)
+        self._news.setVisible(bool(text))
 
     def show_recent(self, paths: list[str]) -> None:
         if not paths:

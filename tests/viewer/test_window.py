@@ -3,60 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QMimeData, QPoint, QPointF, QSettings, Qt, QUrl
+from driving import LIMIT_MS, open_all, settle
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QImage, QWheelEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 from synthetic import tissue_image, write_slide
 
-from momkd_viewer.app import create_application
 from momkd_viewer.main_window import MainWindow
 from momkd_viewer.widgets.memory_browser import PatchThumbnail
 from momkd_viewer.widgets.result_panel import ProbabilityBar
-
-LIMIT_MS = 60_000
-
-
-@pytest.fixture(scope="session", autouse=True)
-def styled(qapp: QApplication) -> None:
-    create_application()
-
-
-@pytest.fixture
-def window(qtbot: QtBot, tmp_path: Path) -> Iterator[MainWindow]:
-    settings = QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat)
-    shown = MainWindow(settings)
-    shown.show()
-    qtbot.waitExposed(shown)
-    yield shown
-    shown.close()
-    shown.deleteLater()
-    QApplication.processEvents()
-    left = [w for w in QApplication.topLevelWidgets() if w is not shown and w.isVisible()]
-    assert not left, f"widgets outlived the window: {left}"
-
-
-def settle(qtbot: QtBot, window: MainWindow) -> None:
-    """Waits until nothing has happened for a few turns of the event loop."""
-    calm = 0
-
-    def look() -> bool:
-        nonlocal calm
-        calm = calm + 1 if window.settled else 0
-        return calm > 3
-
-    qtbot.waitUntil(look, timeout=LIMIT_MS)
-
-
-def open_all(qtbot: QtBot, window: MainWindow, *paths: Path) -> None:
-    for path in paths:
-        window.open_path(path)
-        settle(qtbot, window)
 
 
 def begin_analysis(qtbot: QtBot, window: MainWindow, slide: Path, model: Path) -> None:

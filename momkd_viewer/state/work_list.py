@@ -1,0 +1,79 @@
+"""The cases of a cohort and what a model said of each: the rows of the work list."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from momkd_viewer.state.analysis import CaseEntry
+
+
+@dataclass(frozen=True)
+class CaseFinding:
+    """What a model said of one slide.
+
+    Attributes:
+        background_focus: share of the attention on empty glass, or None where unknown.
+        failure: why there is no result, or None.
+    """
+
+    predicted: str = ""
+    probability: float | None = None
+    background_focus: float | None = None
+    failure: str | None = None
+
+
+@dataclass(frozen=True)
+class WorkListRow:
+    """One slide of the list, ready to be shown; ``label`` is empty where the cohort has none."""
+
+    entry: CaseEntry
+    label: str
+    finding: CaseFinding | None
+    ready: bool
+
+    @property
+    def wrong(self) -> bool:
+        """Whether the prediction departs from a recorded label."""
+        return bool(self.finding and self.finding.predicted and self.label) and self.label != (
+            self.finding.predicted if self.finding else ""
+        )
+
+
+#: A model with a set of muted components: what findings belong to.
+Asked = tuple[str, frozenset[tuple[str, int]]]
+
+
+@dataclass
+class WorkList:
+    """Slides in the cohort's order, with findings by model.
+
+    Attributes:
+        awaited: slides that are still being made, which cannot be opened yet.
+    """
+
+    entries: list[CaseEntry] = field(default_factory=list)
+    awaited: set[Path] = field(default_factory=set)
+    _findings: dict[Asked, dict[Path, CaseFinding]] = field(default_factory=dict)
+
+    def add(self, asked: Asked, slide: Path, finding: CaseFinding) -> None:
+        self._findings.setdefault(asked, {})[slide] = finding
+
+    def finding(self, asked: Asked | None, slide: Path) -> CaseFinding | None:
+        return self._findings.get(asked, {}).get(slide) if asked else None
+
+    def missing(self, asked: Asked) -> list[CaseEntry]:
+        """Slides that can be opened and have no finding of this model yet."""
+        known = self._findings.get(asked, {})
+        return [e for e in self.entries if e.slide not in known and e.slide not in self.awaited]
+
+    def rows(self, asked: Asked | None, task: str) -> list[WorkListRow]:
+        return [
+            WorkListRow(
+                entry,
+                entry.values.get(task, ""),
+                self.finding(asked, entry.slide),
+                entry.slide not in self.awaited,
+            )
+            for entry in self.entries
+        ]
