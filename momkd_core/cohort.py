@@ -318,7 +318,11 @@ def cohort_of_slides(path: Path) -> Cohort:
         CohortError: the folder holds no slide.
     """
     if path.is_dir():
-        files = sorted(f for f in path.iterdir() if f.suffix.lower() in SLIDE_SUFFIXES)
+        files = sorted(
+            f
+            for f in path.iterdir()
+            if f.suffix.lower() in SLIDE_SUFFIXES and not f.name.startswith(".")
+        )
         # A folder of DICOM files is one slide, in as many files as it has levels.
         dicom = [f for f in files if f.suffix.lower() == ".dcm"]
         files = [f for f in files if f not in dicom[1:]]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import threading
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -48,7 +49,7 @@ class SlideJob:
 
 
 class EncoderLoader:
-    """Loads each encoder once and shares it; call it with a name.
+    """Loads each encoder once and shares it, between threads too; call it with a name.
 
     Args:
         device: None takes the best one.
@@ -57,11 +58,13 @@ class EncoderLoader:
     def __init__(self, device: str | None = None) -> None:
         self._device = device
         self._loaded: dict[str, PatchEncoder] = {}
+        self._lock = threading.Lock()
 
     def __call__(self, name: str) -> PatchEncoder:
-        if name not in self._loaded:
-            self._loaded[name] = load_encoder(name, device=self._device)
-        return self._loaded[name]
+        with self._lock:
+            if name not in self._loaded:
+                self._loaded[name] = load_encoder(name, device=self._device)
+            return self._loaded[name]
 
 
 def plan(slide: Slide, settings: ExtractionSettings) -> PatchGrid:

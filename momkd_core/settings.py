@@ -128,6 +128,14 @@ class TrainingSettings(_Frozen):
         6.0, gt=0, description="scaled expression is clipped to ± this many standard deviations"
     )
 
+    def model_post_init(self, context: Any, /) -> None:
+        kept = [name for name in ABLATED_WEIGHTS[self.ablation] if getattr(self, name) != 0]
+        if kept:
+            raise SettingsError(
+                f"ablation={self.ablation} leaves {', '.join(kept)} out, but it is not 0",
+                "Set it to 0, or let momkd_core.settings.choose do so",
+            )
+
 
 REFERENCE: dict[str, Any] = {
     "hidden_width": 512,
@@ -182,7 +190,7 @@ def choose(
         if key in ("feature_width", "genes"):
             raise SettingsError(f"{key} follows from the data", "Leave it out")
         values[key] = text.strip()
-    _ablate(values)
+    _ablate(values, assignments)
     model_values = {key: values[key] for key in values if key in ModelSettings.model_fields}
     training_values = {key: values[key] for key in values if key in TrainingSettings.model_fields}
     return (
@@ -191,10 +199,16 @@ def choose(
     )
 
 
-def _ablate(values: dict[str, Any]) -> None:
+def _ablate(values: dict[str, Any], assignments: list[str]) -> None:
     """Sets the weights that an ablation leaves out to 0, so that the run states what was done."""
-    ablation = validated(TrainingSettings, {"ablation": values.get("ablation", "full")}).ablation
-    values.update(dict.fromkeys(ABLATED_WEIGHTS[ablation], 0.0))
+    name = values.get("ablation", "full")
+    for weight in ABLATED_WEIGHTS.get(name, ()):  # an unknown name is refused with the rest
+        if any(assignment.partition("=")[0].strip() == weight for assignment in assignments):
+            raise SettingsError(
+                f"ablation={name} leaves {weight} out, but it is set to {values[weight]}",
+                "Leave one of the two out",
+            )
+        values[weight] = 0.0
 
 
 def validated(

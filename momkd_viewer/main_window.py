@@ -103,6 +103,7 @@ class MainWindow(QMainWindow):
         self.tour = Tour(self, self.canvas)
         self.demo = DemoController(
             self.canvas,
+            self.slides,
             self.cases,
             self.analysis,
             self.tour,

@@ -13,7 +13,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
-from synthetic import tissue_image, write_cohort, write_slide
+from synthetic import TRAINING, tissue_image, write_cohort, write_slide
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
@@ -58,12 +58,6 @@ def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     momkd = Path(sys.executable).parent / "momkd"
     subprocess.run([momkd, "demo", folder, "--cases", "4"], check=True, timeout=300)
     return folder
-
-
-TRAINING = (
-    "--label grade --positive high --folds 3 --epochs 3 --set components=4 --set hidden_width=32 "
-    "--set memory_width=16 --set top_genes=16 --set learning_rate=0.002"
-).split()
 
 
 @pytest.fixture(scope="session")

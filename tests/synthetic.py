@@ -9,6 +9,12 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+#: Options of ``momkd train`` for a run of seconds on :func:`write_cohort`.
+TRAINING = (
+    "--label grade --positive high --folds 3 --epochs 3 --set components=4 --set hidden_width=32 "
+    "--set memory_width=16 --set top_genes=16 --set learning_rate=0.002"
+).split()
+
 GLASS = (242, 241, 243)
 EOSIN = (222, 150, 186)
 NUCLEUS = (84, 56, 128)

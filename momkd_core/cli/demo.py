@@ -1,6 +1,6 @@
 """Draw a synthetic H&E-like cohort with expression, whose truth is known; resumes.
 
-The same --cases and --seed give the same bytes. Read ABOUT.txt in the folder.
+The same --cases and --seed give the same bytes on one machine. Read ABOUT.txt in the folder.
 
 example:
   momkd demo demo-cohort --cases 40 --seed 0
@@ -12,8 +12,8 @@ import argparse
 from pathlib import Path
 
 from momkd_core.cli.console import Progress
-from momkd_core.cli.options import add_workers, positive_count
-from momkd_core.demo import write_demo
+from momkd_core.cli.options import positive_count
+from momkd_core.demo.cohort_files import DEFAULT_WORKERS, write_demo
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +22,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--cases", type=positive_count, default=40, metavar="N", help="default %(default)s"
     )
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="default %(default)s")
-    add_workers(parser)
+    parser.add_argument(
+        "--workers",
+        type=positive_count,
+        default=DEFAULT_WORKERS,
+        metavar="N",
+        help="slides drawn at once, about 0.9 GB each (default %(default)s)",
+    )
 
 
 def run(options: argparse.Namespace) -> int:

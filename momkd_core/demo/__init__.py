@@ -1,8 +1,10 @@
-"""The demo cohort: drawn H&E-like slides with expression, whose truth is known because we drew it."""
+"""The demo cohort: drawn H&E-like slides with expression, whose truth is known because we drew it.
+
+:func:`momkd_core.demo.cohort_files.write_demo` draws it.
+"""
 
 from __future__ import annotations
 
-from momkd_core.demo.cohort_files import VERSION, DemoCohort, begin_demo, write_demo
-from momkd_core.demo.section import Tissue
+from momkd_core.demo.place import VERSION, DemoCohort
 
-__all__ = ["VERSION", "DemoCohort", "Tissue", "begin_demo", "write_demo"]
+__all__ = ["VERSION", "DemoCohort"]

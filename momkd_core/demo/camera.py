@@ -28,7 +28,7 @@ _HAEMATOXYLIN = (0.650, 0.704, 0.286)
 _EOSIN = (0.115, 0.880, 0.430)
 _RED_CELL = (0.10, 1.15, 0.95)
 _MOST = 1.25  # stain amount at the end of the table
-_MARGIN = 48  # pixels beyond a block where nuclei may begin
+_MARGIN = 56  # pixels beyond a block from where nuclei reach into it: half the longest stamp
 
 PENS = {"black": (1.9, 1.8, 1.6), "blue": (1.9, 1.25, 0.25), "green": (1.7, 0.45, 1.25)}
 

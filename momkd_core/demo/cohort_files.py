@@ -8,10 +8,12 @@ import json
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from contextlib import contextmanager
+from multiprocessing import connection
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
@@ -21,17 +23,16 @@ import pandas as pd
 from momkd_core.demo import transcriptome
 from momkd_core.demo.anatomy import draw_section
 from momkd_core.demo.camera import SITES, Camera, Overlays, draw_dust, draw_fold, draw_pen
+from momkd_core.demo.place import VERSION, DemoCohort
 from momkd_core.demo.plan import CasePlan, SlidePlan, Trouble, plan_cohort
 from momkd_core.demo.slide_file import write_slide
 from momkd_core.demo.truth import read_truth, write_truth
 from momkd_core.errors import OutputError
 from momkd_core.progress import CancelToken, Report, silent
-from momkd_core.storage import atomic_path, write_text
+from momkd_core.storage import atomic_path, output_error, write_text
 
-#: Raised whenever the same seed gives other pictures: a cohort of another version is not continued.
-VERSION = 1
+DEFAULT_WORKERS = min(4, os.cpu_count() or 1)
 
-_MANIFEST = "demo.json"
 _ABOUT = """A drawn cohort: no patient, no tissue, no measurement.
 
 slides/              pyramidal H&E-like TIFFs, 0.25 µm/px
@@ -44,28 +45,6 @@ truth/               what was drawn: never train on it
 """
 
 
-@dataclass(frozen=True)
-class DemoCohort:
-    """Where the parts of a written demo cohort are."""
-
-    folder: Path
-
-    @property
-    def table(self) -> Path:
-        return self.folder / "cohort.csv"
-
-    @property
-    def expression(self) -> Path:
-        return self.folder / "expression.csv.gz"
-
-    @property
-    def truth(self) -> Path:
-        return self.folder / "truth"
-
-    def slide(self, stem: str) -> Path:
-        return self.folder / "slides" / f"{stem}.tif"
-
-
 def write_demo(
     folder: Path,
     *,
@@ -76,13 +55,18 @@ def write_demo(
     cancel: CancelToken | None = None,
     on_slide: Callable[[Path], None] | None = None,
 ) -> DemoCohort:
-    """Draws a cohort; the same ``cases`` and ``seed`` give the same bytes.
+    """Draws a cohort; the same ``cases`` and ``seed`` give the same bytes on one machine.
 
-    Finished slides are kept: an interrupted call is continued by the same one.
+    Another kind of processor rounds differently: there it is the same drawing, a few pixels off by a
+    few grey levels. Finished slides are kept: an interrupted call is continued by the same one.
+
+    With several workers a script must call this under ``if __name__ == "__main__":``, as always with
+    :mod:`multiprocessing`.
 
     Args:
-        workers: slides drawn at once, in processes of their own; default one a core.
-        on_slide: told each slide that is there to be opened, in the cohort's order as far as it goes.
+        workers: slides drawn at once, in processes of their own of about 0.9 GB each; default one a
+            core, four at most.
+        on_slide: told each slide that is there to be opened, as soon as it is.
 
     Raises:
         SettingsError: too few cases.
@@ -95,13 +79,16 @@ def write_demo(
     begin_demo(demo, cases, seed)
     slides = [slide for plan in plans for slide in plan.slides]
     tell = on_slide or (lambda path: None)
-    missing = [slide for slide in slides if not demo.slide(slide.stem).exists()]
+    for part in (demo.folder / "slides", demo.truth):
+        for left in part.glob(".*.part.*"):  # of a process that was killed
+            left.unlink(missing_ok=True)
+    missing = [slide for slide in slides if not demo.is_drawn(slide.stem)]
     done = len(slides) - len(missing)
     report(done, len(slides), "drawing slides")
     for slide in slides:
         if slide not in missing:
             tell(demo.slide(slide.stem))
-    for slide in _drawn(demo, missing, seed, workers or os.cpu_count() or 1, cancel):
+    for slide in _drawn(demo, missing, seed, workers or DEFAULT_WORKERS, cancel):
         done += 1
         report(done, len(slides), "drawing slides")
         tell(demo.slide(slide.stem))
@@ -156,23 +143,40 @@ def _drawn(
     stop = context.Event()
     count = min(workers, len(plans))
     with ProcessPoolExecutor(count, context, _remember, (stop,)) as pool:
-        running = {pool.submit(_draw_here, demo, plan, seed): plan for plan in plans}
+        running: dict[Future[None], SlidePlan] = {}
         try:
+            with _deaf_to_interrupts():
+                for plan in plans:
+                    running[pool.submit(_draw_here, demo, plan, seed)] = plan
             while running:
                 finished, _ = wait(running, timeout=0.2, return_when=FIRST_COMPLETED)
                 for future in finished:
                     future.result()
                     yield running.pop(future)
                 cancel.raise_if_cancelled()
-        except BrokenProcessPool as error:
+        except (BrokenProcessPool, RuntimeError) as error:
             raise OutputError(
-                "A process that draws slides was killed, perhaps for want of memory",
-                "Start the same command again with fewer --workers: finished slides are kept",
+                "The processes that draw slides could not go on: killed, perhaps for want of memory",
+                "Start the same command again with fewer --workers: finished slides are kept. In a "
+                'script, call it under if __name__ == "__main__":',
             ) from error
         finally:
             stop.set()
             for future in running:
                 future.cancel()
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Processes started here inherit it: Ctrl-C reaches all, but the caller says when to stop."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class _SharedToken(CancelToken):
@@ -188,8 +192,15 @@ _token = CancelToken()
 def _remember(event: Event) -> None:
     global _token  # noqa: PLW0603 - the one way to hand a worker process something for all its tasks
     _token = _SharedToken(event)
-    # Ctrl-C reaches every process of the terminal: the caller says when to stop.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+
+
+def _die_with_parent() -> None:
+    """A killed caller must not leave processes behind that wait for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
 
 
 def _draw_here(demo: DemoCohort, plan: SlidePlan, seed: int) -> None:
@@ -198,24 +209,29 @@ def _draw_here(demo: DemoCohort, plan: SlidePlan, seed: int) -> None:
 
 def _claim(demo: DemoCohort, cases: int, seed: int) -> None:
     """Makes the folder this cohort's. Raises :class:`OutputError` where it is another's."""
-    manifest = demo.folder / _MANIFEST
     mine = {"version": VERSION, "cases": cases, "seed": seed}
-    if manifest.exists():
-        try:
-            found = json.loads(manifest.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise OutputError(f"{manifest} cannot be read", "Choose another folder") from error
-        if found != mine:
-            raise OutputError(
-                f"{demo.folder} holds another demo cohort ({_words(found)})",
-                f"Choose another folder for {_words(mine)}, or delete that one",
-            )
-        return
-    if demo.folder.is_dir() and any(demo.folder.iterdir()):
+    try:
+        if demo.manifest.exists():
+            found = json.loads(demo.manifest.read_text(encoding="utf-8"))
+        else:
+            empty = not demo.folder.is_dir() or not any(demo.folder.iterdir())
+            found = mine if empty else None
+    except ValueError as error:
+        raise OutputError(
+            f"{demo.manifest} cannot be read", f"Delete {demo.folder}, or choose another folder"
+        ) from error
+    except OSError as error:
+        raise output_error(demo.manifest, error) from error
+    if found is None:
         raise OutputError(
             f"{demo.folder} is not empty and holds no demo cohort", "Choose an empty or new folder"
         )
-    write_text(manifest, json.dumps(mine, indent=1) + "\n")
+    if found != mine:
+        raise OutputError(
+            f"{demo.folder} holds another demo cohort ({_words(found)})",
+            f"Choose another folder for {_words(mine)}, or delete that one",
+        )
+    write_text(demo.manifest, json.dumps(mine, indent=1) + "\n")
     write_text(demo.folder / "ABOUT.txt", _ABOUT)
 
 

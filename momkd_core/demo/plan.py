@@ -72,13 +72,15 @@ def plan_cohort(cases: int, seed: int) -> list[CasePlan]:
     """Plans a cohort; the same arguments give the same plan.
 
     Raises:
-        SettingsError: fewer than :data:`FEWEST_CASES` cases.
+        SettingsError: fewer than :data:`FEWEST_CASES` cases, or a negative seed.
     """
     if cases < FEWEST_CASES:
         raise SettingsError(
             f"A demo cohort of {cases} cases cannot hold both classes",
             f"Ask for at least {FEWEST_CASES}; training over five folds needs 10 or more",
         )
+    if seed < 0:
+        raise SettingsError(f"The seed {seed} is negative", "Use 0 or more")
     random = np.random.default_rng([seed, 1])
     her2 = _shuffled(random, cases, 0.45)
     pr = _shuffled(random, cases, 0.5)

@@ -45,7 +45,7 @@ class Morphology:
 
     Attributes:
         width, height: of the slide, microns, multiples of 128.
-        form: ``section`` (a piece of an excision) or ``cores`` (needle biopsies).
+        form: ``section`` (a piece of an excision), ``cores`` (needle biopsies) or ``fragments``.
         extent: side of the tissue relative to the slide, 0 to 1.
         tumour, fat: share of the tissue.
         grade: share of nests with large, irregular nuclei, 0 to 1.

@@ -73,4 +73,6 @@ def read_truth(path: Path) -> NDArray[np.uint8]:
         with Image.open(path) as picture:
             return np.asarray(picture, np.uint8)
     except OSError as error:
-        raise SlideError(f"{path} cannot be read", "Write the demo cohort again") from error
+        raise SlideError(
+            f"{path} cannot be read", f"Delete {path.parent.parent} and draw the demo cohort again"
+        ) from error

@@ -12,7 +12,7 @@ from momkd_core.errors import MomkdError
 from momkd_core.result import SlideResult
 from momkd_viewer.controllers.slide_controller import SlideController
 from momkd_viewer.jobs.runner import Job, JobRunner
-from momkd_viewer.jobs.slide_work import analyse, open_model, read_again
+from momkd_viewer.jobs.slide_work import Source, analyse, open_model, read_again
 from momkd_viewer.state.analysis import Analysis, OpenModel, Outcome
 from momkd_viewer.state.work_list import Asked
 from momkd_viewer.widgets.progress_strip import ProgressStrip
@@ -65,13 +65,18 @@ class AnalysisController(QObject):
 
     # -- models ----------------------------------------------------------------------------------
 
-    def open_model(self, path: Path) -> None:
-        """Loads a model file or run folder; it is run on the shown slide at once."""
+    def open_model(self, path: Path, *, choose: bool | None = None) -> None:
+        """Loads a model file or run folder; it is run on the shown slide at once.
+
+        Args:
+            choose: whether it is the one to be shown; None shows it where it is the first, or was
+                open before.
+        """
 
         def done(model: Model) -> None:
             known = len(self.analysis.models)
             position = self.analysis.add(model)
-            if position < known:  # opened before: show it
+            if choose or (choose is None and position < known):
                 self.analysis.chosen = position
             self._refresh()
             self.run_pending()
@@ -134,7 +139,11 @@ class AnalysisController(QObject):
             self.failed.emit(str(error))
 
         job = self._jobs.start(
-            analyse(slide.path, self._slides.stated_mpp, entry.model, entry.muted_by_memory),
+            analyse(
+                Source(slide.path, self._slides.stated_mpp, self._slides.features),
+                entry.model,
+                entry.muted_by_memory,
+            ),
             done=done,
             failed=failed,
             progress=self._strip.show_progress,
@@ -156,8 +165,8 @@ class AnalysisController(QObject):
     def _on_job_end(self) -> None:
         self._running = None
         self._hide_strip()
+        self.run_pending()  # before others learn of a free processor
         self._refresh()
-        self.run_pending()
 
     def _hide_strip(self) -> None:
         self._strip.finish()

@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Signal
 from momkd_viewer.controllers.analysis_controller import AnalysisController
 from momkd_viewer.controllers.slide_controller import SlideController
 from momkd_viewer.jobs.runner import Job, JobRunner
-from momkd_viewer.jobs.slide_work import find, open_cohort
+from momkd_viewer.jobs.slide_work import Source, find, open_cohort
 from momkd_viewer.state.analysis import CaseEntry
 from momkd_viewer.state.work_list import Asked, CaseFinding, WorkList
 from momkd_viewer.widgets.case_list import CaseList
@@ -41,12 +41,15 @@ class CaseController(QObject):
         self._strip = strip
         self._jobs, self._cohort_jobs = jobs, cohort_jobs
         self.work = WorkList()
+        self.table: Path | None = None
         self._current = -1
+        self._wanted: Path | None = None
         self._mpp: float | None = None
         self._running: tuple[Asked, Job] | None = None
         self._all = False
         cases.case_chosen.connect(self._open_row)
         analysis.shown_changed.connect(self._on_analysis)
+        slides.wanted.connect(self._on_slide_wanted)
         strip.cancelled.connect(self.stop)
 
     # -- opening ---------------------------------------------------------------------------------
@@ -61,40 +64,61 @@ class CaseController(QObject):
         def done(entries: list[CaseEntry]) -> None:
             self.stop()
             awaited = {e.slide for e in entries if unfinished and not e.slide.exists()}
-            self.work, self._mpp, self._current = WorkList(entries, awaited), mpp, -1
+            self.work, self.table, self._mpp = WorkList(entries, awaited), path, mpp
+            self._current, self._wanted = -1, None
             self._show()
             self.opened.emit()
             self._list.choose(0)
+            if self._current != 0:  # it was current already, so nothing was emitted
+                self._open_row(0)
 
         self._jobs.start(
             open_cohort(path), done=done, failed=lambda error: self.failed.emit(str(error))
         )
 
     def slide_ready(self, path: Path) -> None:
-        """A slide that was awaited can be opened; it is, where it was chosen."""
+        """A slide that was awaited can be opened; it is, where the user still waits for it."""
         if path not in self.work.awaited:
             return
         self.work.awaited.discard(path)
         self._show()
-        if self._current >= 0 and self.work.entries[self._current].slide == path:
+        if self._wanted == path:
             self._open_row(self._current)
         self._next()
+
+    def give_up_awaited(self, reason: str) -> None:
+        """Slides that were being made will not come."""
+        asked = self._analysis.asked
+        for path in self.work.awaited:
+            if asked is not None:
+                self.work.add(asked, path, CaseFinding(failure=reason))
+        self.work.awaited.clear()
+        self._wanted = None
+        self._show()
 
     def step(self, by: int) -> None:
         """The next or previous row, as they are sorted, if there is one."""
         self._list.step(by)
 
     def remember_resolution(self, path: Path, mpp: float) -> None:
-        """Keeps a resolution that the user stated for a listed slide."""
+        """Keeps a resolution that the user stated for a listed slide; findings without it are void."""
         self.work.entries = [
             replace(entry, mpp=mpp) if entry.slide == path else entry for entry in self.work.entries
         ]
+        self.work.forget(path)
+        self._show()
 
     def _open_row(self, row: int) -> None:
         self._current = row
         entry = self.work.entries[row]
-        if entry.slide not in self.work.awaited:
-            self._slides.open(entry.slide, entry.mpp or self._mpp)
+        if entry.slide in self.work.awaited:
+            self._wanted = entry.slide
+        else:
+            self._slides.open(entry.slide, entry.mpp or self._mpp, entry.features)
+
+    def _on_slide_wanted(self, path: Path) -> None:
+        """Whoever opens another slide waits no more for the one that is being made."""
+        self._wanted = None
 
     # -- analysing all ---------------------------------------------------------------------------
 
@@ -102,8 +126,11 @@ class CaseController(QObject):
         """Runs the chosen model on every listed slide, in the background."""
         if not self.work.entries:
             self.failed.emit("There are no cases to analyse. Open a cohort first.")
-        elif self._analysis.asked is None:
+            return
+        if self._analysis.asked is None:
             self.failed.emit("There is no model to analyse the cases with. Open one first.")
+            return
+        self.work.forget_failures()
         self._all = True
         self._next()
 
@@ -116,10 +143,11 @@ class CaseController(QObject):
     def _next(self) -> None:
         """Starts on the next slide without a finding; the open slide has priority."""
         asked = self._analysis.asked
-        if not self._all or asked is None or self._running is not None or self._analysis.running:
+        if self._running is not None:
             return
-        missing = self.work.missing(asked)
-        if not missing:
+        missing = self.work.missing(asked) if self._all and asked is not None else []
+        if not missing or asked is None or self._analysis.running:
+            self._strip.finish()
             return
         entry = missing[0]
         total = len(self.work.entries)
@@ -131,9 +159,14 @@ class CaseController(QObject):
             self.work.add(asked, entry.slide, finding)
 
         job = self._cohort_jobs.start(
-            find(entry.slide, entry.mpp or self._mpp, shown.model, shown.muted_by_memory),
+            find(
+                Source(entry.slide, entry.mpp or self._mpp, entry.features),
+                shown.model,
+                shown.muted_by_memory,
+            ),
             done=done,
-            failed=lambda error: self.failed.emit(str(error)),
+            # A finding all the same: else it would be tried again for ever.
+            failed=lambda error: done(CaseFinding(failure=str(error))),
             progress=lambda *_: self._strip.show_progress(at, total, "analysing cases"),
             finally_=self._on_job_end,
         )
@@ -141,24 +174,28 @@ class CaseController(QObject):
 
     def _on_job_end(self) -> None:
         self._running = None
-        self._strip.finish()
         self._show()
         self._next()
 
     def _on_analysis(self) -> None:
         """Another model is chosen, a component was muted, or the open slide has a result."""
         asked, result, slide = self._analysis.asked, self._analysis.result, self._slides.slide
-        if self._running is not None and self._running[0] != asked:
-            self._running[1].cancel()
-        if asked is not None and result is not None and slide is not None:
+        if self._running is not None and (self._analysis.running or self._running[0] != asked):
+            self._running[1].cancel()  # the open slide has priority; the list goes on afterwards
+        if result is not None and slide is not None:
+            # By what the result itself says: the user may have muted something since.
+            muted = frozenset((m, index) for m, found in result.muted.items() for index in found)
             focus = result.background_focus
-            self.work.add(
-                asked, slide.path, CaseFinding(result.predicted, result.probability, focus)
-            )
+            finding = CaseFinding(result.predicted, result.probability, focus)
+            self.work.add((result.model_sha256, muted), slide.path, finding)
         self._show()
         self._next()
 
     def _show(self) -> None:
         shown = self._analysis.analysis.shown
-        task = "" if shown is None else shown.model.card.task
-        self._list.show_rows(self.work.rows(self._analysis.asked, task))
+        if shown is None:
+            rows = self.work.rows(None, "")
+        else:
+            card = shown.model.card
+            rows = self.work.rows(self._analysis.asked, card.task, (card.positive, card.negative))
+        self._list.show_rows(rows)

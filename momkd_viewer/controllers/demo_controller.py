@@ -9,8 +9,9 @@ from PySide6.QtCore import QObject, QSettings, Signal
 
 from momkd_viewer.controllers.analysis_controller import AnalysisController
 from momkd_viewer.controllers.case_controller import CaseController
+from momkd_viewer.controllers.slide_controller import SlideController
 from momkd_viewer.jobs.demo_work import begin_demo, draw_demo
-from momkd_viewer.jobs.runner import JobRunner
+from momkd_viewer.jobs.runner import Job, JobRunner
 from momkd_viewer.widgets.canvas import Canvas
 from momkd_viewer.widgets.case_list import CaseList
 from momkd_viewer.widgets.memory_browser import MemoryBrowser
@@ -31,6 +32,7 @@ class DemoController(QObject):
     def __init__(
         self,
         canvas: Canvas,
+        slides: SlideController,
         cases: CaseController,
         analysis: AnalysisController,
         tour: Tour,
@@ -41,48 +43,88 @@ class DemoController(QObject):
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._canvas, self._cases, self._analysis = canvas, cases, analysis
+        self._canvas, self._slides = canvas, slides
+        self._cases, self._analysis = cases, analysis
         self._tour, self._strip, self._jobs, self._settings = tour, strip, jobs, settings
         self._steps = steps
-        self._begun = False
         self._models: list[Path] = []
+        self._table: Path | None = None
+        self._listed = False
+        self._drawing: Job | None = None
+        self._greeting = False  # whether the first result is still to be celebrated
         self._slide_ready.connect(cases.slide_ready)
+        cases.opened.connect(self._on_cohort)
         analysis.shown_changed.connect(self._on_result)
+        strip.cancelled.connect(self._cancel)
         tour.ended.connect(lambda: settings.setValue(_SEEN, True))
 
     def start(self, models: list[Path]) -> None:
-        """Shows the demo: what was drawn before is there at once, the rest while you look."""
-        self._begun, self._models = True, models[1:]
+        """Shows the demo: what was drawn before is there at once, the rest while you look.
+
+        Args:
+            models: the first is shown; the others are opened after its first result.
+        """
+        if self._drawing is not None:
+            return  # on its way
+        self._models, self._greeting, self._table, self._listed = models, True, None, False
         self._canvas.welcome.say("Drawing the demo slides. They are drawings, not patients.")
-        self._analysis.open_model(models[0])
+        self._analysis.open_model(models[0], choose=True)
         self._strip.show_progress(0, 0, "preparing the demo")
 
         def begun(table: Path) -> None:
+            self._table = table
             self._cases.open(table, None, unfinished=True)
-            self._jobs.start(
+            self._drawing = self._jobs.start(
                 draw_demo(table, self._slide_ready.emit),
                 done=lambda _: None,
                 failed=self._fail,
                 progress=self._strip.show_progress,
-                finally_=self._strip.finish,
+                finally_=self._on_end,
             )
 
-        self._jobs.start(begin_demo(), done=begun, failed=self._fail)
+        self._drawing = self._jobs.start(
+            begin_demo(), done=begun, failed=self._fail, finally_=self._after_begin
+        )
+
+    def _cancel(self) -> None:
+        if self._drawing is not None:
+            self._drawing.cancel()
+
+    def _after_begin(self) -> None:
+        if self._table is None:  # cancelled or failed: nothing follows
+            self._on_end()
 
     def _fail(self, error: Exception) -> None:
-        self._strip.finish()
-        self._canvas.welcome.say("")
+        self._greeting = False
         self.failed.emit(str(error))
 
-    def _on_result(self) -> None:
-        """The first result: the other cases follow, and the tour begins."""
-        if not self._begun or self._analysis.result is None:
-            return
-        self._begun = False
-        # The other models come after the first result: it is what the user waits for.
-        for path in self._models:
-            self._analysis.open_model(path)
+    def _on_end(self) -> None:
+        """Drawing has ended, well or not: what is not there will not come."""
+        self._drawing = None
+        self._strip.finish()
         self._canvas.welcome.say("")
+        if self._cases.table == self._table and self._cases.work.awaited:
+            self._cases.give_up_awaited("It was not drawn. Open the demo again to go on")
+
+    def _on_cohort(self) -> None:
+        self._listed = self._cases.table == self._table
+        if not self._listed and self._table is not None:
+            self._greeting = False
+
+    def _on_result(self) -> None:
+        """The demo's first result: the other cases follow, and the tour begins."""
+        shown, slide = self._analysis.analysis.shown, self._slides.slide
+        if not (self._greeting and self._listed) or self._analysis.result is None:
+            return
+        if shown is None or shown.model.path != self._models[0]:
+            return
+        assert self._table is not None
+        if slide is None or not slide.path.is_relative_to(self._table.parent):
+            return
+        self._greeting = False
+        # The other models come after the first result: it is what the user waits for.
+        for path in self._models[1:]:
+            self._analysis.open_model(path, choose=False)
         self._cases.analyse_all()
         if not self._settings.value(_SEEN, False, bool):
             self.show_tour()
@@ -114,7 +156,7 @@ def tour_steps(
         ),
         TourStep(
             "Components: what a memory is made of",
-            "Each card is one component (prototype) of a memory, with the patches of this slide that "
+            "Each card is one component of a memory, with the patches of this slide that "
             "match it best. Ask of each: is this tissue that should count? <b>Click a patch</b> to "
             "see it in place.",
             browser,

@@ -29,6 +29,7 @@ class SlideController(QObject):
     """One slide at a time.
 
     Signals:
+        wanted(Path): a slide is going to be opened.
         opened(): a slide is shown.
         closing(): the shown slide goes away.
         failed(str): a slide could not be opened or read.
@@ -37,6 +38,7 @@ class SlideController(QObject):
 
     busy = Signal(str)
 
+    wanted = Signal(Path)
     opened = Signal()
     closing = Signal()
     failed = Signal(str)
@@ -47,6 +49,7 @@ class SlideController(QObject):
         self._jobs = jobs
         self.slide: Slide | None = None
         self.stated_mpp: float | None = None
+        self.features: Path | None = None
         self._opening: Job | None = None
         self._closing: list[tuple[TileReader, Slide]] = []
         self._reader: TileReader | None = None
@@ -58,13 +61,21 @@ class SlideController(QObject):
 
     # -- opening and closing ---------------------------------------------------------------------
 
-    def open(self, path: Path, mpp: float | None = None) -> None:
-        """Opens a slide in the background; the shown one stays until that succeeds."""
+    def open(self, path: Path, mpp: float | None = None, features: Path | None = None) -> None:
+        """Opens a slide in the background; the shown one stays until that succeeds.
+
+        Args:
+            mpp: overrides the file's resolution.
+            features: a feature file to be analysed in place of the pixels.
+        """
         if self._opening is not None:
             self._opening.cancel()
+        self.wanted.emit(path)
 
         def done(opened: OpenedSlide) -> None:
             self._show(opened, mpp)
+            self.features = features
+            self.opened.emit()
 
         self._opening = self._jobs.start(
             open_slide(path, mpp),
@@ -94,7 +105,6 @@ class SlideController(QObject):
             slide.known_mpp.mean if slide.known_mpp else None,
             self._cache.get,
         )
-        self.opened.emit()
 
     def close(self) -> None:
         """Closes the shown slide, and gives up one that is being opened."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from momkd_core.demo import VERSION, DemoCohort
 from momkd_core.progress import CancelToken, Report
 from momkd_core.storage import cache_folder
 from momkd_viewer.jobs.runner import Work
@@ -13,16 +14,21 @@ DEMO_CASES = 8
 DEMO_SEED = 0
 
 
+def demo_cohort() -> DemoCohort:
+    """The window's demo, in the user's cache."""
+    return DemoCohort((cache_folder() / f"demo-{VERSION}").absolute())
+
+
 def begin_demo() -> Work:
-    """Writes the demo cohort's table into the user's cache and returns its path."""
+    """Writes the demo cohort's table, where it is not there yet, and returns its path."""
 
     def work(report: Report, cancel: CancelToken) -> Path:
-        from momkd_core import demo
+        cohort = demo_cohort()
+        if not (cohort.expression.exists() and cohort.table.exists()):
+            from momkd_core.demo.cohort_files import begin_demo
 
-        report(0, 0, "preparing the demo")
-        folder = cache_folder() / f"demo-{demo.VERSION}"
-        cohort = demo.DemoCohort(folder)
-        demo.begin_demo(cohort, DEMO_CASES, DEMO_SEED)
+            report(0, 0, "preparing the demo")
+            begin_demo(cohort, DEMO_CASES, DEMO_SEED)
         return cohort.table
 
     return work
@@ -32,7 +38,11 @@ def draw_demo(table: Path, deliver: Callable[[Path], None]) -> Work:
     """Draws the slides that are not there yet; ``deliver`` is told each one that can be opened."""
 
     def work(report: Report, cancel: CancelToken) -> None:
-        from momkd_core.demo import write_demo
+        cohort = DemoCohort(table.parent)
+        slides = list((table.parent / "slides").glob("*.tif"))
+        if cohort.expression.exists() and len(slides) >= DEMO_CASES:
+            return  # complete: nothing heavy needs to be imported
+        from momkd_core.demo.cohort_files import write_demo
 
         write_demo(
             table.parent,

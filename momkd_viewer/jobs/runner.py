@@ -79,6 +79,9 @@ class JobRunner(QObject):
         """
         number = next(self._numbers)
         token = CancelToken()
+        if self._closed:  # a signal that was on its way when the window closed
+            token.cancel()
+            return Job(number, token)
         self._running[number] = _Running(token, done, failed, progress, finally_)
 
         def report(at: int, total: int, what: str) -> None:

@@ -71,7 +71,7 @@ def open_cohort(path: Path) -> Work:
     def work(report: Report, cancel: CancelToken) -> list[CaseEntry]:
         cohort = cohort_of_slides(path) if path.is_dir() else read_cohort(path)
         entries = [
-            CaseEntry(_row_name(case, slide), slide.slide, slide.mpp, case.values)
+            CaseEntry(_row_name(case, slide), slide.slide, slide.mpp, slide.features, case.values)
             for case in cohort.cases
             for slide in case.slides
             if slide.slide is not None
@@ -98,11 +98,25 @@ def _encoders() -> EncoderLoader:
     return EncoderLoader()
 
 
-def analyse(path: Path, mpp: float | None, model: Model, muted: Muted) -> Work:
+@dataclass(frozen=True)
+class Source:
+    """What a model is run on: a slide, or its feature file where the cohort names one that exists."""
+
+    slide: Path
+    mpp: float | None
+    features: Path | None = None
+
+    @property
+    def path(self) -> Path:
+        usable = self.features is not None and self.features.is_file()
+        return self.features if usable and self.features is not None else self.slide
+
+
+def analyse(source: Source, model: Model, muted: Muted) -> Work:
     """Features (from the cache where known), graph, memory, prediction, ready to be drawn."""
 
     def work(report: Report, cancel: CancelToken) -> Outcome:
-        encoded = _encode(path, mpp, model, report, cancel)
+        encoded = _encode(source, model, report, cancel)
         report(0, 0, "reading the memory")
         return Outcome.of(encoded, muted)
 
@@ -118,12 +132,12 @@ def read_again(encoded: EncodedSlide, muted: Muted) -> Work:
     return work
 
 
-def find(path: Path, mpp: float | None, model: Model, muted: Muted) -> Work:
+def find(source: Source, model: Model, muted: Muted) -> Work:
     """What a model says of a slide of the work list; a failure is a finding too."""
 
     def work(report: Report, cancel: CancelToken) -> CaseFinding:
         try:
-            result = _encode(path, mpp, model, report, cancel).result(muted)
+            result = _encode(source, model, report, cancel).result(muted)
         except MomkdError as error:
             cancel.raise_if_cancelled()
             return CaseFinding(failure=str(error))
@@ -132,16 +146,19 @@ def find(path: Path, mpp: float | None, model: Model, muted: Muted) -> Work:
     return work
 
 
-def _encode(
-    path: Path, mpp: float | None, model: Model, report: Report, cancel: CancelToken
-) -> EncodedSlide:
+def _encode(source: Source, model: Model, report: Report, cancel: CancelToken) -> EncodedSlide:
     from momkd_core.prediction import EncodedSlide, load_bag
 
     bag = load_bag(
-        model.card, path, mpp=mpp, report=report, cancel=cancel, load_encoder=_encoders()
+        model.card,
+        source.path,
+        mpp=source.mpp,
+        report=report,
+        cancel=cancel,
+        load_encoder=_encoders(),
     )
     cancel.raise_if_cancelled()
-    return EncodedSlide(model, bag, path.stem)
+    return EncodedSlide(model, bag, source.slide.stem)
 
 
 def read_patch_images(

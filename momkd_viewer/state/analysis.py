@@ -127,9 +127,15 @@ class Analysis:
 
 @dataclass(frozen=True)
 class CaseEntry:
-    """A slide of the case list; ``values`` are the other columns of its row, labels among them."""
+    """A slide of the case list.
+
+    Attributes:
+        features: its feature file, used in place of the slide's pixels where it exists.
+        values: the other columns of its row, labels among them.
+    """
 
     case_id: str
     slide: Path
     mpp: float | None
+    features: Path | None = None
     values: Mapping[str, str] = field(default_factory=dict)

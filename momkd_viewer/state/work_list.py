@@ -25,19 +25,18 @@ class CaseFinding:
 
 @dataclass(frozen=True)
 class WorkListRow:
-    """One slide of the list, ready to be shown; ``label`` is empty where the cohort has none."""
+    """One slide of the list, ready to be shown.
+
+    Attributes:
+        label: as recorded; empty where the cohort has none.
+        wrong: whether the prediction departs from a label that the model knows.
+    """
 
     entry: CaseEntry
     label: str
     finding: CaseFinding | None
     ready: bool
-
-    @property
-    def wrong(self) -> bool:
-        """Whether the prediction departs from a recorded label."""
-        return bool(self.finding and self.finding.predicted and self.label) and self.label != (
-            self.finding.predicted if self.finding else ""
-        )
+    wrong: bool
 
 
 #: A model with a set of muted components: what findings belong to.
@@ -67,13 +66,24 @@ class WorkList:
         known = self._findings.get(asked, {})
         return [e for e in self.entries if e.slide not in known and e.slide not in self.awaited]
 
-    def rows(self, asked: Asked | None, task: str) -> list[WorkListRow]:
-        return [
-            WorkListRow(
-                entry,
-                entry.values.get(task, ""),
-                self.finding(asked, entry.slide),
-                entry.slide not in self.awaited,
-            )
-            for entry in self.entries
-        ]
+    def forget(self, slide: Path) -> None:
+        """Drops what was found on a slide, by all models."""
+        for known in self._findings.values():
+            known.pop(slide, None)
+
+    def forget_failures(self) -> None:
+        """So that they are tried again."""
+        for asked, known in self._findings.items():
+            self._findings[asked] = {s: f for s, f in known.items() if f.failure is None}
+
+    def rows(
+        self, asked: Asked | None, task: str, classes: tuple[str, ...] = ()
+    ) -> list[WorkListRow]:
+        """Rows for a model of ``task`` that tells ``classes`` apart."""
+        rows = []
+        for entry in self.entries:
+            label, finding = entry.values.get(task, ""), self.finding(asked, entry.slide)
+            said = finding.predicted if finding is not None else ""
+            wrong = bool(said) and label in classes and label != said
+            rows.append(WorkListRow(entry, label, finding, entry.slide not in self.awaited, wrong))
+        return rows

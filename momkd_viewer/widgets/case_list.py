@@ -36,7 +36,9 @@ class _Rows(QAbstractTableModel):
         self.rows: list[WorkListRow] = []
 
     def show_rows(self, rows: list[WorkListRow]) -> None:
-        if [r.entry for r in rows] == [r.entry for r in self.rows]:  # selection and sorting stay
+        if rows and [r.entry.slide for r in rows] == [
+            r.entry.slide for r in self.rows
+        ]:  # selection and sorting stay
             self.rows = rows
             last = self.index(len(rows) - 1, len(_COLUMNS) - 1)
             self.dataChanged.emit(self.index(0, 0), last)

@@ -226,8 +226,10 @@ class MemoryBrowser(QTabWidget):
     def show_components(self, components: list[ComponentView]) -> list[PatchThumbnail]:
         """Shows cards in the given order; returns the thumbnails to fill, as they are seen.
 
-        Where the list was scrolled to stays.
+        Where the list was scrolled to, and which button has the focus, stays.
         """
+        focused = self.focusWidget()
+        name = focused.accessibleName() if isinstance(focused, QToolButton) else ""
         self._thumbnails = []
         for memory, area in self._areas.items():
             scrolled = area.verticalScrollBar().value()
@@ -249,4 +251,7 @@ class MemoryBrowser(QTabWidget):
             layout.activate()
             page.adjustSize()
             area.verticalScrollBar().setValue(scrolled)
+        for button in self.findChildren(QToolButton, "mute") if name else ():
+            if button.accessibleName() == name:
+                button.setFocus()
         return self._thumbnails

@@ -138,6 +138,10 @@ class Tour(QFrame):
         y = corner.y() + self._area.height() - self.height() - 3 * _GAP
         self.move(x, max(_GAP, y))
         target = self._steps[self._at].target
+        if target.window() is not window:  # a dock that floats
+            self._frame.hide()
+            self.raise_()
+            return
         place = QRect(target.mapTo(window, QPoint(0, 0)), target.size())
         self._frame.setGeometry(place.adjusted(-1, -1, 1, 1))
         self._frame.setVisible(target.isVisible())

@@ -13,9 +13,10 @@ from sklearn.metrics import roc_auc_score
 
 from momkd_core.cli.main import main
 from momkd_core.cohort import read_cohort
-from momkd_core.demo import DemoCohort, Tissue, write_demo
-from momkd_core.demo.cohort_files import draw_slide
+from momkd_core.demo import DemoCohort
+from momkd_core.demo.cohort_files import draw_slide, write_demo
 from momkd_core.demo.plan import SlidePlan, Trouble, plan_cohort
+from momkd_core.demo.section import Tissue
 from momkd_core.demo.transcriptome import counts, levels, programs
 from momkd_core.demo.truth import PATCH, read_truth, tissue_shares
 from momkd_core.errors import Cancelled, MomkdError, OutputError, SettingsError

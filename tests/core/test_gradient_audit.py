@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from synthetic import TRAINING
 from torch import Tensor
 
+from momkd_core.cli.main import main
 from momkd_core.gradient_audit import FORBIDDEN, PARTS, audit_gradients
 from momkd_core.graph import edge_index, nearest_neighbours
 from momkd_core.model.network import MoMKD
@@ -77,10 +79,6 @@ def test_a_coupled_network_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_training_shows_the_audit(
     cohort_path: Path, features_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from conftest import TRAINING
-
-    from momkd_core.cli.main import main
-
     expression = cohort_path.parent / "expression.csv"
     command = ["train", str(cohort_path), "--expression", str(expression), *TRAINING]
     command += ["--features", str(features_folder), "--out", str(tmp_path / "run")]

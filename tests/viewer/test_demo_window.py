@@ -11,8 +11,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QPushButton, QToolButton
 from pytestqt.qtbot import QtBot
 
-from momkd_core import demo, load_model, predict
-from momkd_core.storage import cache_folder
+from momkd_core import load_model, predict
 from momkd_viewer.jobs import demo_work
 from momkd_viewer.main_window import MainWindow
 
@@ -22,10 +21,11 @@ def drawn_demo(demo_folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     """The window's demo, of four cases, the last of which is still to be drawn."""
     monkeypatch.setenv("MOMKD_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(demo_work, "DEMO_CASES", 4)
-    folder = cache_folder() / f"demo-{demo.VERSION}"
-    shutil.copytree(demo_folder, folder)
-    demo.DemoCohort(folder).slide("demo-004").unlink()
-    return folder
+    cohort = demo_work.demo_cohort()
+    shutil.copytree(demo_folder, cohort.folder)
+    cohort.slide("demo-004").unlink()
+    cohort.expression.unlink()
+    return cohort.folder
 
 
 def press(qtbot: QtBot, window: MainWindow, text: str) -> None:
@@ -63,6 +63,55 @@ def test_the_demo_explains_itself(qtbot: QtBot, window: MainWindow, drawn_demo: 
     assert not window.tour.isVisible()  # dismissed once is dismissed
     window.actions_by_name["tour"].trigger()
     assert window.tour.isVisible()
+
+
+def test_a_cancelled_demo_says_so_and_goes_on(
+    qtbot: QtBot, window: MainWindow, drawn_demo: Path, slide_path: Path
+) -> None:
+    window.open_demo()
+    qtbot.waitUntil(lambda: "drawing" in window.demo_strip._what, timeout=LIMIT_MS)
+    window.open_demo()  # on its way: nothing is begun twice
+    window.cases_list.choose(3)
+    assert "demo-004" not in window.windowTitle()
+    window.demo_strip.findChildren(QPushButton)[0].click()
+    open_all(qtbot, window, slide_path)
+    assert column(window, 2)[-1] == "failed"
+    assert not (drawn_demo / "slides" / "demo-004.tif").exists()
+    assert not list((drawn_demo / "slides").glob(".*"))
+    assert "tissue.tif" in window.windowTitle()  # what the user opened stays
+    window.open_demo()
+    settle(qtbot, window)
+    assert column(window, 2)[-1].startswith(("positive", "negative"))
+    assert window.analysis.analysis.chosen == 0
+
+
+def test_one_broken_case_is_named_once(
+    qtbot: QtBot,
+    window: MainWindow,
+    cohort_path: Path,
+    model_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import momkd_core.prediction as prediction
+
+    real, broken = prediction.load_bag, []
+
+    def load(card: object, path: Path, **options: object) -> object:
+        if path.stem == "case_03":
+            broken.append(path)
+            raise RuntimeError("out of memory")
+        return real(card, path, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(prediction, "load_bag", load)
+    open_all(qtbot, window, model_path, cohort_path)
+    window.actions_by_name["analyse_all"].trigger()
+    settle(qtbot, window)
+    assert len(broken) == 1
+    assert column(window, 2)[3] == "failed" and column(window, 2).count("failed") == 1
+    monkeypatch.undo()
+    window.actions_by_name["analyse_all"].trigger()
+    settle(qtbot, window)
+    assert "failed" not in column(window, 2)
 
 
 def test_muting_is_what_the_engine_says(
