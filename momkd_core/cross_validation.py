@@ -23,6 +23,7 @@ from momkd_core.export import write_json
 from momkd_core.expression import ExpressionTable, ExpressionTransform, fit_transform
 from momkd_core.features import FeatureBag, read_header
 from momkd_core.gradient_audit import GradientAudit, audit_gradients
+from momkd_core.leakage import certificate
 from momkd_core.model.network import MoMKD
 from momkd_core.progress import CancelToken, Report, silent
 from momkd_core.run_folder import (
@@ -217,11 +218,18 @@ def _groups(request: TrainingRequest, cases: list[Case]) -> tuple[list[str], lis
     ]
 
 
-def _without_expression(table: ExpressionTable | None, ids: list[str]) -> list[str]:
+def _with_expression(table: ExpressionTable | None, ids: list[str]) -> list[str]:
     if table is None:
         return []
     absent = np.asarray(np.isnan(table.rows(ids)).all(axis=1))
-    without = [case for case, missing in zip(ids, absent, strict=True) if missing]
+    return [case for case, missing in zip(ids, absent, strict=True) if not missing]
+
+
+def _without_expression(table: ExpressionTable | None, ids: list[str]) -> list[str]:
+    if table is None:
+        return []
+    known = set(_with_expression(table, ids))
+    without = [case for case in ids if case not in known]
     if not without:
         return []
     return [
@@ -307,6 +315,8 @@ def _run_fold(
     write_json(folder / "split.json", split.as_dict())
     transform = _fit_expression(request, prepared, split)
     genes = transform.genes if transform else ()
+    known = _with_expression(request.expression, list(prepared.cases))
+    write_json(folder / "leakage.json", certificate(split, prepared.cases, known))
     parts = {
         name: _slides(request, prepared, cases, transform)
         for name, cases in split.as_dict().items()

@@ -114,6 +114,14 @@ def read_predictions(path: Path) -> list[dict[str, str]]:
     return rows
 
 
+def read_history(path: Path) -> list[dict[str, str]]:
+    """Rows of a ``history.csv``, one an epoch. Raises :class:`ModelFileError` where it is missing."""
+    try:
+        return list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+    except OSError as error:
+        raise ModelFileError(f"{path} cannot be read ({error})", "Train the fold again") from error
+
+
 def summarise(
     folder: Path, *, task: str, positive: str, preset: str, warnings: list[str]
 ) -> dict[str, Any]:

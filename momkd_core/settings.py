@@ -15,6 +15,7 @@ from momkd_core.errors import SettingsError
 
 Preset = Literal["paper", "reference"]
 TieRule = Literal["lower-index", "kd-tree"]
+MemoryUpdate = Literal["momentum", "ema", "fixed"]
 Ablation = Literal[
     "full", "wsi-only", "no-expression-alignment", "no-slide-alignment", "no-reconstruction"
 ]
@@ -119,6 +120,14 @@ class TrainingSettings(_Frozen):
     )
     orthogonality_mean: bool = Field(
         False, description="the authors' scale, 10·(Σcos²/n² − 1/n), instead of eq. 10's sum"
+    )
+    memory: MemoryUpdate = Field(
+        "momentum",
+        description="how components move: momentum, slowly by the gradients of alignment and "
+        "orthogonality; ema, towards the patches that match them; fixed, not at all (Table 4)",
+    )
+    ema_decay: float = Field(
+        0.99, ge=0, lt=1, description="share a component keeps a step, for ema"
     )
     initial_patches: int = Field(
         10_000, ge=1, description="patches per label for the k-means initialisation"

@@ -151,6 +151,7 @@ def fit(
     initialise_memory(network, train, store, settings, seed, cancel)
     if on_begin is not None:
         on_begin(network)
+    network.memory.requires_grad_(settings.memory == "momentum")
     optimiser = torch.optim.AdamW(_parameter_groups(network, settings), lr=settings.learning_rate)
     steps = settings.epochs * len(train)
     schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -289,6 +290,10 @@ def _train_epoch(
         torch.nn.utils.clip_grad_norm_(network.parameters(), settings.clip_norm)
         optimiser.step()
         schedule.step()
+        if settings.memory == "ema":
+            network.memory.follow(
+                output.patches.projected.detach(), slide.label, settings.ema_decay
+            )
         sums += [float(term.detach()) for term in terms]
         labels.append(slide.label)
         probabilities.append(float(output.probability.detach()))

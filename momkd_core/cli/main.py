@@ -8,7 +8,17 @@ import sys
 from collections.abc import Sequence
 
 from momkd_core import __version__
-from momkd_core.cli import atlas, demo, evaluate, extract, import_reference, info, predict, train
+from momkd_core.cli import (
+    ablate,
+    atlas,
+    demo,
+    evaluate,
+    extract,
+    import_reference,
+    info,
+    predict,
+    train,
+)
 from momkd_core.cli.console import print_error, set_up_logging
 from momkd_core.errors import Cancelled, MomkdError
 
@@ -17,6 +27,7 @@ VERBS = {
     "info": info,
     "extract": extract,
     "train": train,
+    "ablate": ablate,
     "evaluate": evaluate,
     "predict": predict,
     "atlas": atlas,

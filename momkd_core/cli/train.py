@@ -19,6 +19,7 @@ from momkd_core.export import to_json
 from momkd_core.settings import choose, describe
 
 if TYPE_CHECKING:
+    from momkd_core.cross_validation import TrainingRequest
     from momkd_core.gradient_audit import GradientAudit
 
 METHODS = ("momkd",)  # the comparison systems are not in this version
@@ -35,6 +36,16 @@ class _ListSettings(argparse.Action):
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_training_arguments(parser)
+    parser.add_argument(
+        "--audit-gradients",
+        action="store_true",
+        help="show which loss term moves which part of the network",
+    )
+
+
+def add_training_arguments(parser: argparse.ArgumentParser) -> None:
+    """What a training needs, alone or as one of many."""
     parser.add_argument("cohort", type=Path, metavar="COHORT", help="cohort CSV")
     parser.add_argument(
         "--expression", type=Path, required=True, metavar="FILE", help="cases x genes, CSV/Parquet"
@@ -87,43 +98,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     card.add_argument("--organ", metavar="TEXT", help="for instance breast")
     card.add_argument("--stain", metavar="TEXT", help="for instance H&E")
     card.add_argument("--note", metavar="TEXT", help="anything a user of the model must know")
-    parser.add_argument(
-        "--audit-gradients",
-        action="store_true",
-        help="show which loss term moves which part of the network",
-    )
     add_json(parser)
 
 
 def run(options: argparse.Namespace) -> None:
     # Imported here: torch-geometric takes seconds, which --help and wrong usage should not cost.
-    from momkd_core.cohort import read_cohort
-    from momkd_core.cross_validation import TrainingRequest, cross_validate
-    from momkd_core.expression import read_expression
+    from momkd_core.cross_validation import cross_validate
 
-    model, training = choose(
-        options.preset, options.assignments, epochs=options.epochs, seed=options.seed
-    )
-    request = TrainingRequest(
-        cohort=read_cohort(options.cohort),
-        expression=read_expression(options.expression),
-        label=options.label,
-        positive=options.positive,
-        negative=options.negative,
-        out=options.out,
-        model=model,
-        training=training,
-        preset=options.preset,
-        features_folder=options.features,
-        folds=options.folds,
-        only_fold=options.fold,
-        group=options.group,
-        about={
-            name: value
-            for name in ("organ", "stain", "note")
-            if (value := getattr(options, name)) is not None
-        },
-    )
+    request = request_of(options, options.assignments, options.out)
     with Progress() as progress:
         summary = cross_validate(
             request, report=progress, on_audit=_print_audit if options.audit_gradients else None
@@ -132,6 +114,32 @@ def run(options: argparse.Namespace) -> None:
         print(to_json(summary))
     else:
         print_summary(summary)
+
+
+def request_of(options: argparse.Namespace, assignments: list[str], out: Path) -> TrainingRequest:
+    """What the options ask for, trained with these ``key=value`` settings into ``out``."""
+    from momkd_core.cohort import read_cohort
+    from momkd_core.cross_validation import TrainingRequest
+    from momkd_core.expression import read_expression
+
+    model, training = choose(options.preset, assignments, epochs=options.epochs, seed=options.seed)
+    about = {name: getattr(options, name) for name in ("organ", "stain", "note")}
+    return TrainingRequest(
+        cohort=read_cohort(options.cohort),
+        expression=read_expression(options.expression),
+        label=options.label,
+        positive=options.positive,
+        negative=options.negative,
+        out=out,
+        model=model,
+        training=training,
+        preset=options.preset,
+        features_folder=options.features,
+        folds=options.folds,
+        only_fold=options.fold,
+        group=options.group,
+        about={name: value for name, value in about.items() if value is not None},
+    )
 
 
 def _print_audit(audit: GradientAudit) -> None:

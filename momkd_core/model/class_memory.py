@@ -36,6 +36,22 @@ class ClassMemory(nn.Module):
         return F.normalize(self.positive, dim=1), F.normalize(self.negative, dim=1)
 
     @torch.no_grad()
+    def follow(self, patches: Tensor, label: int, decay: float) -> None:
+        """Moves the components of a label's memory towards the patches that match them best.
+
+        Args:
+            patches: (I, D_N) projections of one slide.
+            decay: share of its old self that a component keeps; unmatched ones stay.
+        """
+        memory = self.positive if label == 1 else self.negative
+        unit = F.normalize(memory, dim=1)
+        winner = (F.normalize(patches, dim=1) @ unit.T).argmax(dim=1)
+        sums = torch.zeros_like(unit).index_add_(0, winner, patches)
+        counts = torch.bincount(winner, minlength=len(unit))[:, None]
+        moved = F.normalize(decay * unit + (1 - decay) * sums / counts.clamp_min(1), dim=1)
+        memory.copy_(torch.where(counts > 0, moved, unit))
+
+    @torch.no_grad()
     def set_components(self, positive: Tensor, negative: Tensor) -> None:
         self.positive.copy_(positive)
         self.negative.copy_(negative)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pytest
 
+from momkd_core.cohort import Case
 from momkd_core.errors import CohortError
-from momkd_core.splits import make_splits
+from momkd_core.leakage import certificate
+from momkd_core.splits import Split, make_splits
 
 
 def cases(count: int, patients: int) -> tuple[list[str], list[int], list[str]]:
@@ -51,3 +55,22 @@ def test_a_label_in_too_few_groups() -> None:
     )
     with pytest.raises(CohortError, match="only 2 groups have a positive case"):
         make_splits(ids, labels, groups, folds=5, seed=0)
+
+
+def test_the_certificate_names_who_fitted_what() -> None:
+    cases = {
+        case: Case(case, patient, (), {"site": site})
+        for case, patient, site in (
+            ("a", "P1", "north"), ("b", "P1", "south"), ("c", "P2", "north"), ("d", "P3", ""),
+        )
+    }  # fmt: skip
+    found = certificate(Split(("b", "a"), ("c",), ("d",)), cases, ["a", "d"])
+    fitted = found["fitted"]
+    assert fitted["threshold"] == fitted["epoch that is kept"] != fitted["network weights"]
+    assert fitted["network weights"]["sha256"] == hashlib.sha256(b"a\nb").hexdigest()
+    assert fitted["expression scaling"] == {
+        "cases": 1, "sha256": hashlib.sha256(b"a").hexdigest(),
+    }  # fmt: skip
+    assert found["shared"]["patients"] == dict.fromkeys(found["shared"]["patients"], 0)
+    assert found["shared"]["sites"]["train and validation"] == 1
+    assert found["shared"]["sites"]["train and test"] == 0

@@ -1,0 +1,108 @@
+"""The paper's ablations on one cohort and the same folds: Table 3, Table 4, Fig. S1."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from momkd_core.cross_validation import TrainingRequest, cross_validate
+from momkd_core.evaluation import mean_over_folds
+from momkd_core.export import write_json
+from momkd_core.progress import CancelToken, Report, silent
+from momkd_core.run_folder import read_history
+
+METRICS = ("auc", "accuracy", "f1")
+FULL = "full"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One row of a table.
+
+    Attributes:
+        table: of the paper, which it belongs to.
+        assignments: ``key=value`` settings that make it.
+    """
+
+    name: str
+    table: str
+    assignments: tuple[str, ...]
+
+
+def variants(sizes: Sequence[int] = ()) -> list[Variant]:
+    """All rows; ``sizes`` are numbers of components to try besides."""
+    rows = [
+        Variant(name, "Table 3", (f"ablation={name}",))
+        for name in (
+            "wsi-only", "no-expression-alignment", "no-slide-alignment", "no-reconstruction", FULL,
+        )
+    ]  # fmt: skip
+    rows += [Variant(f"memory-{kind}", "Table 4", (f"memory={kind}",)) for kind in ("fixed", "ema")]
+    rows += [Variant(f"components-{n}", "Fig. S1", (f"components={n}",)) for n in sizes]
+    return rows
+
+
+def ablate(
+    chosen: Sequence[Variant],
+    request_of: Callable[[Variant], TrainingRequest],
+    out: Path,
+    *,
+    report: Report = silent,
+    cancel: CancelToken | None = None,
+) -> dict[str, Any]:
+    """Trains every variant into a folder of its own below ``out``; resumes as trainings do.
+
+    Returns:
+        The content of ``ablation.json``: a row a variant with mean, sd and interval of each metric over
+        the folds, ``auc_difference`` from the full model over the same folds, and how many components
+        the chosen epochs use (perplexity).
+
+    Raises:
+        MomkdError: as :func:`momkd_core.cross_validation.cross_validate`.
+        Cancelled: finished folds stay.
+    """
+    rows, aucs = [], {}
+    for variant in chosen:
+
+        def variant_report(done: int, total: int, what: str, name: str = variant.name) -> None:
+            report(done, total, f"{name}: {what}")
+
+        request = request_of(variant)
+        summary = cross_validate(request, report=variant_report, cancel=cancel)
+        aucs[variant.name] = {fold["fold"]: fold["auc"] for fold in summary["folds"]}
+        rows.append(
+            {
+                "name": variant.name,
+                "table": variant.table,
+                "settings": list(variant.assignments),
+                **{metric: summary[metric] for metric in METRICS},
+                "pooled": summary["pooled"],
+                "perplexity": _perplexity(request.out, summary),
+            }
+        )
+    for row in rows:
+        row["auc_difference"] = _difference(aucs[row["name"]], aucs.get(FULL, {}))
+    result = {"task": request.label, "preset": request.preset, "variants": rows}
+    write_json(out / "ablation.json", result)
+    return result
+
+
+def _difference(aucs: dict[int, float | None], full: dict[int, float | None]) -> dict[str, Any]:
+    """Mean, sd and interval of AUC minus the full model's, fold by fold."""
+    pairs = [(value, full.get(fold)) for fold, value in aucs.items()]
+    return mean_over_folds([a - b for a, b in pairs if a is not None and b is not None])
+
+
+def _perplexity(run: Path, summary: dict[str, Any]) -> dict[str, float | None]:
+    """Mean over folds, at the epoch that was kept, of either memory."""
+    found: dict[str, list[float]] = {"positive": [], "negative": []}
+    for fold in summary["folds"]:
+        history = read_history(run / "folds" / str(fold["fold"]) / "history.csv")
+        row = history[int(fold["best_epoch"])]
+        for memory, values in found.items():
+            values.append(float(row[f"{memory}_perplexity"]))
+    return {memory: float(np.mean(values)) if values else None for memory, values in found.items()}

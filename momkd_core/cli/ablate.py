@@ -1,0 +1,86 @@
+"""Train the paper's ablations on one cohort and the same folds, and print them as a table.
+
+Table 3 leaves loss terms out, Table 4 changes how the memory moves, --components sweeps its size
+(Fig. S1). Options are those of momkd train; every variant is a run folder below --out, and a stopped
+command goes on.
+
+example:
+  momkd ablate cohort.csv --expression expression.csv.gz --features features \\
+      --label her2 --positive positive --out runs/ablation --components 4 8 16 32
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from momkd_core.cli.console import Progress
+from momkd_core.cli.options import positive_count
+from momkd_core.cli.train import add_training_arguments, request_of
+from momkd_core.export import to_json
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_training_arguments(parser)
+    parser.add_argument(
+        "--components",
+        type=positive_count,
+        nargs="+",
+        default=[],
+        metavar="N",
+        help="numbers of components to try besides",
+    )
+    parser.add_argument(
+        "--only", nargs="+", metavar="NAME", help="these rows only, for instance wsi-only full"
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    from momkd_core.ablation import Variant, ablate, variants
+    from momkd_core.cross_validation import TrainingRequest
+    from momkd_core.errors import SettingsError
+
+    chosen = variants(options.components)
+    if options.only:
+        unknown = set(options.only) - {variant.name for variant in chosen}
+        if unknown:
+            raise SettingsError(
+                f"There is no ablation {', '.join(sorted(unknown))}",
+                f"Choose from: {', '.join(variant.name for variant in chosen)}",
+            )
+        chosen = [variant for variant in chosen if variant.name in options.only]
+
+    def request(variant: Variant) -> TrainingRequest:
+        return request_of(
+            options, [*options.assignments, *variant.assignments], options.out / variant.name
+        )
+
+    with Progress() as progress:
+        result = ablate(chosen, request, options.out, report=progress)
+    print(to_json(result) if options.json else table(result))
+
+
+def table(result: dict[str, Any]) -> str:
+    """Rows with mean ± sd over folds, and the difference of the AUC from the full model's."""
+
+    def spread(value: dict[str, float | None], sign: str = "") -> str:
+        if value["mean"] is None:
+            return "–"
+        sd = "" if value["sd"] is None else f" ± {value['sd']:.3f}"
+        return f"{value['mean']:{sign}.3f}{sd}"
+
+    width = max(len(row["name"]) for row in result["variants"])
+    lines = [
+        f"task {result['task']}, preset {result['preset']}; mean ± sd over folds",
+        f"{'':<9}{'':<{width}}  {'AUC':<15} {'accuracy':<15} {'F1':<15} "
+        f"{'AUC − full':<16} perplexity C⁺, C⁻",
+    ]
+    for row in result["variants"]:
+        used = row["perplexity"]
+        lines.append(
+            f"{row['table']:<9}{row['name']:<{width}}  {spread(row['auc']):<15} "
+            f"{spread(row['accuracy']):<15} {spread(row['f1']):<15} "
+            f"{spread(row['auc_difference'], '+'):<16} "
+            f"{used['positive']:.1f}, {used['negative']:.1f}"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,59 @@
+"""The leakage certificate: which cases fitted what in a fold, and whom the parts share.
+
+``folds/<k>/leakage.json`` states it in a form that anyone can check: a hash is the SHA-256 of the
+sorted case ids, one a line. Sharing patients or sites is not forbidden here (splits refuse shared
+groups), it is written down.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from momkd_core.cohort import Case
+from momkd_core.splits import Split
+
+_PAIRS = (("train", "validation"), ("train", "test"), ("validation", "test"))
+
+
+def certificate(
+    split: Split, cases: Mapping[str, Case], with_expression: Iterable[str]
+) -> dict[str, Any]:
+    """The certificate of a fold.
+
+    Args:
+        cases: by case id; all of the split.
+        with_expression: case ids that have expression.
+    """
+    known = set(with_expression)
+    parts = split.as_dict()
+    learned = _named([case for case in split.train if case in known])
+    return {
+        "fitted": {
+            "network weights": _named(split.train),
+            "memory initialisation": _named(split.train),
+            "gene selection": learned,
+            "expression scaling": learned,
+            "epoch that is kept": _named(split.validation),
+            "threshold": _named(split.validation),
+        },
+        "tested": _named(split.test),
+        "shared": {
+            "cases": _shared(parts, lambda case: case),
+            "patients": _shared(parts, lambda case: cases[case].patient_id),
+            "sites": _shared(parts, lambda case: cases[case].values.get("site", "")),
+        },
+    }
+
+
+def _named(case_ids: Iterable[str]) -> dict[str, Any]:
+    ordered = sorted(case_ids)
+    digest = hashlib.sha256("\n".join(ordered).encode()).hexdigest()
+    return {"cases": len(ordered), "sha256": digest}
+
+
+def _shared(parts: Mapping[str, list[str]], group: Any) -> dict[str, int]:
+    """How many groups two parts have in common; '' is no group."""
+    groups = {name: {group(case) for case in cases} - {""} for name, cases in parts.items()}
+    return {f"{a} and {b}": len(groups[a] & groups[b]) for a, b in _PAIRS}
