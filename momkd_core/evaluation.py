@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 from sklearn.metrics import roc_auc_score, roc_curve
 
@@ -22,29 +23,90 @@ def auc(labels: ArrayLike, probabilities: ArrayLike) -> float | None:
 
 
 def metrics(labels: ArrayLike, probabilities: ArrayLike, threshold: float) -> dict[str, Any]:
-    """AUC, accuracy, F1 of the positive class, macro F1, sensitivity, specificity, Brier score.
+    """AUC, Brier score, and at the threshold: see :func:`decisions`; ``at_half`` has those at 0.5.
 
     A ratio without cases is None.
     """
     y = np.asarray(labels).astype(bool)
     p = np.asarray(probabilities, dtype=float)
-    predicted = p >= threshold
-    tp, tn = int((predicted & y).sum()), int((~predicted & ~y).sum())
-    fp, fn = int((predicted & ~y).sum()), int((~predicted & y).sum())
-    f1_positive = _ratio(2 * tp, 2 * tp + fp + fn)
-    f1_negative = _ratio(2 * tn, 2 * tn + fp + fn)
-    both = f1_positive is not None and f1_negative is not None
     return {
         "auc": auc(y, p),
-        "accuracy": _ratio(tp + tn, len(y)),
-        "f1": f1_positive,
-        "f1_macro": ((f1_positive or 0.0) + (f1_negative or 0.0)) / 2 if both else None,
-        "sensitivity": _ratio(tp, tp + fn),
-        "specificity": _ratio(tn, tn + fp),
+        **decisions(y, p >= threshold),
         "brier": float(((p - y) ** 2).mean()) if len(y) else None,
+        "at_half": decisions(y, p >= 0.5),
         "cases": len(y),
         "positive": int(y.sum()),
     }
+
+
+def decisions(labels: ArrayLike, predicted: ArrayLike) -> dict[str, float | None]:
+    """Accuracy, balanced accuracy, F1 of the positive class, macro F1, sensitivity, specificity."""
+    y, decided = np.asarray(labels).astype(bool), np.asarray(predicted).astype(bool)
+    tp, tn = int((decided & y).sum()), int((~decided & ~y).sum())
+    fp, fn = int((decided & ~y).sum()), int((~decided & y).sum())
+    f1_positive = _ratio(2 * tp, 2 * tp + fp + fn)
+    f1_negative = _ratio(2 * tn, 2 * tn + fp + fn)
+    sensitivity, specificity = _ratio(tp, tp + fn), _ratio(tn, tn + fp)
+    return {
+        "accuracy": _ratio(tp + tn, len(y)),
+        "balanced_accuracy": _mean_of(sensitivity, specificity),
+        "f1": f1_positive,
+        "f1_macro": _mean_of(f1_positive, f1_negative),
+        "sensitivity": sensitivity,
+        "specificity": specificity,
+    }
+
+
+def bootstrap_decisions(
+    labels: ArrayLike, predicted: ArrayLike, *, seed: int = 0
+) -> dict[str, dict[str, float | None]]:
+    """:func:`decisions` with 95 % percentile intervals, resampling cases within each label."""
+    y, decided = np.asarray(labels).astype(bool), np.asarray(predicted).astype(bool)
+    values = decisions(y, decided)
+    random = np.random.default_rng(seed)
+    samples = [decisions(y[c], decided[c]) for c in _resamples(y, random)]
+    found: dict[str, dict[str, float | None]] = {}
+    for name, value in values.items():
+        known = [sample[name] for sample in samples if sample[name] is not None]
+        if value is None or not known:
+            found[name] = {"value": value, "low": None, "high": None}
+            continue
+        low, high = np.percentile(np.array(known, dtype=float), [2.5, 97.5])
+        found[name] = {"value": value, "low": float(low), "high": float(high)}
+    return found
+
+
+def calibration(
+    labels: ArrayLike, probabilities: ArrayLike, *, bins: int = 10
+) -> dict[str, float | list[dict[str, float | int]] | None]:
+    """How far probabilities are from frequencies, in ``bins`` of equal width.
+
+    Returns:
+        ``ece``: expected calibration error, the mean over cases of the distance between frequency and
+        mean probability in their bin (Naeini et al. 2015), None without cases; ``bins``: those that
+        hold cases.
+    """
+    y = np.asarray(labels).astype(float)
+    p = np.asarray(probabilities, dtype=float)
+    place = np.minimum((p * bins).astype(np.intp), bins - 1)
+    rows: list[dict[str, float | int]] = []
+    error = 0.0
+    for index in range(bins):
+        inside = place == index
+        if not inside.any():
+            continue
+        mean, frequency = float(p[inside].mean()), float(y[inside].mean())
+        error += abs(frequency - mean) * int(inside.sum())
+        rows.append(
+            {
+                "low": index / bins,
+                "high": (index + 1) / bins,
+                "cases": int(inside.sum()),
+                "probability": mean,
+                "frequency": frequency,
+            }
+        )
+    return {"ece": error / len(y) if len(y) else None, "bins": rows}
 
 
 def bootstrap_auc(
@@ -57,13 +119,7 @@ def bootstrap_auc(
     if value is None:
         return {"auc": None, "low": None, "high": None}
     random = np.random.default_rng(seed)
-    positive, negative = np.flatnonzero(y == 1), np.flatnonzero(y == 0)
-    values = []
-    for _ in range(_BOOTSTRAPS):
-        chosen = np.concatenate(
-            [random.choice(positive, len(positive)), random.choice(negative, len(negative))]
-        )
-        values.append(_fast_auc(y[chosen], p[chosen]))
+    values = [_fast_auc(y[chosen], p[chosen]) for chosen in _resamples(y, random)]
     low, high = np.percentile(values, [2.5, 97.5])
     return {"auc": value, "low": float(low), "high": float(high)}
 
@@ -98,6 +154,19 @@ def best_threshold(labels: ArrayLike, probabilities: ArrayLike) -> float:
     youden = [float((p[y == 1] >= t).mean() + (p[y == 0] < t).mean() - 1.0) for t in candidates]
     close = [t for t, j in zip(candidates, youden, strict=True) if j >= best - 1e-9]
     return float(min(close, key=lambda t: abs(t - 0.5))) if close else 0.5
+
+
+def _resamples(labels: NDArray[Any], random: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+    """Cases drawn with replacement within each label, so that every sample holds both."""
+    positive, negative = np.flatnonzero(labels == 1), np.flatnonzero(labels == 0)
+    for _ in range(_BOOTSTRAPS):
+        yield np.concatenate(
+            [random.choice(part, len(part)) if len(part) else part for part in (positive, negative)]
+        )
+
+
+def _mean_of(a: float | None, b: float | None) -> float | None:
+    return None if a is None or b is None else (a + b) / 2
 
 
 def _ratio(part: int, whole: int) -> float | None:

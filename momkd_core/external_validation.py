@@ -9,7 +9,13 @@ from typing import Any
 from momkd_core.checkpoint import Model
 from momkd_core.cohort import Cohort
 from momkd_core.errors import CohortError
-from momkd_core.evaluation import bootstrap_auc, mean_over_folds, metrics
+from momkd_core.evaluation import (
+    bootstrap_auc,
+    bootstrap_decisions,
+    calibration,
+    mean_over_folds,
+    metrics,
+)
 from momkd_core.prediction import CaseFailure, predict_cohort
 from momkd_core.progress import Report, silent
 from momkd_core.run_folder import trained_cases
@@ -71,8 +77,16 @@ def evaluate_cohort(
         "method": card.method,
         "preset": card.preset,
         "folds": [fold],
-        **{name: mean_over_folds([found[name]]) for name in ("auc", "accuracy", "f1", "f1_macro")},
-        "pooled": {**bootstrap_auc(known, probabilities), "cases": len(known)},
+        **{
+            name: mean_over_folds([found[name]])
+            for name in ("auc", "accuracy", "balanced_accuracy", "f1", "f1_macro")
+        },
+        "pooled": {
+            **bootstrap_auc(known, probabilities),
+            "cases": len(known),
+            "decisions": bootstrap_decisions(known, [p >= model.threshold for p in probabilities]),
+            "calibration": calibration(known, probabilities),
+        },
         "errors": failed,
         "warnings": warnings,
     }

@@ -12,7 +12,7 @@ from typing import Any
 
 from momkd_core.checkpoint import Model, fold_folders, load_model, software_versions
 from momkd_core.errors import ModelFileError, TrainingError
-from momkd_core.evaluation import bootstrap_auc, mean_over_folds
+from momkd_core.evaluation import bootstrap_auc, bootstrap_decisions, calibration, mean_over_folds
 from momkd_core.export import write_json
 from momkd_core.expression import ExpressionTable
 from momkd_core.storage import write_text
@@ -130,7 +130,7 @@ def summarise(
     ``auc`` and its like are means over folds with a t-interval; ``pooled`` takes all held-out
     cases together, with a bootstrap interval.
     """
-    folds, labels, probabilities = [], [], []
+    folds, labels, probabilities, predicted = [], [], [], []
     for fold in fold_folders(folder):
         if not is_finished(fold):
             continue
@@ -140,6 +140,7 @@ def summarise(
             if row["split"] == "test":
                 labels.append(int(row["label"] == positive))
                 probabilities.append(float(row["probability"]))
+                predicted.append(row["predicted"] == positive)
     return {
         "task": task,
         "positive": positive,
@@ -148,8 +149,13 @@ def summarise(
         "folds": folds,
         **{
             name: mean_over_folds([fold[name] for fold in folds])
-            for name in ("auc", "accuracy", "f1", "f1_macro")
+            for name in ("auc", "accuracy", "balanced_accuracy", "f1", "f1_macro")
         },
-        "pooled": {**bootstrap_auc(labels, probabilities), "cases": len(labels)},
+        "pooled": {
+            **bootstrap_auc(labels, probabilities),
+            "cases": len(labels),
+            "decisions": bootstrap_decisions(labels, predicted),
+            "calibration": calibration(labels, probabilities),
+        },
         "warnings": warnings,
     }

@@ -17,6 +17,8 @@ from momkd_core.cli.options import add_features, add_json, add_slide_mpp
 from momkd_core.errors import ModelFileError
 from momkd_core.export import to_json
 
+_SHOWN = ("balanced_accuracy", "sensitivity", "specificity")
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run_folder", type=Path, metavar="RUN")
@@ -86,5 +88,14 @@ def print_summary(summary: dict[str, Any]) -> None:
             f"pooled AUC {pooled['auc']:.3f} (95 % {pooled['low']:.3f} to {pooled['high']:.3f}) "
             f"over {pooled['cases']} cases"
         )
+    for name, value in pooled.get("decisions", {}).items():
+        if value["low"] is not None and name in _SHOWN:
+            print(
+                f"pooled {name.replace('_', ' ')} {value['value']:.3f} "
+                f"(95 % {value['low']:.3f} to {value['high']:.3f})"
+            )
+    error = pooled.get("calibration", {}).get("ece")
+    if error is not None:
+        print(f"expected calibration error {error:.3f}")
     for warning in summary.get("warnings", []):
         print(f"note: {warning}")

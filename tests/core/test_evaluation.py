@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.metrics import f1_score, roc_auc_score
+from sklearn.metrics import balanced_accuracy_score, f1_score, roc_auc_score
 
-from momkd_core.evaluation import auc, best_threshold, bootstrap_auc, mean_over_folds, metrics
+from momkd_core.evaluation import (
+    auc,
+    best_threshold,
+    bootstrap_auc,
+    bootstrap_decisions,
+    calibration,
+    mean_over_folds,
+    metrics,
+)
 
 RANDOM = np.random.default_rng(4)
 LABELS = RANDOM.integers(0, 2, 80)
@@ -20,6 +28,8 @@ def test_metrics() -> None:
     assert found["f1"] == pytest.approx(f1_score(LABELS, predicted))
     assert found["f1_macro"] == pytest.approx(f1_score(LABELS, predicted, average="macro"))
     assert found["accuracy"] == pytest.approx((predicted == LABELS).mean())
+    assert found["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(LABELS, predicted))
+    assert found["at_half"]["f1"] == pytest.approx(f1_score(LABELS, PROBABILITIES >= 0.5))
 
 
 def test_one_label_has_no_auc() -> None:
@@ -31,6 +41,10 @@ def test_one_label_has_no_auc() -> None:
 def test_intervals() -> None:
     found = bootstrap_auc(LABELS, PROBABILITIES)
     assert found["low"] < found["auc"] < found["high"]
+    decided = bootstrap_decisions(LABELS, PROBABILITIES >= 0.6)["sensitivity"]
+    assert decided["value"] == metrics(LABELS, PROBABILITIES, 0.6)["sensitivity"]
+    assert decided["low"] < decided["value"] < decided["high"]
+    assert bootstrap_decisions([0, 0], [False, True])["sensitivity"]["low"] is None
     folds = mean_over_folds([0.7, 0.8, None, 0.9])
     assert folds["mean"] == pytest.approx(0.8) and folds["sd"] == pytest.approx(0.1)
 
@@ -39,3 +53,12 @@ def test_threshold() -> None:
     assert best_threshold([0, 0, 1, 1], [0.1, 0.2, 0.3, 0.9]) == pytest.approx(0.25)
     assert best_threshold([0, 0, 1, 1], [0.1, 0.4, 0.6, 0.9]) == 0.5
     assert best_threshold([1, 1], [0.1, 0.4]) == 0.5
+
+
+def test_calibration() -> None:
+    exact = calibration([1, 0, 1, 0], [0.5, 0.5, 1.0, 0.0])
+    assert exact["ece"] == 0
+    found = calibration([1, 1, 0], [0.62, 0.68, 0.05])
+    assert found["ece"] == pytest.approx((2 * 0.35 + 0.05) / 3)
+    assert [row["cases"] for row in found["bins"]] == [1, 2]
+    assert calibration([], [])["ece"] is None
