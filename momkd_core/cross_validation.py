@@ -1,7 +1,7 @@
 """Fit and score all folds of a cohort into a run folder.
 
 A run folder holds ``run.json`` (what was asked), ``folds/<k>/`` (one finished fold each) and
-``summary.json``. A killed run started again with the same request goes on with unfinished folds.
+``summary.json``. A killed run started again with the same request goes on from the last finished epoch.
 """
 
 from __future__ import annotations
@@ -52,6 +52,8 @@ from momkd_core.training import (
 )
 
 log = logging.getLogger(__name__)
+
+_UNFINISHED = "unfinished.safetensors"
 
 
 @dataclass(frozen=True)
@@ -343,6 +345,7 @@ def _run_fold(
         cancel=cancel,
         on_epoch=on_epoch,
         on_begin=audit,
+        unfinished=folder / _UNFINISHED,
     )
     probabilities = {
         name: _by_case(slides, predict_slides(fitted.network, slides, prepared.store, cancel)[0])
@@ -389,6 +392,7 @@ def _run_fold(
     ]
     # Last of all: its presence says that the fold is finished.
     write_table(folder / "predictions.csv", PREDICTION_COLUMNS, rows)
+    (folder / _UNFINISHED).unlink(missing_ok=True)
 
 
 def _audit(

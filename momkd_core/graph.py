@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
-from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
 from momkd_core.errors import TissueError
@@ -50,6 +49,9 @@ def nearest_neighbours(
         )
     k = min(neighbours, count - 1)
     if ties == "kd-tree":
+        # Imported here: scikit-learn takes a second, and only preset reference needs it.
+        from sklearn.neighbors import NearestNeighbors
+
         found = NearestNeighbors(n_neighbors=k, algorithm="kd_tree").fit(coords)
         return np.asarray(found.kneighbors(return_distance=False), np.int64)
     tree = KDTree(coords)

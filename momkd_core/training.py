@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import math
 import time
@@ -25,6 +27,7 @@ from momkd_core.model.class_memory import initial_components
 from momkd_core.model.network import LossTerms, MoMKD
 from momkd_core.progress import CancelToken, Report, silent
 from momkd_core.settings import ModelSettings, TrainingSettings
+from momkd_core.training_state import Progressed, load_state, save_state
 
 log = logging.getLogger(__name__)
 
@@ -129,6 +132,7 @@ def fit(
     cancel: CancelToken | None = None,
     on_epoch: Callable[[list[HistoryRow]], None] | None = None,
     on_begin: Callable[[MoMKD], None] | None = None,
+    unfinished: Path | None = None,
 ) -> Fitted:
     """Trains one fold and keeps the epoch with the best validation AUC.
 
@@ -136,8 +140,13 @@ def fit(
     equal validation AUCs are decided by the lower validation cross-entropy. One slide is one step.
     ``on_begin`` gets the network with its memory initialised, ``on_epoch`` the history so far.
 
+    Args:
+        unfinished: where every epoch's state is kept; what a killed call left there is gone on with, to
+            the same result (on one processor; a GPU's dropout is drawn anew).
+
     Raises:
-        TrainingError: a loss that is not finite, or too few patches to initialise the memory.
+        TrainingError: a loss that is not finite, too few patches to initialise the memory, or a damaged
+            state.
         FeatureError, TissueError: a slide's features cannot be used.
         Cancelled: on request, between two slides.
     """
@@ -147,25 +156,37 @@ def fit(
     torch.manual_seed(seed)
     random = np.random.default_rng(seed)
     network = MoMKD(model_settings).to(device)
-    report(0, settings.epochs, "initialising the memory")
-    initialise_memory(network, train, store, settings, seed, cancel)
-    if on_begin is not None:
-        on_begin(network)
     network.memory.requires_grad_(settings.memory == "momentum")
     optimiser = torch.optim.AdamW(_parameter_groups(network, settings), lr=settings.learning_rate)
     steps = settings.epochs * len(train)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser,
-        lambda step: (
-            0.5 * (1.0 + math.cos(math.pi * min(1.0, step / steps)))
-            if settings.schedule == "cosine"
-            else 1.0
-        ),
-    )
+
+    def rate(step: int) -> float:
+        """Of the learning rate that a step takes."""
+        if settings.schedule == "constant":
+            return 1.0
+        return 0.5 * (1.0 + math.cos(math.pi * min(1.0, step / steps)))
+
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, rate)
     history: list[HistoryRow] = []
     best: tuple[float, float] | None = None
     best_epoch, best_state = 0, {}
-    for epoch in range(settings.epochs):
+    asked = _asked(train, validation, model_settings, settings, seed)
+    found = load_state(unfinished, network, optimiser, random, asked) if unfinished else None
+    if found is None:
+        report(0, settings.epochs, "initialising the memory")
+        initialise_memory(network, train, store, settings, seed, cancel)
+        if on_begin is not None:
+            on_begin(network)
+    else:
+        history, best = found.history, found.best
+        best_epoch, best_state = found.best_epoch, found.best_state
+        schedule.last_epoch = found.step
+        for group in optimiser.param_groups:
+            group["lr"] = group["initial_lr"] * rate(found.step)
+        log.info("Going on from epoch %d", len(history))
+    for epoch in range(len(history), settings.epochs):
+        if epoch - best_epoch > settings.patience:
+            break  # it was about to stop when it was killed
         report(epoch, settings.epochs, "training")
         started = time.perf_counter()
         before = _components(network)
@@ -184,12 +205,28 @@ def fit(
         if best is None or quality > best:
             best, best_epoch = quality, epoch
             best_state = {k: v.detach().clone() for k, v in network.state_dict().items()}
-        elif epoch - best_epoch >= settings.patience:
+        if unfinished is not None:
+            done = Progressed(history, best, best_epoch, best_state, schedule.last_epoch)
+            save_state(unfinished, done, network, optimiser, random, asked)
+        if epoch - best_epoch >= settings.patience:
             log.info("No better validation for %d epochs: stopping", settings.patience)
             break
     report(settings.epochs, settings.epochs, "trained")
     network.load_state_dict(best_state)
     return Fitted(network.cpu().eval(), history, best_epoch)
+
+
+def _asked(
+    train: list[TrainingSlide],
+    validation: list[TrainingSlide],
+    model: ModelSettings,
+    settings: TrainingSettings,
+    seed: int,
+) -> str:
+    """A fingerprint of what a fold's outcome depends on."""
+    slides = [[(s.case_id, str(s.features), s.label) for s in part] for part in (train, validation)]
+    text = json.dumps([model.model_dump(), settings.model_dump(), seed, slides], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def predict_slides(

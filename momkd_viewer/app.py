@@ -26,6 +26,7 @@ from PySide6.QtWidgets import QApplication
 from momkd_core import __version__
 from momkd_core.cli.console import print_error, set_up_logging
 from momkd_core.cli.options import positive_number
+from momkd_viewer.jobs.slide_work import load_engine
 from momkd_viewer.main_window import MainWindow
 from momkd_viewer.resource_files import resource
 
@@ -56,6 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 1
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
     qInstallMessageHandler(_log_qt_message)
+    if options.demo or options.model:
+        load_engine()
     application = create_application()
     private = tempfile.TemporaryDirectory(prefix="momkd-")
     # A picture taken by a script is no slide that the user opened: it leaves the recent files alone.

@@ -44,7 +44,7 @@ from momkd_viewer.widgets.tour import Tour
 DEMO_TASKS = ("her2", "pr")
 
 _MOST_RECENT = 8
-_SIDE_WIDTH = 364
+_SIDE_WIDTH = 378
 _CASES_WIDTH = 338
 _NO_RESOLUTION = (
     "This slide does not state its resolution, which the models need. "

@@ -1,4 +1,4 @@
-"""Train with cross-validation from features, expression and a label column; resumes by fold.
+"""Train with cross-validation from features, expression and a label column; a killed run goes on.
 
 example:
   momkd train cohort.csv --expression expression.csv.gz --label her2 --positive positive \\

@@ -9,7 +9,6 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.cluster import KMeans
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -77,5 +76,8 @@ def initial_components(projections: NDArray[np.float32], components: int, seed: 
             f"one label cannot initialise {components} components",
             "Use fewer --set components=… or more cases",
         )
+    # Imported here: scikit-learn takes a second, and only training needs it.
+    from sklearn.cluster import KMeans
+
     means = KMeans(components, n_init=4, random_state=seed).fit(projections)
     return F.normalize(torch.from_numpy(means.cluster_centers_.astype(np.float32)), dim=1)

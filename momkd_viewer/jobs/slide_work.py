@@ -5,9 +5,11 @@ The engine is imported inside the jobs: torch takes seconds, during which the wi
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -88,6 +90,11 @@ def open_cohort(path: Path) -> Work:
 def _row_name(case: Case, slide: CohortSlide) -> str:
     """The case; with its slide where it has several."""
     return f"{case.case_id} · {slide.stem}" if len(case.slides) > 1 else case.case_id
+
+
+def load_engine() -> None:
+    """Imports the engine beside the window: whoever opens a slide will soon want it."""
+    threading.Thread(target=import_module, args=("momkd_core.prediction",), daemon=True).start()
 
 
 @cache

@@ -25,8 +25,10 @@ def measure(begun: float) -> None:
     from PySide6.QtCore import QSettings, QTimer
 
     from momkd_viewer.app import create_application
+    from momkd_viewer.jobs.slide_work import load_engine
     from momkd_viewer.main_window import MainWindow
 
+    load_engine()
     application = create_application()
     window = MainWindow(QSettings(f"{os.environ['MOMKD_CACHE']}/s.ini", QSettings.Format.IniFormat))
     window.show()

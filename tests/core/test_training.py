@@ -170,3 +170,50 @@ def test_initial_components_are_unit_centres() -> None:
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
     with pytest.raises(TrainingError, match="1 distinct training patches"):
         initial_components(np.ones((9, 6), np.float32), 4, seed=0)
+
+
+def test_a_killed_fold_goes_on_to_the_same_result(
+    cohort_path: Path, features_folder: Path, tmp_path: Path
+) -> None:
+    """Stopped after two of five epochs; what the next call makes is what an unbroken one makes."""
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    once = request(cohort_path, features_folder, whole, epochs=5, only_fold=0)
+    cross_validate(once)
+    token = CancelToken()
+
+    def stop(done: int, total: int, what: str) -> None:
+        if what.endswith("training") and done == 2:
+            token.cancel()
+
+    again = request(cohort_path, features_folder, broken, epochs=5, only_fold=0)
+    with pytest.raises(Cancelled):
+        cross_validate(again, report=stop, cancel=token)
+    folder = broken / "folds" / "0"
+    assert (folder / "unfinished.safetensors").exists() and not (
+        folder / "predictions.csv"
+    ).exists()
+    told: list[str] = []
+    cross_validate(again, report=lambda done, total, what: told.append(what))
+    assert not any("initialising" in what for what in told)
+    assert not (folder / "unfinished.safetensors").exists()
+    first, second = (
+        load_model(run / "folds" / "0" / "model.safetensors").members[0].network.state_dict()
+        for run in (whole, broken)
+    )
+    assert all((first[name] == second[name]).all() for name in first)
+    rows = [
+        [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(lines)]
+        for lines in (
+            (run / "folds" / "0" / "history.csv").read_text().splitlines()
+            for run in (whole, broken)
+        )
+    ]
+    assert rows[0] == rows[1]
+
+
+def test_a_damaged_state_is_named(cohort_path: Path, features_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run" / "folds" / "0"
+    folder.mkdir(parents=True)
+    (folder / "unfinished.safetensors").write_bytes(b"half of one")
+    with pytest.raises(TrainingError, match=r"unfinished\.safetensors is damaged"):
+        cross_validate(request(cohort_path, features_folder, tmp_path / "run", only_fold=0))

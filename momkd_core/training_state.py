@@ -1,0 +1,132 @@
+"""An unfinished fold on disk: everything that its next epoch depends on, as one safetensors file.
+
+A killed training goes on from its last finished epoch with the same numbers as an uninterrupted one:
+weights, the best ones so far, AdamW's moments, the step of the schedule, both random generators.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from momkd_core.errors import TrainingError
+from momkd_core.storage import atomic_path
+
+_KEY = "momkd_training"
+
+
+@dataclass
+class Progressed:
+    """What an epoch leaves behind.
+
+    Attributes:
+        history: rows of the epochs so far; the next epoch is ``len(history)``.
+        best: (validation AUC, minus cross-entropy) of the best epoch, its number and its weights.
+        step: of the learning-rate schedule.
+    """
+
+    history: list[dict[str, Any]]
+    best: tuple[float, float]
+    best_epoch: int
+    best_state: dict[str, Tensor]
+    step: int
+
+
+def save_state(
+    path: Path,
+    progressed: Progressed,
+    network: torch.nn.Module,
+    optimiser: torch.optim.Optimizer,
+    random: np.random.Generator,
+    request: str,
+) -> None:
+    """Writes the state atomically.
+
+    Args:
+        request: what the fold was asked for; :func:`load_state` ignores a file of another request.
+
+    Raises:
+        OutputError: the folder cannot be written, or the disk is full.
+    """
+    tensors = {f"network.{k}": v for k, v in network.state_dict().items()}
+    tensors |= {f"best.{k}": v for k, v in progressed.best_state.items()}
+    for index, moments in optimiser.state_dict()["state"].items():
+        tensors |= {f"optimiser.{index}.{k}": torch.as_tensor(v) for k, v in moments.items()}
+    tensors["random.torch"] = torch.get_rng_state()
+    facts = {
+        "request": request,
+        "history": progressed.history,
+        "best": progressed.best,
+        "best_epoch": progressed.best_epoch,
+        "step": progressed.step,
+        "random": random.bit_generator.state,
+    }
+    with atomic_path(path) as temporary:
+        save_file(
+            {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()},
+            temporary,
+            metadata={_KEY: json.dumps(facts)},
+        )
+
+
+def load_state(
+    path: Path,
+    network: torch.nn.Module,
+    optimiser: torch.optim.Optimizer,
+    random: np.random.Generator,
+    request: str,
+) -> Progressed | None:
+    """Puts a saved state back into ``network``, ``optimiser`` and the generators.
+
+    Returns:
+        What was done so far, or None where there is no file, or one of another request.
+
+    Raises:
+        TrainingError: the file is damaged.
+    """
+    if not path.exists():
+        return None
+    try:
+        with safe_open(path, framework="pt") as file:
+            facts = json.loads((file.metadata() or {})[_KEY])
+            if facts["request"] != request:
+                return None
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        network.load_state_dict(_part(tensors, "network."))
+        saved = optimiser.state_dict()
+        saved["state"] = _moments(_part(tensors, "optimiser."))
+        optimiser.load_state_dict(saved)
+        torch.set_rng_state(tensors["random.torch"])
+        random.bit_generator.state = facts["random"]
+        return Progressed(
+            history=facts["history"],
+            best=(float(facts["best"][0]), float(facts["best"][1])),
+            best_epoch=int(facts["best_epoch"]),
+            best_state=_part(tensors, "best."),
+            step=int(facts["step"]),
+        )
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
+        raise TrainingError(
+            f"{path} is damaged ({str(error).splitlines()[0]})",
+            "Delete it: the fold is then trained from its first epoch",
+        ) from error
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def _moments(tensors: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
+    found: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        index, _, name = key.partition(".")
+        found.setdefault(int(index), {})[name] = value
+    return found
