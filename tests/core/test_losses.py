@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from momkd_core.errors import SettingsError
+from momkd_core.graph import edge_index, nearest_neighbours
 from momkd_core.model.attention import memory_attention, pool
 from momkd_core.model.losses import (
     alignment_loss,
@@ -16,6 +17,8 @@ from momkd_core.model.losses import (
     memory_loss,
     orthogonality_loss,
 )
+from momkd_core.model.network import MoMKD
+from momkd_core.settings import choose
 
 RANDOM = np.random.default_rng(5)
 Z = RANDOM.normal(size=12)
@@ -96,3 +99,47 @@ def test_attention_and_pooling(muted: tuple[int, ...]) -> None:
 def test_impossible_muting(muted: dict[str, list[int]], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         memory_attention(tensor(PATCHES), tensor(POSITIVE), tensor(NEGATIVE), muted=muted)
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_the_total_of_preset_paper(label: int) -> None:
+    """Eq. 9 from the network's own outputs, each term by the oracle, with the paper's weights."""
+    settings, training = choose(
+        "paper",
+        ["dropout=0"],
+        feature_width=10,
+        genes=9,
+        hidden_width=8,
+        memory_width=6,
+        components=3,
+    )
+    torch.manual_seed(1)
+    network = MoMKD(settings).double().eval()
+    coords = RANDOM.integers(0, 9, (25, 2)) * 256
+    features, expression = RANDOM.normal(size=(25, 10)), RANDOM.normal(size=9)
+    edges = edge_index(nearest_neighbours(coords, 8))
+    output = network(tensor(features), edges, tensor(expression))
+    found = network.loss(output, label, tensor(expression), training)
+
+    unit = [m.detach().numpy() for m in network.memory.unit()]
+    logits = output.logits.detach().numpy()
+    ce = math.log(np.exp(logits).sum()) - logits[label]
+    mse = ((output.reconstruction.detach().numpy() - expression) ** 2).mean()
+
+    def align(z: torch.Tensor) -> float:
+        delta = phi(z.detach().numpy(), unit[0]) - phi(z.detach().numpy(), unit[1])
+        return float(np.logaddexp(0, 20 * (0.3 - (delta if label else -delta))))
+
+    projected, own = output.patches.projected.detach().numpy(), unit[0 if label else 1]
+    commitment = np.mean([min(((p - c) ** 2).sum() for c in own) for p in projected])
+    spread = sum(
+        float(m[i] @ m[j]) ** 2 for m in unit for i in range(3) for j in range(3) if i != j
+    )
+    expected = (
+        0.5 * ce
+        + 0.01 * mse
+        + 0.2 * align(output.slide_projection)
+        + 0.05 * align(output.expression_projection)
+        + 0.1 * (commitment + spread)
+    )
+    assert float(found.total.detach()) == pytest.approx(expected, rel=1e-10)
