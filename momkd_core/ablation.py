@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from momkd_core.cross_validation import TrainingRequest, cross_validate
+from momkd_core.cross_validation import cross_validate
 from momkd_core.evaluation import mean_over_folds
 from momkd_core.export import write_json
 from momkd_core.progress import CancelToken, Report, silent
 from momkd_core.run_folder import read_history
+from momkd_core.training_request import TrainingRequest
 
 METRICS = ("auc", "accuracy", "f1")
 FULL = "full"

@@ -7,8 +7,8 @@ A run folder holds ``run.json`` (what was asked), ``folds/<k>/`` (one finished f
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,9 @@ import numpy as np
 import torch
 
 from momkd_core.checkpoint import ModelCard, save_model, software_versions
-from momkd_core.cohort import Case, Cohort
-from momkd_core.errors import FeatureError, SettingsError
 from momkd_core.evaluation import best_threshold, metrics
 from momkd_core.export import write_json
-from momkd_core.expression import ExpressionTable, ExpressionTransform, fit_transform
-from momkd_core.features import FeatureBag, read_header
+from momkd_core.expression import ExpressionTransform, fit_transform
 from momkd_core.gradient_audit import GradientAudit, audit_gradients
 from momkd_core.leakage import certificate
 from momkd_core.model.network import MoMKD
@@ -35,13 +32,9 @@ from momkd_core.run_folder import (
     write_table,
 )
 from momkd_core.settings import (
-    ExtractionSettings,
-    ModelSettings,
-    Preset,
     TrainingSettings,
-    validated,
 )
-from momkd_core.splits import Split, make_splits
+from momkd_core.splits import Split
 from momkd_core.training import (
     HISTORY_COLUMNS,
     HistoryRow,
@@ -50,55 +43,11 @@ from momkd_core.training import (
     fit,
     predict_slides,
 )
+from momkd_core.training_request import Prepared, TrainingRequest, prepare, with_expression
 
 log = logging.getLogger(__name__)
 
 _UNFINISHED = "unfinished.safetensors"
-
-
-@dataclass(frozen=True)
-class TrainingRequest:
-    """Everything a run depends on.
-
-    Attributes:
-        label, positive, negative: column and its two values; ``negative`` None takes the only
-            other one.
-        group: column whose values stay together; None groups by patient.
-        only_fold: train this fold alone, or None for all.
-        about: what the model card says of organ, stain and data (``organ``, ``stain``, ``note``).
-        features_folder: where the feature files are, or None to take the cohort's column.
-    """
-
-    cohort: Cohort
-    expression: ExpressionTable | None
-    label: str
-    positive: str
-    negative: str | None
-    out: Path
-    model: ModelSettings
-    training: TrainingSettings
-    preset: Preset = "paper"
-    features_folder: Path | None = None
-    folds: int = 5
-    only_fold: int | None = None
-    group: str | None = None
-    about: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass
-class _Prepared:
-    """A checked request: cases with labels, splits, and what all feature files share."""
-
-    cases: dict[str, Case]
-    labels: dict[str, int]
-    negative: str
-    splits: list[Split]
-    features: dict[str, list[Path]]
-    model: ModelSettings
-    header: FeatureBag
-    extraction: ExtractionSettings | None
-    store: SlideStore
-    warnings: list[str] = field(default_factory=list)
 
 
 def cross_validate(
@@ -119,7 +68,7 @@ def cross_validate(
         Cancelled: on request; finished folds stay.
     """
     cancel = cancel or CancelToken()
-    prepared = _prepare(request, report, cancel)
+    prepared = prepare(request, report, cancel)
     for warning in prepared.warnings:
         log.warning(warning)
     claim(
@@ -147,139 +96,7 @@ def cross_validate(
     return summary
 
 
-# -- checking the request ------------------------------------------------------------------------
-
-
-def _prepare(request: TrainingRequest, report: Report, cancel: CancelToken) -> _Prepared:
-    if request.folds < 2:
-        raise SettingsError(f"--folds {request.folds} is too few", "Use at least 2")
-    if request.only_fold is not None and not 0 <= request.only_fold < request.folds:
-        raise SettingsError(
-            f"There is no fold {request.only_fold}", f"Folds are numbered 0 to {request.folds - 1}"
-        )
-    cohort = request.cohort
-    cases, labels, negative = cohort.labelled(request.label, request.positive, request.negative)
-    warnings = []
-    left_out = len(cohort) - len(cases)
-    if left_out:
-        warnings.append(f"{left_out} of {len(cohort)} cases have no usable {request.label} label")
-    groups, straddling = _groups(request, cases)
-    warnings += straddling
-    ids = [case.case_id for case in cases]
-    splits = make_splits(ids, labels, groups, folds=request.folds, seed=request.training.seed)
-    warnings += _without_expression(request.expression, ids)
-    cohort.check_distinct(request.features_folder)
-    features = {
-        case.case_id: [cohort.feature_path(slide, request.features_folder) for slide in case.slides]
-        for case in cases
-    }
-    paths = [path for several in features.values() for path in several]
-    header = _common_header(paths)
-    model = request.model.model_copy(update={"feature_width": header.width, "genes": 0})
-    store = SlideStore(model)
-    for done, path in enumerate(paths):
-        cancel.raise_if_cancelled()
-        report(done, len(paths), "checking features")
-        store[path]  # reads and builds the graph: a slide that cannot be used shows before training
-    return _Prepared(
-        cases=dict(zip(ids, cases, strict=True)),
-        labels=dict(zip(ids, labels, strict=True)),
-        negative=negative,
-        splits=splits,
-        features=features,
-        model=model,
-        header=header,
-        extraction=_extraction(header),
-        store=store,
-        warnings=warnings,
-    )
-
-
-def _groups(request: TrainingRequest, cases: list[Case]) -> tuple[list[str], list[str]]:
-    """Each case's group, and a warning where a patient's cases lie in several of them."""
-    column = request.group
-    if column is None:
-        return [case.patient_id for case in cases], []
-    request.cohort.require_column(column)
-    groups = [case.values[column] for case in cases]
-    if "" in groups:
-        case = cases[groups.index("")]
-        raise SettingsError(
-            f"Case {case.case_id} has no value in column {column!r}",
-            "Fill it in, or group by patient",
-        )
-    seen: dict[str, set[str]] = {}
-    for case, group in zip(cases, groups, strict=True):
-        seen.setdefault(case.patient_id, set()).add(group)
-    split = [patient for patient, found in seen.items() if len(found) > 1]
-    if not split:
-        return groups, []
-    return groups, [
-        f"Grouping by {column!r} puts cases of {len(split)} patient(s) (the first is {split[0]}) "
-        "into training and test: the metrics do not measure new patients"
-    ]
-
-
-def _with_expression(table: ExpressionTable | None, ids: list[str]) -> list[str]:
-    if table is None:
-        return []
-    absent = np.asarray(np.isnan(table.rows(ids)).all(axis=1))
-    return [case for case, missing in zip(ids, absent, strict=True) if not missing]
-
-
-def _without_expression(table: ExpressionTable | None, ids: list[str]) -> list[str]:
-    if table is None:
-        return []
-    known = set(_with_expression(table, ids))
-    without = [case for case in ids if case not in known]
-    if not without:
-        return []
-    return [
-        f"{len(without)} of {len(ids)} cases have no expression and train the histology "
-        f"branch alone (the first is {without[0]})"
-    ]
-
-
-def _common_header(paths: list[Path]) -> FeatureBag:
-    """What all feature files say alike.
-
-    Raises:
-        FeatureError: files are missing, or were made in different ways.
-    """
-    missing = [path for path in paths if not path.is_file()]
-    if missing:
-        raise FeatureError(
-            f"{len(missing)} feature files are missing, the first is {missing[0]}",
-            "Run momkd extract on the cohort, and name its folder with --features",
-        )
-    first = read_header(paths[0])
-    for path in paths[1:]:
-        other = read_header(path)
-        for name in ("width", "encoder", "encoder_sha256", "target_mpp", "patch_size", "overlap"):
-            found, wanted = getattr(other, name), getattr(first, name)
-            if found != wanted:
-                raise FeatureError(
-                    f"{path.name} has {name} {found}, but {paths[0].name} has {wanted}",
-                    "Extract the whole cohort with one encoder and one patch size",
-                )
-    return first
-
-
-def _extraction(header: FeatureBag) -> ExtractionSettings | None:
-    """How new slides are to be cut for this model, as far as the feature files say."""
-    if header.encoder is None or header.target_mpp is None or header.patch_size is None:
-        return None
-    values = {
-        "encoder": header.encoder,
-        "target_mpp": header.target_mpp,
-        "patch_size": header.patch_size,
-        "overlap": header.overlap or 0,
-        "min_tissue": float(header.attributes.get("min_tissue", 0.05)),
-    }
-    return validated(ExtractionSettings, values)
-
-
-def _asked(request: TrainingRequest, prepared: _Prepared) -> dict[str, Any]:
+def _asked(request: TrainingRequest, prepared: Prepared) -> dict[str, Any]:
     """What the run's outcome depends on; one fold more or less is still the same run."""
     return {
         "task": request.label,
@@ -306,7 +123,7 @@ def _asked(request: TrainingRequest, prepared: _Prepared) -> dict[str, Any]:
 
 def _run_fold(
     request: TrainingRequest,
-    prepared: _Prepared,
+    prepared: Prepared,
     fold: int,
     folder: Path,
     report: Report,
@@ -317,7 +134,7 @@ def _run_fold(
     write_json(folder / "split.json", split.as_dict())
     transform = _fit_expression(request, prepared, split)
     genes = transform.genes if transform else ()
-    known = _with_expression(request.expression, list(prepared.cases))
+    known = with_expression(request.expression, list(prepared.cases))
     write_json(folder / "leakage.json", certificate(split, prepared.cases, known))
     parts = {
         name: _slides(request, prepared, cases, transform)
@@ -420,7 +237,7 @@ def _audit(
 
 
 def _fit_expression(
-    request: TrainingRequest, prepared: _Prepared, split: Split
+    request: TrainingRequest, prepared: Prepared, split: Split
 ) -> ExpressionTransform | None:
     if request.expression is None:
         return None
@@ -435,7 +252,7 @@ def _fit_expression(
 
 def _slides(
     request: TrainingRequest,
-    prepared: _Prepared,
+    prepared: Prepared,
     cases: list[str],
     transform: ExpressionTransform | None,
 ) -> list[TrainingSlide]:

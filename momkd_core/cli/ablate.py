@@ -37,8 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     from momkd_core.ablation import Variant, ablate, variants
-    from momkd_core.cross_validation import TrainingRequest
     from momkd_core.errors import SettingsError
+    from momkd_core.training_request import TrainingRequest
 
     chosen = variants(options.components)
     if options.only:

@@ -19,8 +19,8 @@ from momkd_core.export import to_json
 from momkd_core.settings import choose, describe
 
 if TYPE_CHECKING:
-    from momkd_core.cross_validation import TrainingRequest
     from momkd_core.gradient_audit import GradientAudit
+    from momkd_core.training_request import TrainingRequest
 
 METHODS = ("momkd",)  # the comparison systems are not in this version
 
@@ -119,8 +119,8 @@ def run(options: argparse.Namespace) -> None:
 def request_of(options: argparse.Namespace, assignments: list[str], out: Path) -> TrainingRequest:
     """What the options ask for, trained with these ``key=value`` settings into ``out``."""
     from momkd_core.cohort import read_cohort
-    from momkd_core.cross_validation import TrainingRequest
     from momkd_core.expression import read_expression
+    from momkd_core.training_request import TrainingRequest
 
     model, training = choose(options.preset, assignments, epochs=options.epochs, seed=options.seed)
     about = {name: getattr(options, name) for name in ("organ", "stain", "note")}

@@ -14,7 +14,7 @@ from synthetic import tissue_image, write_slide
 from momkd_core import predict
 from momkd_core.checkpoint import load_model
 from momkd_core.cohort import read_cohort
-from momkd_core.cross_validation import TrainingRequest, cross_validate
+from momkd_core.cross_validation import cross_validate
 from momkd_core.errors import Cancelled, CohortError, TrainingError
 from momkd_core.evaluation import auc
 from momkd_core.expression import read_expression
@@ -23,6 +23,7 @@ from momkd_core.model.class_memory import initial_components
 from momkd_core.progress import CancelToken
 from momkd_core.settings import choose
 from momkd_core.training import HISTORY_COLUMNS
+from momkd_core.training_request import TrainingRequest
 
 SMALL = [
     "components=4",
