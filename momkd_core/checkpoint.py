@@ -28,6 +28,7 @@ _KEY = "momkd"
 # What the folds of one run have in common.
 _SHARED = ("task", "method", "positive", "negative", "encoder", "encoder_sha256", "extraction")
 _FORMAT = 1
+_STANDING_NOTE = "Research use only, not a medical device."
 
 
 class ModelCard(BaseModel):
@@ -56,7 +57,12 @@ class ModelCard(BaseModel):
     cohort_fingerprint: str | None = None
     metrics: dict[str, Any] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=dict)
-    note: str = "Research use only, not a medical device."
+    note: str = _STANDING_NOTE
+
+    @property
+    def remark(self) -> str:
+        """What its maker added to the standing note; '' where nothing."""
+        return self.note.removeprefix(_STANDING_NOTE).strip()
 
     def described(
         self, organ: str | None = None, stain: str | None = None, note: str | None = None

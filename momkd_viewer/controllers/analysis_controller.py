@@ -251,7 +251,16 @@ class AnalysisController(QObject):
         card = entry.model.card
         view = ModelView(
             title=card.task,
-            subtitle=f"{card.positive} against {card.negative} · {entry.model.source}",
+            subtitle=" · ".join(
+                part
+                for part in (
+                    f"{card.positive} against {card.negative}",
+                    card.organ,
+                    entry.model.source,
+                )
+                if part
+            ),
+            caution=card.remark,
             positive=card.positive,
             chosen=position == self.analysis.chosen,
         )

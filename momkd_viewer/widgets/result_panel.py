@@ -27,6 +27,7 @@ class ModelView:
     Attributes:
         probability, threshold: None before there is a result.
         facts: (name, value, tooltip) below the bar.
+        caution: what a user of the model must know.
         message: shown instead of facts: waiting, or why there is no result.
         failed: whether the message is a failure.
     """
@@ -39,6 +40,7 @@ class ModelView:
     probability: float | None = None
     threshold: float | None = None
     facts: tuple[tuple[str, str, str], ...] = ()
+    caution: str = ""
     message: str = ""
     failed: bool = False
 
@@ -91,6 +93,8 @@ class _ModelCard(QFrame):
         layout.addLayout(self._title_row(view))
         if view.subtitle:
             layout.addWidget(_label(view.subtitle, "quiet"))
+        if view.caution:
+            layout.addWidget(_label(view.caution, "caution"))
         if view.probability is not None and view.threshold is not None:
             layout.addWidget(ProbabilityBar(view.probability, view.threshold, view.positive))
             layout.addLayout(_facts(view.facts))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from driving import LIMIT_MS, open_all, settle
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QPushButton, QToolButton
+from PySide6.QtWidgets import QLabel, QPushButton, QToolButton
 from pytestqt.qtbot import QtBot
 
 from momkd_core import load_model, predict
@@ -46,7 +46,8 @@ def test_the_demo_explains_itself(qtbot: QtBot, window: MainWindow, drawn_demo: 
     assert window.slides.slide is not None and "demo-001" in window.windowTitle()
     assert len(window.analysis.analysis.models) == 2
     assert all(m.model.card.organ == "drawn breast" for m in window.analysis.analysis.models)
-    assert "Synthetic" in window.analysis.analysis.models[0].model.card.note
+    cautions = [label.text() for label in window.results.findChildren(QLabel, "caution")]
+    assert len(cautions) == 2 and all("knows no tissue" in text for text in cautions)
     # Every case has a finding, the one that was drawn meanwhile too.
     assert all(text.startswith(("positive", "negative")) for text in column(window, 2))
     assert (drawn_demo / "slides" / "demo-004.tif").is_file()
