@@ -35,15 +35,9 @@ from momkd_core.settings import (
     TrainingSettings,
 )
 from momkd_core.splits import Split
-from momkd_core.training import (
-    HISTORY_COLUMNS,
-    HistoryRow,
-    SlideStore,
-    TrainingSlide,
-    fit,
-    predict_slides,
-)
+from momkd_core.training import HISTORY_COLUMNS, HistoryRow, fit, predict_slides
 from momkd_core.training_request import Prepared, TrainingRequest, prepare, with_expression
+from momkd_core.training_slides import SlideStore, TrainingSlide
 
 log = logging.getLogger(__name__)
 
@@ -221,13 +215,11 @@ def _audit(
     for label in (1, 0):
         slides = [slide for slide in train if slide.label == label]
         slide = min(slides, key=lambda slide: slide.expression is None)
-        graph = store[slide.features]
         expression = slide.expression
         found.append(
             audit_gradients(
                 network,
-                graph.features.to(device),
-                graph.edges.to(device),
+                *store[slide.features].on(device),
                 label,
                 None if expression is None else torch.from_numpy(expression).to(device),
                 training,

@@ -7,11 +7,7 @@ added to :data:`REGISTRY` by name.
 
 from __future__ import annotations
 
-import ctypes
 import logging
-import os
-import shutil
-import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,6 +23,7 @@ from torch import Tensor, nn
 
 from momkd_core import efficientnet_lite
 from momkd_core.errors import FeatureError
+from momkd_core.processor import best_device, compiler_found, keep_freed_memory
 from momkd_core.storage import sha256_of_file
 
 log = logging.getLogger(__name__)
@@ -79,7 +76,7 @@ class PatchEncoder:
         self._run: Callable[[Tensor], Tensor] = self._plain
         self.batch_size = _GPU_BATCH
         if self.device.type == "cpu":
-            self.batch_size = _CPU_BATCH_TUNED if _keep_freed_memory() else _CPU_BATCH
+            self.batch_size = _CPU_BATCH_TUNED if keep_freed_memory() else _CPU_BATCH
 
     def prepare(self, expected_patches: int, patch_size: int) -> None:
         """Compiles the network where that pays: enough patches, a processor, a C++ compiler.
@@ -229,41 +226,6 @@ def load_encoder(
         FeatureError: no encoder of that name.
     """
     return _entry(name).load(device or best_device(), precision)
-
-
-def best_device() -> str:
-    if torch.cuda.is_available():
-        return "cuda"
-    if torch.backends.mps.is_available():
-        return "mps"
-    return "cpu"
-
-
-def compiler_found() -> bool:
-    """Whether torch.compile can build for the processor (``MOMKD_COMPILE=0`` turns it off)."""
-    if os.environ.get("MOMKD_COMPILE") == "0" or sys.platform == "win32":
-        return False
-    chosen = os.environ.get("CXX")
-    return any(shutil.which(name) for name in (chosen, "g++", "clang++") if name)
-
-
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # mallopt(3)
-
-
-@cache
-def _keep_freed_memory() -> bool:
-    """Lets glibc reuse the memory of a layer's output for the next one; False elsewhere.
-
-    By default it maps blocks of this size anew and returns them at once, and the page faults cost
-    a third of the encoder's time. At most half a gigabyte of freed memory is kept.
-    """
-    try:
-        library = ctypes.CDLL("libc.so.6")
-        mallopt = library.mallopt
-    except (OSError, AttributeError):
-        return False
-    kept = mallopt(_M_MMAP_THRESHOLD, 64 << 20) == 1
-    return bool(kept and mallopt(_M_TRIM_THRESHOLD, 512 << 20) == 1)
 
 
 def _entry(name: str) -> _Entry:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from momkd_core.model.neighbourhood import Neighbourhood
 from momkd_core.model.network import MoMKD
 from momkd_core.settings import TrainingSettings
 
@@ -79,7 +80,7 @@ class GradientAudit:
 def audit_gradients(
     network: MoMKD,
     features: Tensor,
-    edges: Tensor,
+    graph: Tensor | Neighbourhood,
     label: int,
     expression: Tensor | None,
     settings: TrainingSettings,
@@ -87,13 +88,13 @@ def audit_gradients(
     """Takes each term of eq. 9, unweighted, backwards through one slide; the network stays as it is.
 
     Args:
-        features, edges, expression: as :meth:`MoMKD.forward` takes them.
+        features, graph, expression: as :meth:`MoMKD.forward` takes them.
         label: 0 or 1.
     """
     was_training = network.training
     network.eval()  # dropout would hide gradients at random
     parameters = dict(network.named_parameters())
-    output = network(features, edges, expression)
+    output = network(features, graph, expression)
     loss = network.loss(output, label, expression, settings)
     commitment, orthogonality = network.memory_terms(output.patches.projected, label, settings)
     terms = {

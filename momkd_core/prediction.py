@@ -16,6 +16,7 @@ from momkd_core.extraction import EncoderLoader, cached_bag
 from momkd_core.features import FeatureBag, read_features
 from momkd_core.graph import slide_edges
 from momkd_core.model.attention import MEMORIES, Muted, check_muted
+from momkd_core.model.neighbourhood import patch_graph
 from momkd_core.model.network import EncodedPatches
 from momkd_core.progress import CancelToken, Report, silent
 from momkd_core.result import Floats, MemoryMatch, SlideResult
@@ -158,7 +159,8 @@ class EncodedSlide:
         with torch.no_grad():
             for member in model.members:
                 edges = slide_edges(name, bag, member.card.model)
-                patches = member.network.encode_patches(features, edges)
+                graph = patch_graph(edges, len(features))
+                patches = member.network.encode_patches(features, graph)
                 self._encoded.append(_Encoded(member, patches))
 
     def result(self, muted: Muted | None = None) -> SlideResult:

@@ -61,6 +61,11 @@ class ModelSettings(_Frozen):
     normalise_patches: bool = Field(
         True, description="patch projections on the unit sphere (the paper's text does not say)"
     )
+    normalise_commitment: bool = Field(
+        True,
+        description="patches commit to components on the unit sphere, where attention compares them "
+        "too; false: to components as they are, as in the authors' code",
+    )
     head: Literal["linear", "mlp"] = Field("linear", description="g: linear as in eq. 8, or MLP")
     head_width: int = Field(128, ge=1, description="hidden width of an MLP head")
     edges: Literal["own", "reversed"] = Field(
@@ -94,10 +99,24 @@ class TrainingSettings(_Frozen):
     epochs: int = Field(50, ge=1, description="passes over the training cases")
     seed: int = Field(0, ge=0, description="of splits, initialisation, sampling and dropout")
     learning_rate: float = Field(2e-4, gt=0, description="AdamW's")
-    weight_decay: float = Field(1e-4, ge=0, description="AdamW's; not on memory, norms and biases")
-    clip_norm: float = Field(16.0, gt=0, description="largest gradient norm of a step")
+    weight_decay: float = Field(1e-4, ge=0, description="AdamW's, on weight matrices")
+    decay_all: bool = Field(
+        False, description="weight decay on memory, norms and biases too, as in the authors' code"
+    )
+    clip_norm: float = Field(
+        16.0, gt=0, description="largest gradient norm of a step; one reading of the paper's gc=16"
+    )
+    accumulate: int = Field(
+        1, ge=1, description="passes whose mean gradient makes a step; the other reading is 16"
+    )
+    bags_per_pass: int = Field(
+        1,
+        ge=1,
+        description="bags laid side by side in one pass, quicker for small ones; 1 in the paper",
+    )
     schedule: Literal["cosine", "constant"] = Field("cosine", description="of the learning rate")
     patience: int = Field(10, ge=1, description="epochs without a better validation before a stop")
+    earliest_stop: int = Field(0, ge=0, description="epochs before which training does not stop")
     balanced_sampling: bool = Field(
         True, description="draw training slides with replacement, both labels equally often"
     )
@@ -130,7 +149,15 @@ class TrainingSettings(_Frozen):
         0.99, ge=0, lt=1, description="share a component keeps a step, for ema"
     )
     initial_patches: int = Field(
-        10_000, ge=1, description="patches per label for the k-means initialisation"
+        10_000, ge=1, description="patches per label that initialise the memory"
+    )
+    initial_sampling: Literal["even", "whole-slides"] = Field(
+        "even",
+        description="those patches: evenly from all slides, without repeats; or whole slides, drawn "
+        "with replacement, until there are enough, as in the authors' code",
+    )
+    initial_clustering: Literal["k-means", "spherical"] = Field(
+        "k-means", description="of those patches: by distance, or by cosine as in the authors' code"
     )
     top_genes: int = Field(768, ge=1, description="genes kept, by ANOVA F on the training cases")
     expression_clip: float = Field(
@@ -159,6 +186,12 @@ REFERENCE: dict[str, Any] = {
     "orthogonality_mean": True,
     "schedule": "constant",
     "patience": 1,
+    "earliest_stop": 2,
+    "decay_all": True,
+    "normalise_commitment": False,
+    "initial_patches": 50_000,
+    "initial_sampling": "whole-slides",
+    "initial_clustering": "spherical",
 }
 """What the authors' public code sets differently; see CONTRIBUTING.md, decision 4."""
 

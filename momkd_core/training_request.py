@@ -21,7 +21,7 @@ from momkd_core.settings import (
     validated,
 )
 from momkd_core.splits import Split, make_splits
-from momkd_core.training import SlideStore
+from momkd_core.training_slides import SlideStore
 
 
 @dataclass(frozen=True)

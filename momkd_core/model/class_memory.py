@@ -1,4 +1,4 @@
-"""The label-conditioned memory C+ and C-: components, initialisation, shares.
+"""The label-conditioned memory C+ and C-: its components and how they follow patches.
 
 The memory moves slowly because only the alignment and the orthogonality terms reach it: the
 classifier and the commitment term see constants (paper, section 3.3.2, "gradient decoupling").
@@ -6,13 +6,9 @@ classifier and the commitment term see constants (paper, section 3.3.2, "gradien
 
 from __future__ import annotations
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
-
-from momkd_core.errors import TrainingError
 
 
 class ClassMemory(nn.Module):
@@ -54,30 +50,3 @@ class ClassMemory(nn.Module):
     def set_components(self, positive: Tensor, negative: Tensor) -> None:
         self.positive.copy_(positive)
         self.negative.copy_(negative)
-
-
-def initial_components(projections: NDArray[np.float32], components: int, seed: int) -> Tensor:
-    """k-means centres of patch projections, on the unit sphere.
-
-    Args:
-        projections: (P, D_N) of one label's patches.
-        components: n.
-
-    Returns:
-        (n, D_N).
-
-    Raises:
-        TrainingError: fewer distinct patches than components.
-    """
-    distinct = len(np.unique(projections, axis=0)) if len(projections) < 4 * components else None
-    if len(projections) < components or (distinct is not None and distinct < components):
-        raise TrainingError(
-            f"{distinct if distinct is not None else len(projections)} distinct training patches of "
-            f"one label cannot initialise {components} components",
-            "Use fewer --set components=… or more cases",
-        )
-    # Imported here: scikit-learn takes a second, and only training needs it.
-    from sklearn.cluster import KMeans
-
-    means = KMeans(components, n_init=4, random_state=seed).fit(projections)
-    return F.normalize(torch.from_numpy(means.cluster_centers_.astype(np.float32)), dim=1)

@@ -5,35 +5,41 @@ GATv2: Brody, Alon & Yahav, "How Attentive are Graph Attention Networks?" (arXiv
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch_geometric.nn import GATv2Conv
 
+from momkd_core.model.dropout import dropout
+from momkd_core.model.neighbour_attention import NeighbourAttention
+from momkd_core.model.neighbourhood import Neighbourhood
 from momkd_core.settings import ModelSettings
 
 
 class GraphEncoder(nn.Module):
-    """Patch features (I, feature_width) and edges (2, E) to encoded patches (I, hidden_width).
+    """Patch features (I, feature_width) and their graph to encoded patches (I, hidden_width).
 
     Each layer: GATv2, layer norm, ELU, residual. The output is the element-wise maximum of both
-    layers (jumping knowledge). Self-loops are added by the layers.
+    layers (jumping knowledge). The layers let a patch gather from itself too.
     """
 
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__()
         inputs, width, heads = settings.feature_width, settings.hidden_width, settings.heads
-        self.layer1 = GATv2Conv(inputs, width // heads, heads=heads, dropout=settings.dropout)
-        self.layer2 = GATv2Conv(width, width // heads, heads=heads, dropout=settings.dropout)
+        self.layer1 = NeighbourAttention(
+            inputs, width // heads, heads=heads, dropout=settings.dropout
+        )
+        self.layer2 = NeighbourAttention(
+            width, width // heads, heads=heads, dropout=settings.dropout
+        )
         self.norm1 = nn.LayerNorm(width)
         self.norm2 = nn.LayerNorm(width)
         self.residual = nn.Linear(inputs, width) if inputs != width else nn.Identity()
         self.dropout = settings.dropout
 
-    def forward(self, features: Tensor, edges: Tensor) -> Tensor:
-        first = self._activate(self.norm1(self.layer1(features, edges))) + self.residual(features)
-        second = self._activate(self.norm2(self.layer2(first, edges))) + first
-        return torch.maximum(first, second)
-
-    def _activate(self, x: Tensor) -> Tensor:
-        return F.dropout(F.elu(x), self.dropout, self.training)
+    def forward(self, features: Tensor, graph: Tensor | Neighbourhood) -> Tensor:
+        first = F.elu(self.norm1(self.layer1(features, graph)))
+        first = dropout(first, self.dropout, self.training) + self.residual(features)
+        # The second layer is `first` plus its activation, so the maximum of both is `first` plus the
+        # activation where that is positive; and where it is, ELU is the identity.
+        second = F.relu(self.norm2(self.layer2(first, graph)))
+        out: Tensor = first + dropout(second, self.dropout, self.training)
+        return out

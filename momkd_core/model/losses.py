@@ -7,27 +7,32 @@ scaling of the same terms, used by preset ``reference``.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 
 def memory_similarity(z: Tensor, memory: Tensor, *, tau: float = 5.0) -> Tensor:
-    """φ of eq. 3: a soft maximum of the similarities of z (D_N,) to a memory (n, D_N), scalar."""
-    return torch.logsumexp(tau * (memory @ z), dim=0) / tau
+    """φ of eq. 3: a soft maximum of the similarities of z (D_N,) to a memory (n, D_N), scalar.
+
+    Several z, (B, D_N), give (B,).
+    """
+    return torch.logsumexp(tau * (z @ memory.T), dim=-1) / tau
 
 
 def alignment_loss(
     z: Tensor,
     positive: Tensor,
     negative: Tensor,
-    label: int,
+    label: int | Tensor,
     *,
     tau: float = 5.0,
     beta: float = 20.0,
     margin: float = 0.3,
 ) -> Tensor:
-    """L_align of eq. 3 to 5, scalar.
+    """L_align of eq. 3 to 5, scalar; or (B,) for several z (B, D_N) with labels (B,).
 
     Args:
         z: (D_N,) projection of a slide or of its expression.
@@ -36,7 +41,7 @@ def alignment_loss(
         tau, beta, margin: τ_agg, β and the margin.
     """
     difference = memory_similarity(z, positive, tau=tau) - memory_similarity(z, negative, tau=tau)
-    signed = difference if label == 1 else -difference
+    signed = difference * (2 * label - 1)
     return F.softplus(beta * (margin - signed))
 
 
@@ -47,7 +52,7 @@ def commitment_loss(patches: Tensor, memory: Tensor) -> Tensor:
         patches: (I, D_N) projections.
         memory: (n, D_N); it receives no gradient.
     """
-    return _squared_distance(patches, memory).sum(dim=1).mean()
+    return nearest_distance(patches, memory).sum(dim=1).mean()
 
 
 def orthogonality_loss(memory: Tensor) -> Tensor:
@@ -63,7 +68,7 @@ def memory_loss(patches: Tensor, memory: Tensor) -> Tensor:
 
 def commitment_loss_mean(patches: Tensor, memory: Tensor) -> Tensor:
     """Commitment averaged over the width too, as vector-quantisation libraries scale it."""
-    return _squared_distance(patches, memory).mean()
+    return nearest_distance(patches, memory).mean()
 
 
 def orthogonality_loss_mean(memory: Tensor) -> Tensor:
@@ -72,7 +77,12 @@ def orthogonality_loss_mean(memory: Tensor) -> Tensor:
     return 10.0 * ((_cosines(memory) ** 2).sum() / n**2 - 1.0 / n)
 
 
-def _squared_distance(patches: Tensor, memory: Tensor) -> Tensor:
+def orthogonality_of(mean: bool) -> Callable[[Tensor], Tensor]:
+    """Eq. 10's term, or the one of the authors' scale."""
+    return orthogonality_loss_mean if mean else orthogonality_loss
+
+
+def nearest_distance(patches: Tensor, memory: Tensor) -> Tensor:
     """(I, D_N) squared differences to each patch's nearest component, which is held constant."""
     constant = memory.detach()
     nearest = torch.cdist(patches.detach(), constant).argmin(dim=1)

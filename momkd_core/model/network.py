@@ -19,6 +19,8 @@ from momkd_core.model.attention import MemoryReading, Muted, pool, read_memory
 from momkd_core.model.class_memory import ClassMemory
 from momkd_core.model.expression_autoencoder import ExpressionAutoencoder
 from momkd_core.model.graph_encoder import GraphEncoder
+from momkd_core.model.neighbour_attention import Kernels
+from momkd_core.model.neighbourhood import Neighbourhood
 from momkd_core.settings import ModelSettings, TrainingSettings
 
 
@@ -105,12 +107,18 @@ class MoMKD(nn.Module):
         """τ of eq. 7, scalar."""
         return self.log_temperature.exp().clamp(0.01, 2.0)
 
-    def encode_patches(self, features: Tensor, edges: Tensor) -> EncodedPatches:
+    def use_kernels(self, kernels: Kernels) -> None:
+        """Which loops run over a patch's neighbours: plain ones, or compiled ones."""
+        for layer in (self.graph_encoder.layer1, self.graph_encoder.layer2):
+            layer.kernels = kernels
+
+    def encode_patches(self, features: Tensor, graph: Tensor | Neighbourhood) -> EncodedPatches:
         """Encoded and projected patches.
 
         Args:
             features: (I, feature_width).
-            edges: (2, E) of :func:`momkd_core.graph.edge_index`.
+            graph: (2, E) edges of :func:`momkd_core.graph.edge_index`, or the same as a
+                :class:`Neighbourhood`, which is several times as fast.
 
         Raises:
             FeatureError: the features have another width.
@@ -121,7 +129,7 @@ class MoMKD(nn.Module):
                 f"{self.settings.feature_width}",
                 "Use features of the model's own encoder",
             )
-        encoded = self.graph_encoder(features, edges)
+        encoded = self.graph_encoder(features, graph)
         projected = self.patch_projection(encoded)
         if self.settings.normalise_patches:
             projected = F.normalize(projected, dim=1)
@@ -142,13 +150,13 @@ class MoMKD(nn.Module):
     def forward(
         self,
         features: Tensor,
-        edges: Tensor,
+        graph: Tensor | Neighbourhood,
         expression: Tensor | None = None,
         *,
         muted: Muted | None = None,
     ) -> SlideOutput:
-        """One slide: features (I, feature_width), edges (2, E), expression (G,) or None."""
-        patches = self.encode_patches(features, edges)
+        """One slide: features (I, feature_width), its graph, expression (G,) or None."""
+        patches = self.encode_patches(features, graph)
         reading = self.read(patches, muted)
         slide, logits = self.classify(reading.attention, patches.encoded)
         projection = reconstruction = None
@@ -197,6 +205,18 @@ class MoMKD(nn.Module):
             reconstruction = F.mse_loss(output.reconstruction, expression)
         align_slide = align(output.slide_projection)
         memory = sum(self.memory_terms(output.patches.projected, label, training), start=zero)
+        return self.weigh(ce, reconstruction, align_slide, align_expression, memory, training)
+
+    @staticmethod
+    def weigh(
+        ce: Tensor,
+        reconstruction: Tensor,
+        align_slide: Tensor,
+        align_expression: Tensor,
+        memory: Tensor,
+        training: TrainingSettings,
+    ) -> LossTerms:
+        """The terms of eq. 9 with their weighted sum."""
         total = (
             training.ce_weight * ce
             + training.reconstruction_weight * reconstruction
@@ -206,20 +226,23 @@ class MoMKD(nn.Module):
         )
         return LossTerms(total, ce, reconstruction, align_slide, align_expression, memory)
 
+    def commitment_target(self) -> tuple[Tensor, Tensor]:
+        """The memories that patches commit to: on the unit sphere, or as they are."""
+        if self.settings.normalise_commitment:
+            return self.memory.unit()
+        return self.memory.positive, self.memory.negative
+
     def memory_terms(
         self, projected: Tensor, label: int, training: TrainingSettings
     ) -> tuple[Tensor, Tensor]:
         """Commitment and orthogonality of eq. 10, scalars, with the settings' scopes and scales."""
-        positive, negative = self.memory.unit()
-        own = positive if label == 1 else negative
-        target = own if training.commitment_scope == "label" else torch.cat([positive, negative])
+        targets = self.commitment_target()
+        own = 0 if label == 1 else 1
+        target = targets[own] if training.commitment_scope == "label" else torch.cat(targets)
         commit = losses.commitment_loss_mean if training.commitment_mean else losses.commitment_loss
-        spread = (
-            losses.orthogonality_loss_mean
-            if training.orthogonality_mean
-            else losses.orthogonality_loss
-        )
-        kept = [positive, negative] if training.orthogonality_scope == "both" else [own]
+        spread = losses.orthogonality_of(training.orthogonality_mean)
+        memories = self.memory.unit()
+        kept = memories if training.orthogonality_scope == "both" else (memories[own],)
         return commit(projected, target), torch.stack([spread(memory) for memory in kept]).sum()
 
 

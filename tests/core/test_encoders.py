@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from momkd_core import encoders
+from momkd_core import encoders, processor
 from momkd_core.efficientnet_lite import EfficientNetLite0
 from momkd_core.errors import FeatureError
 
@@ -37,7 +37,7 @@ def test_features_do_not_depend_on_the_batch() -> None:
     np.testing.assert_allclose(encoder.encode(PATCHES), one_by_one, atol=1e-5)
 
 
-@pytest.mark.skipif(not encoders.compiler_found(), reason="no C++ compiler")
+@pytest.mark.skipif(not processor.compiler_found(), reason="no C++ compiler")
 def test_compiled_network_gives_the_plain_features() -> None:
     encoder = encoders.load_encoder(device="cpu")
     assert encoder.compile(96)

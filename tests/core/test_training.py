@@ -19,7 +19,7 @@ from momkd_core.errors import Cancelled, CohortError, TrainingError
 from momkd_core.evaluation import auc
 from momkd_core.expression import read_expression
 from momkd_core.external_validation import evaluate_cohort
-from momkd_core.model.class_memory import initial_components
+from momkd_core.memory_initialisation import initial_components
 from momkd_core.progress import CancelToken
 from momkd_core.settings import choose
 from momkd_core.training import HISTORY_COLUMNS

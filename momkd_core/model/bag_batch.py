@@ -1,0 +1,142 @@
+"""Several bags in one pass: the objective of eq. 9 averaged over them.
+
+A step on a bag of some dozen patches costs hardly more than its overhead, so small bags are laid
+side by side as one graph of unconnected blocks (block-diagonal). Softmax, pooling and the commitment
+term stay within each bag: the numbers are the mean of what :meth:`MoMKD.loss` gives one by one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch_geometric.utils import softmax
+
+from momkd_core.model import losses
+from momkd_core.model.attention import read_memory
+from momkd_core.model.neighbourhood import Neighbourhood
+from momkd_core.model.network import EncodedPatches, LossTerms, MoMKD
+from momkd_core.settings import TrainingSettings
+
+
+@dataclass(frozen=True)
+class BagBatch:
+    """B bags of together I patches.
+
+    Attributes:
+        features: (I, feature_width); graph: of all of them, without edges between bags.
+        patches: B counts.
+        labels: (B,) 0 or 1.
+        expression: (B, G), NaN rows where a case has none; or None where no case has.
+    """
+
+    features: Tensor
+    graph: Tensor | Neighbourhood
+    patches: tuple[int, ...]
+    labels: Tensor
+    expression: Tensor | None
+
+    @property
+    def owner(self) -> Tensor:
+        """(I,) the bag of each patch."""
+        counts = torch.tensor(self.patches, device=self.labels.device)
+        return torch.repeat_interleave(counts)
+
+
+@dataclass(frozen=True)
+class BatchOutput:
+    """What a batch gives.
+
+    Attributes:
+        terms: of eq. 9, means over the bags.
+        probability: (B,) of the positive class.
+        patches: encoded and projected, of all bags.
+        positive_similarity, negative_similarity: (I, n).
+    """
+
+    terms: LossTerms
+    probability: Tensor
+    patches: EncodedPatches
+    positive_similarity: Tensor
+    negative_similarity: Tensor
+
+
+def batch_loss(network: MoMKD, batch: BagBatch, training: TrainingSettings) -> BatchOutput:
+    """Forward pass and eq. 9 of several bags."""
+    owner, bags, labels = batch.owner, len(batch.patches), batch.labels
+    patches = network.encode_patches(batch.features, batch.graph)
+    reading = read_memory(
+        patches.projected,
+        *(memory.detach() for memory in network.memory.unit()),
+        temperature=network.temperature,
+    )
+    attention = softmax(reading.affinity / network.temperature, owner, num_nodes=bags)
+    slides = _per_bag(attention[:, None] * patches.encoded, owner, bags)
+    logits = network.head(slides)
+    positive, negative = network.memory.unit()
+
+    def align(z: Tensor, of: Tensor) -> Tensor:
+        return losses.alignment_loss(
+            z,
+            positive,
+            negative,
+            of,
+            tau=training.align_temperature,
+            beta=training.align_beta,
+            margin=training.align_margin,
+        )
+
+    ce = F.cross_entropy(logits, labels)
+    align_slide = align(F.normalize(network.slide_projection(slides), dim=1), labels).mean()
+    align_expression = reconstruction = ce.new_zeros(())
+    if batch.expression is not None and network.autoencoder is not None:
+        assert network.expression_projection is not None
+        known = ~batch.expression.isnan().any(dim=1)
+        if known.any():
+            expression = batch.expression[known]
+            embedding, rebuilt = network.autoencoder(expression)
+            projection = F.normalize(network.expression_projection(embedding), dim=1)
+            # Bags without expression count as 0, as they do one by one.
+            align_expression = align(projection, labels[known]).sum() / bags
+            reconstruction = (rebuilt - expression).square().mean(dim=1).sum() / bags
+    memory = _memory(network, patches.projected, owner, labels, training)
+    terms = network.weigh(ce, reconstruction, align_slide, align_expression, memory, training)
+    return BatchOutput(
+        terms,
+        torch.softmax(logits, dim=1)[:, 1],
+        patches,
+        reading.positive_similarity,
+        reading.negative_similarity,
+    )
+
+
+def _memory(
+    network: MoMKD, projected: Tensor, owner: Tensor, labels: Tensor, training: TrainingSettings
+) -> Tensor:
+    """Eq. 10, mean over bags."""
+    bags = len(labels)
+    commit = network.commitment_target()
+    if training.commitment_scope == "all":
+        distance = losses.nearest_distance(projected, torch.cat(commit))
+    else:
+        own = labels[owner] == 1
+        distance = projected.new_empty(projected.shape)
+        for memory, mine in zip(commit, (own, ~own), strict=True):
+            distance = distance.masked_scatter(
+                mine[:, None], losses.nearest_distance(projected[mine], memory)
+            )
+    per_patch = distance.mean(1) if training.commitment_mean else distance.sum(1)
+    sizes = torch.bincount(owner, minlength=bags)
+    commitment = (_per_bag(per_patch[:, None], owner, bags)[:, 0] / sizes).mean()
+    share = labels.to(projected.dtype).mean()
+    weights = (1.0, 1.0) if training.orthogonality_scope == "both" else (share, 1.0 - share)
+    spread = losses.orthogonality_of(training.orthogonality_mean)
+    positive, negative = network.memory.unit()
+    return commitment + weights[0] * spread(positive) + weights[1] * spread(negative)
+
+
+def _per_bag(values: Tensor, owner: Tensor, bags: int) -> Tensor:
+    """Sums (I, W) within bags to (B, W), in order: the same bits each time on the processor."""
+    return values.new_zeros((bags, values.shape[1])).index_add(0, owner, values)

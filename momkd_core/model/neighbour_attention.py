@@ -1,0 +1,289 @@
+"""GATv2 over a fixed-degree graph: the numbers of torch-geometric's layer, at the cost of its matrices.
+
+torch-geometric's ``GATv2Conv`` is the layer of record. It writes a vector of the full width for every
+edge several times, forward and backward. Here a patch gathers its K neighbours' vectors while they are
+in the cache, and nothing of the size of the edges is kept: the backward pass computes it again.
+
+The kernels are plain PyTorch. Taken a few rows at a time they run from the cache (:data:`EAGER`);
+where a C++ compiler is found, torch.compile makes each a single loop (:func:`compiled_kernels`).
+
+Symbols: I patches, K neighbours, H heads of C channels, M places (see
+:class:`~momkd_core.model.neighbourhood.Neighbourhood`). GATv2: Brody, Alon & Yahav (arXiv:2105.14491).
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import warnings
+from collections.abc import Callable
+from typing import Any, NamedTuple, cast
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch_geometric.nn import GATv2Conv
+
+from momkd_core.model.dropout import kept
+from momkd_core.model.neighbourhood import Neighbourhood
+from momkd_core.processor import compiler_found
+
+log = logging.getLogger(__name__)
+
+_ROWS = 64  # of 9 neighbours and 512 channels: about 1 MB, half of a current core's cache
+_SLOPE = 0.2  # of the leaky ReLU: GATv2Conv's default
+_PADDING = 4  # a reverse table wider than this many times K is mostly padding
+
+
+class Kernels(NamedTuple):
+    """The three loops over neighbours; each works on any block of rows."""
+
+    attend: Callable[..., tuple[Tensor, Tensor]]
+    own_gradient: Callable[..., tuple[Tensor, Tensor, Tensor]]
+    source_gradient: Callable[..., Tensor]
+    rows: int | None
+
+
+def _attend(
+    source: Tensor, own: Tensor, weight: Tensor, sources: Tensor, keep: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Attention (i, K, H) of a block's patches over their neighbours, and the outcome (i, H, C).
+
+    Args:
+        source: (I, H, C) of all patches; own: (i, H, C) of the block's.
+        weight: (H, C); sources: (i, K); keep: dropout's mask (i, K, H).
+    """
+    neighbours = source[sources]
+    joined = F.leaky_relu(neighbours + own[:, None], _SLOPE)
+    attention = torch.softmax((joined * weight).sum(-1), dim=1)
+    kept_attention = attention if keep is None else attention * keep
+    return attention, (kept_attention[..., None] * neighbours).sum(1)
+
+
+def _through_slope(logit_gradient: Tensor, joined: Tensor) -> Tensor:
+    """(i, k, H) spread over channels, times the leaky ReLU's slope at ``joined`` (i, k, H, C)."""
+    if torch.compiler.is_compiling():
+        return torch.where(joined > 0, 1.0, _SLOPE) * logit_gradient[..., None]
+    # PyTorch's own backward of the leaky ReLU: one pass over the block, where comparing and choosing
+    # take ten times as long.
+    spread = logit_gradient[..., None].expand_as(joined)
+    return cast(Tensor, torch.ops.aten.leaky_relu_backward(spread, joined, _SLOPE, False))
+
+
+def _own_gradient(
+    source: Tensor,
+    own: Tensor,
+    weight: Tensor,
+    sources: Tensor,
+    keep: Tensor | None,
+    attention: Tensor,
+    gradient: Tensor,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Logits' (i, K, H), ``own``'s (i, H, C), and, patch by patch, (i, H, C) of the weight's."""
+    neighbours = source[sources]
+    of_attention = (gradient[:, None] * neighbours).sum(-1)
+    if keep is not None:
+        of_attention = of_attention * keep
+    of_logit = attention * (of_attention - (attention * of_attention).sum(1, keepdim=True))
+    joined = neighbours + own[:, None]
+    inner = _through_slope(of_logit, joined)
+    return of_logit, inner.sum(1) * weight, (inner * joined).sum(1)
+
+
+def _source_gradient(
+    source: Tensor,
+    own: Tensor,
+    weight: Tensor,
+    gatherers: Tensor,
+    attention: Tensor,
+    logit_gradient: Tensor,
+    gradient: Tensor,
+) -> Tensor:
+    """Of ``source`` (i, H, C): what the M patches that gather from each hand back.
+
+    Args:
+        source: (i, H, C) of the block; ``own`` and ``gradient`` are everyone's.
+        gatherers: (i, M); attention and logit_gradient: (i, M, H), 0 for padding.
+    """
+    joined = source[:, None] + own[gatherers]
+    through_logit = _through_slope(logit_gradient, joined).sum(1) * weight
+    return (attention[..., None] * gradient[gatherers]).sum(1) + through_logit
+
+
+EAGER = Kernels(_attend, _own_gradient, _source_gradient, rows=_ROWS)
+
+
+@functools.cache
+def compiled_kernels() -> Kernels:
+    """The kernels compiled for this processor, or :data:`EAGER` where that cannot be done.
+
+    Compiling takes half a minute once; PyTorch keeps the outcome on disk.
+    """
+    if not compiler_found():
+        log.info("No C++ compiler: the patch graph runs without compiled kernels")
+        return EAGER
+    compiled = Kernels(
+        _compiled(_attend), _compiled(_own_gradient), _compiled(_source_gradient), rows=None
+    )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            _try(compiled)
+    except Exception as error:  # noqa: BLE001
+        # Whatever breaks in a user's toolchain, the plain kernels are right and at hand.
+        log.warning("The patch graph runs without compiled kernels: %s", error)
+        return EAGER
+    return compiled
+
+
+def _compiled(kernel: Callable[..., Any]) -> Callable[..., Any]:
+    return torch.compile(kernel, dynamic=True, fullgraph=True)
+
+
+def _try(kernels: Kernels) -> None:
+    """Runs every kernel once, so that a compiler that does not work shows here."""
+    sources = torch.tensor([[1, 2, 0], [0, 2, 1], [0, 1, 2], [1, 2, 3], [0, 3, 4]])
+    source, own, weight = torch.randn(5, 2, 8), torch.randn(5, 2, 8), torch.randn(2, 8)
+    for keep in (None, torch.ones(5, 3, 2)):
+        attention, out = kernels.attend(source, own, weight, sources, keep)
+        kernels.own_gradient(source, own, weight, sources, keep, attention, out)
+    kernels.source_gradient(source, own, weight, sources, attention, attention, out)
+
+
+def _of(mask: Tensor | None, block: slice) -> Tensor | None:
+    return None if mask is None else mask[block]
+
+
+def _joined(blocks: list[Tensor]) -> Tensor:
+    return blocks[0] if len(blocks) == 1 else torch.cat(blocks)
+
+
+def _blocks(total: int, rows: int | None) -> list[slice]:
+    step = rows or total
+    return [slice(start, start + step) for start in range(0, total, step)]
+
+
+class _Attention(torch.autograd.Function):
+    """source (I, H, C), own (I, H, C), weight (H, C) to (I, H, C); keeps nothing per edge's channel."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        source: Tensor,
+        own: Tensor,
+        weight: Tensor,
+        keep: Tensor | None,
+        graph: Neighbourhood,
+        kernels: Kernels,
+    ) -> Tensor:
+        # Compiled code is made anew for tensors that ask for gradients; here none are to be traced.
+        source, own, weight = source.detach(), own.detach(), weight.detach()
+        attention, out = [], []
+        for block in _blocks(len(graph), kernels.rows):
+            part = kernels.attend(
+                source, own[block], weight, graph.sources[block], _of(keep, block)
+            )
+            attention.append(part[0])
+            out.append(part[1])
+        ctx.graph, ctx.kernels = graph, kernels
+        ctx.save_for_backward(source, own, weight, keep, _joined(attention))
+        return _joined(out)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        source, own, weight, keep, attention = ctx.saved_tensors
+        graph: Neighbourhood = ctx.graph
+        kernels: Kernels = ctx.kernels
+        gradient = gradients[0].contiguous()
+        of_logit, of_own, of_weight = [], [], []
+        for block in _blocks(len(graph), kernels.rows):
+            parts = kernels.own_gradient(
+                source, own[block], weight, graph.sources[block], _of(keep, block),
+                attention[block], gradient[block],
+            )  # fmt: skip
+            of_logit.append(parts[0])
+            of_own.append(parts[1])
+            of_weight.append(parts[2].sum(0))
+        used = attention if keep is None else attention * keep
+        of_source = _to_sources(
+            kernels, graph, source, own, weight, used, _joined(of_logit), gradient
+        )
+        return of_source, _joined(of_own), torch.stack(of_weight).sum(0), None, None, None
+
+
+def _to_sources(
+    kernels: Kernels,
+    graph: Neighbourhood,
+    source: Tensor,
+    own: Tensor,
+    weight: Tensor,
+    attention: Tensor,
+    logit_gradient: Tensor,
+    gradient: Tensor,
+) -> Tensor:
+    places, degree = graph.places, graph.sources.shape[1]
+    if places.shape[1] > _PADDING * degree:
+        return _scattered(graph, source, own, weight, attention, logit_gradient, gradient)
+    # One more row, of zeros, for the padding of `places`.
+    padded = [F.pad(each.flatten(0, 1), (0, 0, 0, 1)) for each in (attention, logit_gradient)]
+    found = []
+    for block in _blocks(len(graph), kernels.rows):
+        place = places[block]
+        gatherers = (place // degree).clamp_max(len(graph) - 1)
+        found.append(
+            kernels.source_gradient(
+                source[block], own, weight, gatherers, padded[0][place], padded[1][place], gradient
+            )
+        )
+    return _joined(found)
+
+
+def _scattered(
+    graph: Neighbourhood,
+    source: Tensor,
+    own: Tensor,
+    weight: Tensor,
+    attention: Tensor,
+    logit_gradient: Tensor,
+    gradient: Tensor,
+) -> Tensor:
+    """The same by addition, in order, where some patch is a neighbour of very many."""
+    found = torch.zeros_like(source)
+    for block in _blocks(len(graph), _ROWS):
+        sources = graph.sources[block]
+        joined = source[sources] + own[block, None]
+        through_logit = _through_slope(logit_gradient[block], joined) * weight
+        part = attention[block][..., None] * gradient[block, None] + through_logit
+        found.index_add_(0, sources.flatten(), part.flatten(0, 1))
+    return found
+
+
+class NeighbourAttention(GATv2Conv):  # type: ignore[misc]  # torch-geometric has no types
+    """A ``GATv2Conv`` that takes a :class:`Neighbourhood` the quick way, and edges as ever.
+
+    Attributes:
+        kernels: :data:`EAGER`, or :func:`compiled_kernels`.
+    """
+
+    def __init__(self, inputs: int, channels: int, *, heads: int, dropout: float) -> None:
+        super().__init__(inputs, channels, heads=heads, dropout=dropout)
+        self.kernels = EAGER
+
+    def forward(self, x: Tensor, graph: Tensor | Neighbourhood) -> Tensor:
+        """(I, inputs) to (I, heads · channels)."""
+        if not isinstance(graph, Neighbourhood):
+            return cast(Tensor, super().forward(x, graph))
+        shape = (len(x), self.heads, self.out_channels)
+        source, own = self.lin_l(x).view(shape), self.lin_r(x).view(shape)
+        keep = None
+        if self.training and self.dropout > 0:
+            keep = kept((*graph.sources.shape, self.heads), self.dropout)
+        out = _Attention.apply(  # type: ignore[no-untyped-call]
+            source.to(self.att.dtype),
+            own.to(self.att.dtype),
+            self.att[0],
+            keep,
+            graph,
+            self.kernels,
+        )
+        return cast(Tensor, out.flatten(1) + self.bias)

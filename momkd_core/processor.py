@@ -1,0 +1,54 @@
+"""What this machine offers: devices, a compiler, number formats, its allocator's habits."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import sys
+from functools import cache
+
+import torch
+
+
+def best_device() -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    if torch.backends.mps.is_available():
+        return "mps"
+    return "cpu"
+
+
+def compiler_found() -> bool:
+    """Whether torch.compile can build for the processor (``MOMKD_COMPILE=0`` turns it off)."""
+    if os.environ.get("MOMKD_COMPILE") == "0" or sys.platform == "win32":
+        return False
+    chosen = os.environ.get("CXX")
+    return any(shutil.which(name) for name in (chosen, "g++", "clang++") if name)
+
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # mallopt(3)
+
+
+@cache
+def keep_freed_memory() -> bool:
+    """Lets glibc reuse the memory of a layer's output for the next one; False elsewhere.
+
+    By default it maps blocks of this size anew and returns them at once, and the page faults cost
+    a third of the encoder's time. At most half a gigabyte of freed memory is kept.
+    """
+    try:
+        library = ctypes.CDLL("libc.so.6")
+        mallopt = library.mallopt
+    except (OSError, AttributeError):
+        return False
+    kept = mallopt(_M_MMAP_THRESHOLD, 64 << 20) == 1
+    return bool(kept and mallopt(_M_TRIM_THRESHOLD, 512 << 20) == 1)
+
+
+@cache
+def bfloat16_is_fast() -> bool:
+    """Whether the processor multiplies matrices in bfloat16 itself, rather than by way of float32."""
+    # PyTorch has no public question for it before 2.11.
+    asked = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(bool(getattr(torch.cpu, name, bool)()) for name in asked)

@@ -1,0 +1,101 @@
+"""Slides as training meets them: whose they are, where their features lie, their tensors."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from momkd_core.errors import FeatureError
+from momkd_core.features import FeatureBag, read_features
+from momkd_core.graph import slide_edges
+from momkd_core.model.neighbourhood import Neighbourhood, patch_graph
+from momkd_core.settings import ModelSettings
+
+_STORE_BYTES = 4 * 1024**3
+
+
+@dataclass(frozen=True)
+class TrainingSlide:
+    """One slide of one case.
+
+    Attributes:
+        case_id: cases with several slides appear once per slide.
+        features: its feature file.
+        label: 0 or 1.
+        expression: (G,) scaled, or None where the case has none.
+    """
+
+    case_id: str
+    features: Path
+    label: int
+    expression: NDArray[np.float32] | None
+
+
+@dataclass(frozen=True)
+class SlideGraph:
+    """Tensors of one slide: features (I, D_in) and its patch graph."""
+
+    features: Tensor
+    graph: Tensor | Neighbourhood
+
+    @property
+    def nbytes(self) -> int:
+        return self.features.nbytes + self.graph.nbytes
+
+    def on(self, device: torch.device) -> tuple[Tensor, Tensor | Neighbourhood]:
+        """Features and graph where the network is; tables of neighbours are for the processor."""
+        if device.type == "cpu":
+            return self.features, self.graph
+        edges = self.graph.edges() if isinstance(self.graph, Neighbourhood) else self.graph
+        return self.features.to(device), edges.to(device)
+
+
+class SlideStore:
+    """Slides read on demand and kept while they fit into memory.
+
+    Args:
+        settings: decide neighbours and edge direction.
+        budget: bytes kept; the least recently used slide goes first.
+    """
+
+    def __init__(self, settings: ModelSettings, budget: int = _STORE_BYTES) -> None:
+        self._settings = settings
+        self._budget = budget
+        self._held: OrderedDict[Path, SlideGraph] = OrderedDict()
+        self._bytes = 0
+        self._counts: dict[Path, int] = {}
+
+    def __getitem__(self, path: Path) -> SlideGraph:
+        if path in self._held:
+            self._held.move_to_end(path)
+            return self._held[path]
+        graph = self._read(path)
+        self._held[path] = graph
+        self._bytes += graph.nbytes
+        while self._bytes > self._budget and len(self._held) > 1:
+            _, oldest = self._held.popitem(last=False)
+            self._bytes -= oldest.nbytes
+        return graph
+
+    def patches(self, path: Path) -> int:
+        """How many patches a slide has."""
+        if path not in self._counts:
+            self._counts[path] = len(self[path].features)
+        return self._counts[path]
+
+    def _read(self, path: Path) -> SlideGraph:
+        bag: FeatureBag = read_features(path)
+        if bag.width != self._settings.feature_width:
+            raise FeatureError(
+                f"{path.name} holds features {bag.width} wide, the other slides "
+                f"{self._settings.feature_width}",
+                "Use one encoder for the whole cohort",
+            )
+        edges = slide_edges(path.name, bag, self._settings)
+        return SlideGraph(torch.from_numpy(bag.features), patch_graph(edges, len(bag.features)))

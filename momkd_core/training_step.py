@@ -1,0 +1,148 @@
+"""One pass of training and one step of the optimiser: bags in, gradients and moved weights out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from momkd_core.errors import TrainingError
+from momkd_core.model.bag_batch import BagBatch, batch_loss
+from momkd_core.model.neighbourhood import side_by_side
+from momkd_core.model.network import LossTerms, MoMKD
+from momkd_core.settings import TrainingSettings
+from momkd_core.training_slides import SlideStore, TrainingSlide
+
+
+@dataclass(frozen=True)
+class Passed:
+    """What a pass over B bags gave.
+
+    Attributes:
+        terms: of eq. 9, means over the bags; ``terms.total`` carries the gradient.
+        probabilities: B, of the positive class.
+        positive_similarity, negative_similarity: (I, n) of all their patches.
+    """
+
+    terms: LossTerms
+    probabilities: list[float]
+    positive_similarity: Tensor
+    negative_similarity: Tensor
+
+
+def forward_pass(
+    network: MoMKD, slides: Sequence[TrainingSlide], store: SlideStore, settings: TrainingSettings
+) -> Passed:
+    """The objective of one bag, or of several side by side.
+
+    With ``memory="ema"`` the memory also follows the patches here, bag by bag.
+
+    Raises:
+        TrainingError: a loss that is not finite.
+        FeatureError, TissueError: a slide's features cannot be used.
+    """
+    found = (
+        _one(network, slides[0], store, settings)
+        if len(slides) == 1
+        else _several(network, slides, store, settings)
+    )
+    if not torch.isfinite(found.terms.total):
+        cases = ", ".join(slide.case_id for slide in slides)
+        raise TrainingError(
+            f"The loss of case {cases} is not finite",
+            "Lower --set learning_rate=…, or check the case's features and expression",
+        )
+    return found
+
+
+def _one(
+    network: MoMKD, slide: TrainingSlide, store: SlideStore, settings: TrainingSettings
+) -> Passed:
+    device = network.log_temperature.device
+    expression = None if slide.expression is None else torch.from_numpy(slide.expression).to(device)
+    output = network(*store[slide.features].on(device), expression)
+    terms = network.loss(output, slide.label, expression, settings)
+    _follow(network, output.patches.projected, slide.label, settings)
+    return Passed(
+        terms,
+        [float(output.probability.detach())],
+        output.reading.positive_similarity.detach(),
+        output.reading.negative_similarity.detach(),
+    )
+
+
+def _several(
+    network: MoMKD, slides: Sequence[TrainingSlide], store: SlideStore, settings: TrainingSettings
+) -> Passed:
+    device = network.log_temperature.device
+    graphs = [store[slide.features].on(device) for slide in slides]
+    counts = tuple(len(features) for features, _ in graphs)
+    output = batch_loss(
+        network,
+        BagBatch(
+            features=torch.cat([features for features, _ in graphs]),
+            graph=side_by_side([graph for _, graph in graphs], counts),
+            patches=counts,
+            labels=torch.tensor([slide.label for slide in slides], device=device),
+            expression=_expression(slides, network.settings.genes, device),
+        ),
+        settings,
+    )
+    for slide, projected in zip(slides, output.patches.projected.split(list(counts)), strict=True):
+        _follow(network, projected, slide.label, settings)
+    return Passed(
+        output.terms,
+        output.probability.detach().tolist(),
+        output.positive_similarity.detach(),
+        output.negative_similarity.detach(),
+    )
+
+
+def _expression(slides: Sequence[TrainingSlide], genes: int, device: torch.device) -> Tensor | None:
+    """(B, G) with NaN rows where a case has none."""
+    if not genes:
+        return None
+    missing = np.full(genes, np.nan, np.float32)
+    rows = [missing if slide.expression is None else slide.expression for slide in slides]
+    return torch.from_numpy(np.stack(rows)).to(device)
+
+
+def _follow(network: MoMKD, projected: Tensor, label: int, settings: TrainingSettings) -> None:
+    if settings.memory == "ema":
+        network.memory.follow(projected.detach(), label, settings.ema_decay)
+
+
+def take_step(network: MoMKD, optimiser: torch.optim.Optimizer, settings: TrainingSettings) -> None:
+    """Clips the gradients, moves the weights, and forgets the gradients."""
+    clip(network, settings.clip_norm)
+    optimiser.step()
+    optimiser.zero_grad(set_to_none=True)
+
+
+def clip(network: MoMKD, largest: float) -> None:
+    """Scales the gradients down to a norm of ``largest``; leaves smaller ones untouched."""
+    gradients = [p.grad for p in network.parameters() if p.grad is not None]
+    norm = torch.nn.utils.get_total_norm(gradients)
+    if norm > largest:
+        torch.nn.utils.clip_grads_with_norm_(network.parameters(), largest, norm)
+
+
+def new_optimiser(network: MoMKD, settings: TrainingSettings) -> torch.optim.Optimizer:
+    """AdamW. Weight decay would pull the memory towards the origin, so by default it is on weight
+    matrices only."""
+    decayed: list[torch.nn.Parameter] = []
+    plain: list[torch.nn.Parameter] = []
+    for name, parameter in network.named_parameters():
+        matrix = parameter.ndim >= 2 and not name.startswith("memory.")
+        (decayed if matrix or settings.decay_all else plain).append(parameter)
+    groups = [
+        {"params": decayed, "weight_decay": settings.weight_decay},
+        {"params": plain, "weight_decay": 0.0},
+    ]
+    # Fused: one pass over the weights a step, which is most of the time of a step on a small bag.
+    return torch.optim.AdamW(
+        [group for group in groups if group["params"]], lr=settings.learning_rate, fused=True
+    )
