@@ -7,13 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from momkd_core.cross_validation import cross_validate
 from momkd_core.evaluation import mean_over_folds
 from momkd_core.export import write_json
 from momkd_core.progress import CancelToken, Report, silent
-from momkd_core.run_folder import read_history
 from momkd_core.training_request import TrainingRequest
 
 METRICS = ("auc", "accuracy", "f1")
@@ -60,7 +57,7 @@ def ablate(
     Returns:
         The content of ``ablation.json``: a row a variant with mean, sd and interval of each metric over
         the folds, ``auc_difference`` from the full model over the same folds, and how many components
-        the chosen epochs use (perplexity).
+        the chosen epochs use (``memory``).
 
     Raises:
         MomkdError: as :func:`momkd_core.cross_validation.cross_validate`.
@@ -82,7 +79,7 @@ def ablate(
                 "settings": list(variant.assignments),
                 **{metric: summary[metric] for metric in METRICS},
                 "pooled": summary["pooled"],
-                "perplexity": _perplexity(request.out, summary),
+                "memory": summary["memory"],
             }
         )
     for row in rows:
@@ -95,15 +92,5 @@ def ablate(
 def _difference(aucs: dict[int, float | None], full: dict[int, float | None]) -> dict[str, Any]:
     """Mean, sd and interval of AUC minus the full model's, fold by fold."""
     pairs = [(value, full.get(fold)) for fold, value in aucs.items()]
-    return mean_over_folds([a - b for a, b in pairs if a is not None and b is not None])
-
-
-def _perplexity(run: Path, summary: dict[str, Any]) -> dict[str, float | None]:
-    """Mean over folds, at the epoch that was kept, of either memory."""
-    found: dict[str, list[float]] = {"positive": [], "negative": []}
-    for fold in summary["folds"]:
-        history = read_history(run / "folds" / str(fold["fold"]) / "history.csv")
-        row = history[int(fold["best_epoch"])]
-        for memory, values in found.items():
-            values.append(float(row[f"{memory}_perplexity"]))
-    return {memory: float(np.mean(values)) if values else None for memory, values in found.items()}
+    known = [a - b for a, b in pairs if a is not None and b is not None]
+    return mean_over_folds(known, bounds=(-1.0, 1.0))

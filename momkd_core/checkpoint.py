@@ -20,11 +20,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from momkd_core.errors import ModelFileError, SettingsError
+from momkd_core.familiarity import Familiarity, from_tensors
 from momkd_core.model.network import MoMKD
 from momkd_core.settings import ExtractionSettings, ModelSettings, Preset, TrainingSettings
 from momkd_core.storage import atomic_path, sha256_of_file
 
 _KEY = "momkd"
+_FAMILIARITY = "familiarity."
 # What the folds of one run have in common.
 _SHARED = ("task", "method", "positive", "negative", "encoder", "encoder_sha256", "extraction")
 _FORMAT = 1
@@ -56,6 +58,14 @@ class ModelCard(BaseModel):
     fold: int | None = None
     cohort_fingerprint: str | None = None
     metrics: dict[str, Any] = Field(default_factory=dict)
+    familiarity_limit: float | None = Field(
+        default=None,
+        gt=0,
+        description="distance from the training patches up to which a slide is familiar",
+    )
+    familiarity_cases: int = Field(
+        default=0, ge=0, description="validation slides that set the limit"
+    )
     versions: dict[str, str] = Field(default_factory=dict)
     note: str = _STANDING_NOTE
 
@@ -79,12 +89,17 @@ class ModelCard(BaseModel):
 
 @dataclass(frozen=True)
 class FoldModel:
-    """One model file, loaded: its network in evaluation mode, its card, its SHA-256."""
+    """One model file, loaded: its network in evaluation mode, its card, its SHA-256.
+
+    Attributes:
+        familiarity: what its training patches looked like; None where the file does not say.
+    """
 
     path: Path
     network: MoMKD
     card: ModelCard
     sha256: str
+    familiarity: Familiarity | None = None
 
 
 @dataclass(frozen=True)
@@ -124,9 +139,19 @@ class Model:
         return self.path.stem if self.card.fold is None else f"fold {self.card.fold}"
 
 
-def save_model(path: Path, network: MoMKD, card: ModelCard) -> None:
+def save_model(
+    path: Path, network: MoMKD, card: ModelCard, familiarity: Familiarity | None = None
+) -> None:
     """Writes a model file atomically. Raises :class:`~momkd_core.errors.OutputError`."""
     tensors = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
+    if familiarity is not None:
+        tensors |= {_FAMILIARITY + k: v for k, v in familiarity.tensors().items()}
+        card = card.model_copy(
+            update={
+                "familiarity_limit": familiarity.limit,
+                "familiarity_cases": familiarity.calibrated_on,
+            }
+        )
     with atomic_path(path) as temporary:
         save_file(tensors, temporary, metadata={_KEY: card.model_dump_json()})
 
@@ -203,8 +228,12 @@ def _load_file(path: Path) -> FoldModel:
             )
         card = ModelCard.model_validate(content)
         network = MoMKD(card.model)
-        network.load_state_dict(state)
-    except (ValueError, TypeError, RuntimeError, AttributeError, SettingsError) as error:
+        weights = {k: v for k, v in state.items() if not k.startswith(_FAMILIARITY)}
+        network.load_state_dict(weights)
+        familiarity = _familiarity(state, card)
+    except (
+        ValueError, TypeError, KeyError, RuntimeError, AttributeError, SettingsError,
+    ) as error:  # fmt: skip
         raise ModelFileError(
             f"{path.name} does not hold what its card says ({str(error).splitlines()[0]})",
             "The file is damaged: copy it again or train again",
@@ -212,4 +241,20 @@ def _load_file(path: Path) -> FoldModel:
     bad = [name for name, value in state.items() if not torch.isfinite(value).all()]
     if bad:
         raise ModelFileError(f"{path.name} has NaN weights ({bad[0]})", "Train the model again")
-    return FoldModel(path, network.eval(), card, sha256_of_file(path))
+    return FoldModel(path, network.eval(), card, sha256_of_file(path), familiarity)
+
+
+def _familiarity(state: dict[str, torch.Tensor], card: ModelCard) -> Familiarity | None:
+    """What the file says of its training patches. Raises :class:`ValueError` where it does not fit."""
+    if card.familiarity_limit is None:
+        return None
+    tensors = {
+        k.removeprefix(_FAMILIARITY): v for k, v in state.items() if k.startswith(_FAMILIARITY)
+    }
+    found = from_tensors(tensors, card.familiarity_limit, card.familiarity_cases)
+    width = card.model.feature_width
+    if found.mean.shape != (width,) or found.spread.shape != (width,):
+        raise ValueError("the training patches' features have another width")
+    if found.centres.ndim != 2 or found.centres.shape[1] != width or not len(found.centres):
+        raise ValueError("the training patches' centres have another width")
+    return found

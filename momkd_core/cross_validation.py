@@ -12,13 +12,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
-from momkd_core.checkpoint import ModelCard, save_model, software_versions
+from momkd_core.checkpoint import save_model
 from momkd_core.evaluation import best_threshold, metrics
 from momkd_core.export import write_json
-from momkd_core.expression import ExpressionTransform, fit_transform
+from momkd_core.final_model import refit
 from momkd_core.gradient_audit import GradientAudit, audit_gradients
 from momkd_core.leakage import certificate
 from momkd_core.model.network import MoMKD
@@ -26,20 +25,21 @@ from momkd_core.progress import CancelToken, Report, silent
 from momkd_core.run_folder import (
     PREDICTION_COLUMNS,
     claim,
+    collapsed,
     fingerprint,
     is_finished,
     summarise,
     write_table,
 )
-from momkd_core.settings import (
-    TrainingSettings,
-)
-from momkd_core.splits import Split
+from momkd_core.run_plots import plot_dynamics, plot_reliability
+from momkd_core.settings import TrainingSettings
 from momkd_core.training import HISTORY_COLUMNS, HistoryRow, fit, predict_slides
+from momkd_core.training_data import by_case, card_of, familiarity_of, fit_expression, slides_of
 from momkd_core.training_request import Prepared, TrainingRequest, prepare, with_expression
 from momkd_core.training_slides import SlideStore, TrainingSlide
 
 log = logging.getLogger(__name__)
+notes = logging.getLogger("momkd_core.notes")  # said to the user, though nothing is wrong
 
 _UNFINISHED = "unfinished.safetensors"
 
@@ -65,6 +65,8 @@ def cross_validate(
     prepared = prepare(request, report, cancel)
     for warning in prepared.warnings:
         log.warning(warning)
+    for note in prepared.notes:
+        notes.info(note)
     claim(
         request.out, _asked(request, prepared), prepared.warnings, cohort=str(request.cohort.path)
     )
@@ -86,7 +88,15 @@ def cross_validate(
         preset=request.preset,
         warnings=prepared.warnings,
     )
+    for warning in collapsed(summary):
+        log.warning(warning)
+        summary["warnings"].append(warning)
     write_json(request.out / "summary.json", summary)
+    if summary["folds"]:
+        plot_dynamics(request.out)
+        plot_reliability(request.out, summary)
+    if request.refit:
+        refit(request, prepared, summary, report, cancel)
     return summary
 
 
@@ -126,12 +136,12 @@ def _run_fold(
 ) -> None:
     split = prepared.splits[fold]
     write_json(folder / "split.json", split.as_dict())
-    transform = _fit_expression(request, prepared, split)
+    transform = fit_expression(request, prepared, list(split.train))
     genes = transform.genes if transform else ()
     known = with_expression(request.expression, list(prepared.cases))
     write_json(folder / "leakage.json", certificate(split, prepared.cases, known))
     parts = {
-        name: _slides(request, prepared, cases, transform)
+        name: slides_of(request, prepared, cases, transform)
         for name, cases in split.as_dict().items()
     }
 
@@ -159,7 +169,7 @@ def _run_fold(
         unfinished=folder / _UNFINISHED,
     )
     probabilities = {
-        name: _by_case(slides, predict_slides(fitted.network, slides, prepared.store, cancel)[0])
+        name: by_case(slides, predict_slides(fitted.network, slides, prepared.store, cancel)[0])
         for name, slides in parts.items()
     }
 
@@ -171,24 +181,19 @@ def _run_fold(
 
     threshold = best_threshold(*aligned(split.validation, "validation"))
     found = metrics(*aligned(split.test, "test"), threshold)
-    card = ModelCard(
-        task=request.label,
-        positive=request.positive,
-        negative=prepared.negative,
-        preset=request.preset,
-        threshold=threshold,
-        extraction=prepared.extraction,
-        encoder=prepared.header.encoder,
-        encoder_sha256=prepared.header.encoder_sha256,
+    card = card_of(
+        request,
+        prepared,
         model=fitted.network.settings,
-        training=request.training,
         genes=genes,
+        threshold=threshold,
         fold=fold,
-        cohort_fingerprint=request.cohort.fingerprint,
         metrics={**found, "best_epoch": fitted.best_epoch},
-        versions=software_versions(),
-    ).described(**request.about)
-    save_model(folder / "model.safetensors", fitted.network, card)
+    )
+    familiarity = familiarity_of(
+        parts["train"], parts["validation"], prepared.store, seed=request.training.seed + fold
+    )
+    save_model(folder / "model.safetensors", fitted.network, card, familiarity)
     rows = [
         {
             "case_id": case,
@@ -226,42 +231,3 @@ def _audit(
             )
         )
     return found
-
-
-def _fit_expression(
-    request: TrainingRequest, prepared: Prepared, split: Split
-) -> ExpressionTransform | None:
-    if request.expression is None:
-        return None
-    return fit_transform(
-        request.expression,
-        list(split.train),
-        [prepared.labels[case] for case in split.train],
-        top_genes=request.training.top_genes,
-        clip=request.training.expression_clip,
-    )
-
-
-def _slides(
-    request: TrainingRequest,
-    prepared: Prepared,
-    cases: list[str],
-    transform: ExpressionTransform | None,
-) -> list[TrainingSlide]:
-    scaled = transform(request.expression, cases) if transform and request.expression else None
-    slides = []
-    for row, case in enumerate(cases):
-        expression = None
-        if scaled is not None and not np.isnan(scaled[row]).any():
-            expression = scaled[row]
-        for path in prepared.features[case]:
-            slides.append(TrainingSlide(case, path, prepared.labels[case], expression))
-    return slides
-
-
-def _by_case(slides: list[TrainingSlide], values: list[float]) -> dict[str, float]:
-    """A case's probability is the mean over its slides."""
-    found: dict[str, list[float]] = {}
-    for slide, value in zip(slides, values, strict=True):
-        found.setdefault(slide.case_id, []).append(value)
-    return {case: float(np.mean(several)) for case, several in found.items()}

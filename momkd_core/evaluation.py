@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -124,8 +124,13 @@ def bootstrap_auc(
     return {"auc": value, "low": float(low), "high": float(high)}
 
 
-def mean_over_folds(values: list[float | None]) -> dict[str, float | None]:
-    """Mean, sample sd and 95 % t-interval of a metric over folds; folds without a value are out."""
+def mean_over_folds(
+    values: Sequence[float | None], bounds: tuple[float, float] = (0.0, 1.0)
+) -> dict[str, float | None]:
+    """Mean, sample sd and 95 % t-interval, cut at ``bounds``, of a metric over folds.
+
+    Folds without a value are out.
+    """
     known = [v for v in values if v is not None]
     if not known:
         return {"mean": None, "sd": None, "low": None, "high": None}
@@ -134,7 +139,8 @@ def mean_over_folds(values: list[float | None]) -> dict[str, float | None]:
         return {"mean": mean, "sd": None, "low": None, "high": None}
     sd = float(np.std(known, ddof=1))
     half = float(stats.t.ppf(0.975, len(known) - 1)) * sd / math.sqrt(len(known))
-    return {"mean": mean, "sd": sd, "low": max(0.0, mean - half), "high": min(1.0, mean + half)}
+    low, high = max(bounds[0], mean - half), min(bounds[1], mean + half)
+    return {"mean": mean, "sd": sd, "low": low, "high": high}
 
 
 def best_threshold(labels: ArrayLike, probabilities: ArrayLike) -> float:

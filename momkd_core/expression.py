@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import stats
 from sklearn.feature_selection import f_classif
 
 from momkd_core.errors import ExpressionError
@@ -26,6 +27,10 @@ log = logging.getLogger(__name__)
 # A column without negative values whose largest exceeds this was not logged yet: log2 of the
 # largest known TPM or count (about 10^7) is 23.
 _LARGEST_LOGGED = 30.0
+LOGGED_UNITS = ("counts", "TPM")
+
+_TELLING = 0.99  # AUC of one gene
+_FEWEST_TO_TELL = 10  # cases of either label
 
 
 @dataclass(frozen=True)
@@ -194,11 +199,8 @@ def fit_transform(
         np.errstate(all="ignore"),
     ):  # all-NaN genes and constant genes are dealt with below
         warnings.simplefilter("ignore", RuntimeWarning)
-        lowest, highest = np.nanmin(raw, axis=0), np.nanmax(raw, axis=0)
-        logged = (lowest >= 0) & (highest > _LARGEST_LOGGED)
-        # One table, one unit: a low count next to high ones is a count, not a logarithm.
-        if (lowest >= 0).all() and logged.any() and _looks_raw(raw):
-            logged[:] = True
+        units = recognise_units(raw)
+        logged = np.isin(units, LOGGED_UNITS)
         values = _log(raw, logged)
         mean = np.nanmean(values, axis=0)
         deviation = np.nanstd(values, axis=0)
@@ -223,10 +225,55 @@ def fit_transform(
     )
 
 
-def _looks_raw(raw: NDArray[np.float64]) -> bool:
-    """Whether a non-negative table holds raw counts: whole numbers throughout."""
-    known = raw[~np.isnan(raw)]
-    return bool((known == np.floor(known)).all())
+def recognise_units(values: NDArray[np.float64]) -> NDArray[np.str_]:
+    """What each column of (cases, genes) holds: one of ``counts``, ``TPM``, ``logged``, ``z-scores``.
+
+    A column with negative values is centred already; one whose largest value no logarithm reaches is
+    raw, and if all its values are whole, counts. A table without any fraction or negative value is
+    counts throughout: a low count beside high ones is a count, not a logarithm. A column without
+    values is ``empty``.
+    """
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore", RuntimeWarning)  # columns without values
+        lowest, highest = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
+        whole = (np.isnan(values) | (values == np.floor(values))).all(axis=0)
+    raw = (lowest >= 0) & (highest > _LARGEST_LOGGED)
+    units = np.full(values.shape[1], "logged", dtype="<U8")
+    units[lowest < 0] = "z-scores"
+    units[raw] = "TPM"
+    counts = raw & whole
+    if counts.any() and (whole & (lowest >= 0) | np.isnan(lowest)).all():
+        counts = whole
+    units[counts] = "counts"
+    units[np.isnan(lowest)] = "empty"
+    return units
+
+
+def describe_units(table: ExpressionTable, case_ids: list[str]) -> dict[str, int]:
+    """How many columns of cases hold what; see :func:`recognise_units`."""
+    units, counts = np.unique(recognise_units(table.rows(case_ids)), return_counts=True)
+    return {str(unit): int(count) for unit, count in zip(units, counts, strict=True)}
+
+
+def telling_gene(
+    table: ExpressionTable, case_ids: list[str], labels: list[int]
+) -> tuple[str, float] | None:
+    """The gene whose expression alone tells the labels apart almost perfectly, with its AUC, or None.
+
+    Then the label may be derived from expression, and what expression teaches is the label itself.
+    """
+    values = table.rows(case_ids)
+    y = np.asarray(labels) == 1
+    known = ~np.isnan(values).all(axis=1)
+    if y[known].sum() < _FEWEST_TO_TELL or (~y[known]).sum() < _FEWEST_TO_TELL:
+        return None
+    filled = np.nan_to_num(values[known], nan=0.0)
+    ranks = stats.rankdata(filled, axis=0)
+    n1, n0 = int(y[known].sum()), int((~y[known]).sum())
+    areas = (ranks[y[known]].sum(axis=0) - n1 * (n1 + 1) / 2) / (n1 * n0)
+    areas = np.maximum(areas, 1.0 - areas)
+    best = int(areas.argmax())
+    return (table.genes[best], float(areas[best])) if areas[best] >= _TELLING else None
 
 
 def _log(values: NDArray[np.float64], logged: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -16,12 +17,17 @@ from momkd_core.extraction import EncoderLoader, cached_bag
 from momkd_core.features import FeatureBag, read_features
 from momkd_core.graph import slide_edges
 from momkd_core.model.attention import MEMORIES, Muted, check_muted
+from momkd_core.model.neighbour_attention import compiled_kernels
 from momkd_core.model.neighbourhood import patch_graph
 from momkd_core.model.network import EncodedPatches
+from momkd_core.processor import bfloat16_is_fast
 from momkd_core.progress import CancelToken, Report, silent
 from momkd_core.result import Floats, MemoryMatch, SlideResult
 from momkd_core.slide import DEFAULT_WORKERS
 
+# Compiled kernels save about 10 ms for every thousand patches and take up to 40 s to make once.
+_CASES_WORTH_COMPILING = 1000
+Precision = Literal["float32", "bfloat16"]
 FEATURE_SUFFIXES = (".h5", ".hdf5")
 
 
@@ -36,6 +42,7 @@ def predict(
     load_encoder: EncoderLoader | None = None,
     workers: int = DEFAULT_WORKERS,
     name: str | None = None,
+    precision: Precision = "float32",
 ) -> SlideResult:
     """Predicts one slide.
 
@@ -46,12 +53,13 @@ def predict(
         muted: components to leave out, ``{"positive": [3]}``.
         load_encoder: shared between calls so that an encoder is loaded once.
         name: of the slide, where its file's stem is not it.
+        precision: of the matrix products; bfloat16 only where the processor has it.
 
     Raises:
         MomkdError: the slide, the features or the muting cannot be used; see the family.
     """
     if isinstance(source, FeatureBag):
-        return EncodedSlide(model, source, name or "bag").result(muted)
+        return EncodedSlide(model, source, name or "bag", precision).result(muted)
     path = Path(source)
     bag = load_bag(
         model.card,
@@ -62,7 +70,7 @@ def predict(
         load_encoder=load_encoder,
         workers=workers,
     )
-    return EncodedSlide(model, bag, name or path.stem).result(muted)
+    return EncodedSlide(model, bag, name or path.stem, precision).result(muted)
 
 
 def load_bag(
@@ -136,6 +144,15 @@ def check_bag(bag: FeatureBag, card: ModelCard, name: str) -> None:
         )
 
 
+def check_precision(precision: Precision) -> None:
+    """Raises :class:`SettingsError` where the processor lacks it."""
+    if precision == "bfloat16" and not bfloat16_is_fast():
+        raise SettingsError(
+            "This processor does not multiply in bfloat16, so it would only be slower",
+            "Leave --precision out",
+        )
+
+
 @dataclass(frozen=True)
 class _Encoded:
     member: FoldModel
@@ -149,18 +166,30 @@ class EncodedSlide:
         FeatureError, TissueError: the features do not fit, or there are fewer than two patches.
     """
 
-    def __init__(self, model: Model, bag: FeatureBag, name: str) -> None:
+    def __init__(
+        self, model: Model, bag: FeatureBag, name: str, precision: Precision = "float32"
+    ) -> None:
+        check_precision(precision)
         check_bag(bag, model.card, name)
         self.model = model
         self.bag = bag
         self.name = name
         features = torch.from_numpy(bag.features)
+        known = [m.familiarity for m in model.members if m.familiarity is not None]
+        # Of a run: the mean over its folds, whose limits differ.
+        self.strangeness = (
+            float(np.mean([one.strangeness(bag.features) for one in known])) if known else None
+        )
         self._encoded: list[_Encoded] = []
-        with torch.no_grad():
+        with (
+            torch.no_grad(),
+            torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"),
+        ):
             for member in model.members:
                 edges = slide_edges(name, bag, member.card.model)
                 graph = patch_graph(edges, len(features))
                 patches = member.network.encode_patches(features, graph)
+                patches = EncodedPatches(*(part.float() for part in patches))
                 self._encoded.append(_Encoded(member, patches))
 
     def result(self, muted: Muted | None = None) -> SlideResult:
@@ -205,6 +234,7 @@ class EncodedSlide:
             tissue_fraction=self.bag.tissue_fraction,
             model_sha256=self.model.sha256,
             encoder=self.bag.encoder or card.encoder,
+            strangeness=self.strangeness,
             muted={name: indices for name, indices in clean.items() if indices},
             bounds_offset=(
                 int(self.bag.attributes.get("bounds_x", 0)),
@@ -254,10 +284,16 @@ def predict_cohort(
     report: Report = silent,
     cancel: CancelToken | None = None,
     workers: int = DEFAULT_WORKERS,
+    precision: Precision = "float32",
 ) -> Iterator[CaseResult | CaseFailure]:
     """Predicts case after case; one that fails is named and the rest goes on."""
+    check_precision(precision)
     cohort.check_distinct(features_folder)
     loader = EncoderLoader()
+    if len(cohort) >= _CASES_WORTH_COMPILING:
+        report(0, 0, "compiling")
+        for member in model.members:
+            member.network.use_kernels(compiled_kernels())
     for position, case in enumerate(cohort.cases, start=1):
 
         def case_report(
@@ -267,8 +303,9 @@ def predict_cohort(
 
         case_report(0, 0, case.case_id)
         yield _predict_case(
-            model, cohort, case, features_folder, mpp, muted, case_report, cancel, loader, workers
-        )
+            model, cohort, case, features_folder, mpp, muted, case_report, cancel, loader, workers,
+            precision,
+        )  # fmt: skip
 
 
 def _predict_case(
@@ -282,6 +319,7 @@ def _predict_case(
     cancel: CancelToken | None,
     loader: EncoderLoader,
     workers: int,
+    precision: Precision,
 ) -> CaseResult | CaseFailure:
     results = []
     for slide in case.slides:
@@ -298,6 +336,7 @@ def _predict_case(
                     load_encoder=loader,
                     workers=workers,
                     name=slide.stem,
+                    precision=precision,
                 )
             )
         except SettingsError:

@@ -55,6 +55,8 @@ class SlideResult:
         match: similarities to every component; None for the mean of several folds, whose
             components have nothing to do with each other.
         tissue_fraction: (N,) or None where unknown.
+        strangeness: how far its patches lie from those of training, in units of the limit that the
+            validation slides set; None where the model does not say.
         muted: components left out, by memory.
         bounds_offset: level-0 corner that QuPath takes as its origin.
     """
@@ -71,6 +73,7 @@ class SlideResult:
     tissue_fraction: Floats | None
     model_sha256: str
     encoder: str | None
+    strangeness: float | None = None
     muted: dict[str, list[int]] = field(default_factory=dict)
     bounds_offset: tuple[int, int] = (0, 0)
 
@@ -88,6 +91,11 @@ class SlideResult:
     def effective_patches(self) -> float:
         """1 / Σ α_i²: how many patches the attention is spread over."""
         return float(1.0 / (self.attention.astype(float) ** 2).sum())
+
+    @property
+    def outside(self) -> bool | None:
+        """Whether the slide is outside what the model knows; None where unknown."""
+        return None if self.strangeness is None else self.strangeness > 1.0
 
     def winners(self, memory: str) -> Indices:
         """(N,) the best component of each patch in one memory."""
@@ -134,6 +142,8 @@ class SlideResult:
             "patches": len(self),
             "background_focus": self.background_focus,
             "effective_patches": self.effective_patches,
+            "strangeness": self.strangeness,
+            "outside": self.outside,
             "muted": self.muted,
             "model_sha256": self.model_sha256,
             "encoder": self.encoder,

@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import logging
+import math
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from momkd_core.expression import ExpressionTable
 from momkd_core.storage import write_text
 
 log = logging.getLogger(__name__)
+
+_COLLAPSED = 2.0  # perplexity, of any number of components
 
 PREDICTION_COLUMNS = ("case_id", "patient_id", "label", "probability", "predicted", "split")
 
@@ -135,7 +138,14 @@ def summarise(
         if not is_finished(fold):
             continue
         card = load_model(fold / "model.safetensors").card
-        folds.append({"fold": int(fold.name), "threshold": card.threshold, **card.metrics})
+        folds.append(
+            {
+                "fold": int(fold.name),
+                "threshold": card.threshold,
+                "familiarity_limit": card.familiarity_limit,
+                **card.metrics,
+            }
+        )
         for row in read_predictions(fold / "predictions.csv"):
             if row["split"] == "test":
                 labels.append(int(row["label"] == positive))
@@ -157,5 +167,37 @@ def summarise(
             "decisions": bootstrap_decisions(labels, predicted),
             "calibration": calibration(labels, probabilities),
         },
-        "warnings": warnings,
+        "memory": _memory_use(folder, folds),
+        "warnings": list(warnings),
     }
+
+
+def _memory_use(folder: Path, folds: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Active ratio and perplexity of either memory (Fig. 3) at each fold's kept epoch, over folds."""
+    kept = []
+    for fold in folds:
+        history = read_history(folder / "folds" / str(fold["fold"]) / "history.csv")
+        kept.append(history[int(fold["best_epoch"])])
+    return {
+        memory: {
+            measure: mean_over_folds(
+                [float(row[f"{memory}_{measure}"]) for row in kept], bounds=(0.0, largest)
+            )
+            for measure, largest in (("active_ratio", 1.0), ("perplexity", math.inf))
+        }
+        for memory in ("positive", "negative")
+    }
+
+
+def collapsed(summary: dict[str, Any]) -> list[str]:
+    """Warnings of memories whose components mean the same: perplexity near 1."""
+    found = []
+    for memory, use in summary["memory"].items():
+        perplexity = use["perplexity"]["mean"]
+        if perplexity is not None and perplexity < _COLLAPSED:
+            found.append(
+                f"The {memory} memory has collapsed: its components share the work of "
+                f"{perplexity:.1f}. --set orthogonality_mean=true commitment_mean=true weighs eq. 10 "
+                "as the authors' code does, and keeps more of them apart"
+            )
+    return found

@@ -58,6 +58,12 @@ def atomic_path(target: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def write_bytes(target: Path, content: bytes) -> None:
+    """Writes a file atomically. Raises :class:`~momkd_core.errors.OutputError`."""
+    with atomic_path(target) as temporary:
+        temporary.write_bytes(content)
+
+
 def write_text(target: Path, text: str) -> None:
     """Writes UTF-8 text atomically. Raises :class:`OutputError`."""
     with atomic_path(target) as path:

@@ -66,16 +66,19 @@ def fit(
     on_epoch: Callable[[list[HistoryRow]], None] | None = None,
     on_begin: Callable[[MoMKD], None] | None = None,
     unfinished: Path | None = None,
+    stop_after: int | None = None,
 ) -> Fitted:
     """Trains one fold and keeps the epoch with the best validation AUC.
 
     ``train_auc`` is taken from the training passes themselves (dropout on, balanced sampling);
-    equal validation AUCs are decided by the lower validation cross-entropy. One slide is one step.
+    equal validation AUCs are decided by the lower validation cross-entropy. Without validation slides
+    the last epoch is kept.
     ``on_begin`` gets the network with its memory initialised, ``on_epoch`` the history so far.
 
     Args:
         unfinished: where every epoch's state is kept; what a killed call left there is gone on with, to
             the same result (on one processor; a GPU's dropout is drawn anew).
+        stop_after: end after so many epochs, on the learning rates of ``settings.epochs``.
 
     Raises:
         TrainingError: a loss that is not finite, too few patches to initialise the memory, or a damaged
@@ -121,10 +124,11 @@ def fit(
         for group in optimiser.param_groups:
             group["lr"] = group["initial_lr"] * rate(found.step)
         log.info("Going on from epoch %d", len(history))
-    for epoch in range(len(history), settings.epochs):
+    last = settings.epochs if stop_after is None else min(stop_after, settings.epochs)
+    for epoch in range(len(history), last):
         if epoch and _stops(epoch - 1, best_epoch, settings):
             break  # it was about to stop when it was killed
-        report(epoch, settings.epochs, "training")
+        report(epoch, last, f"training{_so_far(history)}")
         started = time.perf_counter()
         before = _components(network)
         row: HistoryRow = {"epoch": epoch}
@@ -139,7 +143,7 @@ def fit(
         if on_epoch is not None:
             on_epoch(history)
         quality = (row["validation_auc"] or 0.0, -validation_ce)
-        if best is None or quality > best:
+        if best is None or quality > best or not validation:
             best, best_epoch = quality, epoch
             best_state = {k: v.detach().clone() for k, v in network.state_dict().items()}
         if unfinished is not None:
@@ -148,7 +152,7 @@ def fit(
         if _stops(epoch, best_epoch, settings):
             log.info("No better validation for %d epochs: stopping", settings.patience)
             break
-    report(settings.epochs, settings.epochs, "trained")
+    report(last, last, "trained")
     network.load_state_dict(best_state)
     return Fitted(network.cpu().eval(), history, best_epoch)
 
@@ -233,6 +237,16 @@ def _train_epoch(
         "positive_perplexity": positive.perplexity,
         "negative_perplexity": negative.perplexity,
     }
+
+
+def _so_far(history: list[HistoryRow]) -> str:
+    """The last epoch's loss and AUC, for a progress bar; what follows the bar is a remark on it."""
+    if not history:
+        return ""
+    row = history[-1]
+    validation = row["validation_auc"]
+    told = "" if validation is None else f", validation AUC {validation:.3f}"
+    return f" | loss {row['loss']:.3f}{told}"
 
 
 def _stops(epoch: int, best_epoch: int, settings: TrainingSettings) -> bool:

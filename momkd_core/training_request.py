@@ -10,7 +10,7 @@ import numpy as np
 
 from momkd_core.cohort import Case, Cohort
 from momkd_core.errors import FeatureError, SettingsError
-from momkd_core.expression import ExpressionTable
+from momkd_core.expression import ExpressionTable, describe_units, telling_gene
 from momkd_core.features import FeatureBag, read_header
 from momkd_core.progress import CancelToken, Report
 from momkd_core.settings import (
@@ -33,6 +33,7 @@ class TrainingRequest:
             other one.
         group: column whose values stay together; None groups by patient.
         only_fold: train this fold alone, or None for all.
+        refit: afterwards, train one more model on all cases.
         about: what the model card says of organ, stain and data (``organ``, ``stain``, ``note``).
         features_folder: where the feature files are, or None to take the cohort's column.
     """
@@ -50,6 +51,7 @@ class TrainingRequest:
     folds: int = 5
     only_fold: int | None = None
     group: str | None = None
+    refit: bool = False
     about: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -67,6 +69,7 @@ class Prepared:
     extraction: ExtractionSettings | None
     store: SlideStore
     warnings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def prepare(request: TrainingRequest, report: Report, cancel: CancelToken) -> Prepared:
@@ -93,6 +96,7 @@ def prepare(request: TrainingRequest, report: Report, cancel: CancelToken) -> Pr
     ids = [case.case_id for case in cases]
     splits = make_splits(ids, labels, groups, folds=request.folds, seed=request.training.seed)
     warnings += _without_expression(request.expression, ids)
+    warnings += _derived_from_expression(request, ids, labels)
     cohort.check_distinct(request.features_folder)
     features = {
         case.case_id: [cohort.feature_path(slide, request.features_folder) for slide in case.slides]
@@ -117,6 +121,7 @@ def prepare(request: TrainingRequest, report: Report, cancel: CancelToken) -> Pr
         extraction=_extraction(header),
         store=store,
         warnings=warnings,
+        notes=_units(request.expression, ids),
     )
 
 
@@ -163,6 +168,46 @@ def _without_expression(table: ExpressionTable | None, ids: list[str]) -> list[s
         f"{len(without)} of {len(ids)} cases have no expression and train the histology "
         f"branch alone (the first is {without[0]})"
     ]
+
+
+_DERIVED = ("odx", "oncotype", "recurrence_score", "pam50", "mammaprint", "prosigna")
+
+
+def _derived_from_expression(
+    request: TrainingRequest, ids: list[str], labels: list[int]
+) -> list[str]:
+    """Warnings where the label seems to be computed from expression, as Oncotype DX is."""
+    if request.expression is None:
+        return []
+    name = request.label.lower().replace(" ", "_").replace("-", "_")
+    found = []
+    if any(word in name for word in _DERIVED):
+        found.append(
+            f"{request.label} is computed from gene expression, so expression teaches the label "
+            "itself: a gain over histology alone says less than for a label of another source"
+        )
+    gene = telling_gene(request.expression, ids, labels)
+    if gene is not None:
+        found.append(
+            f"{gene[0]} alone tells {request.label} with an AUC of {gene[1]:.3f}: is the label derived "
+            "from expression?"
+        )
+    return found
+
+
+def _units(table: ExpressionTable | None, ids: list[str]) -> list[str]:
+    """What the columns of the expression table were taken for."""
+    if table is None:
+        return []
+    treated = {
+        "counts": "log2(1 + x)", "TPM": "log2(1 + x)", "logged": "as they are",
+        "z-scores": "as they are", "empty": "left out",
+    }  # fmt: skip
+    parts = [
+        f"{count} columns hold {unit} ({treated[unit]})"
+        for unit, count in describe_units(table, ids).items()
+    ]
+    return [f"expression: {', '.join(parts)}; then scaled on each fold's training cases"]
 
 
 def _common_header(paths: list[Path]) -> FeatureBag:

@@ -76,7 +76,7 @@ def table(result: dict[str, Any]) -> str:
         f"{'AUC − full':<16} perplexity C⁺, C⁻",
     ]
     for row in result["variants"]:
-        used = row["perplexity"]
+        used = {name: use["perplexity"]["mean"] for name, use in row["memory"].items()}
         lines.append(
             f"{row['table']:<9}{row['name']:<{width}}  {spread(row['auc']):<15} "
             f"{spread(row['accuracy']):<15} {spread(row['f1']):<15} "

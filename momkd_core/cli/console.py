@@ -16,7 +16,10 @@ _PLAIN_INTERVAL_S = 5.0
 
 
 class Progress:
-    """A report on stderr: a bar on a terminal, else a line now and then."""
+    """A report on stderr: a bar on a terminal, else a line now and then.
+
+    What follows `` | `` in a report is a remark on the same bar.
+    """
 
     def __init__(self) -> None:
         self._bar: tqdm[int] | None = None
@@ -31,6 +34,7 @@ class Progress:
             self._print(done, total, what)
 
     def _draw(self, done: int, total: int, what: str) -> None:
+        what, _, remark = what.partition(" | ")
         bar = self._bar
         if bar is None or what != self._what or bar.total != (total or None):
             self.close()
@@ -38,15 +42,17 @@ class Progress:
                 range(total or 0), total=total or None, desc=what, file=sys.stderr, leave=False
             )
             self._bar, self._what = bar, what
+        bar.set_postfix_str(remark, refresh=False)
         bar.update(done - bar.n)
 
     def _print(self, done: int, total: int, what: str) -> None:
         now = time.monotonic()
         finished = total > 0 and done == total
-        if what != self._what or finished or now - self._last >= _PLAIN_INTERVAL_S:
+        key = what.partition(" | ")[0]
+        if key != self._what or finished or now - self._last >= _PLAIN_INTERVAL_S:
             count = f" {done}/{total}" if total else ""
             print(f"{what}{count}", file=sys.stderr, flush=True)
-            self._what, self._last = what, now
+            self._what, self._last = key, now
 
     def close(self) -> None:
         if self._bar is not None:
@@ -86,16 +92,23 @@ def set_up_logging(*, debug: bool, warnings_to_stderr: bool = True) -> None:
         root.addHandler(to_file)
     if warnings_to_stderr:
         to_stderr = logging.StreamHandler()
-        to_stderr.setLevel(logging.INFO if debug else logging.WARNING)
+        to_stderr.setLevel(logging.INFO)
+        to_stderr.addFilter(lambda record: debug or _is_for_user(record))
         to_stderr.setFormatter(_Lowercase("%(levelname)s: %(message)s"))
         # Warnings of libraries are for the log file; ours are for the user.
         to_stderr.addFilter(logging.Filter("momkd_core"))
         root.addHandler(to_stderr)
 
 
+def _is_for_user(record: logging.LogRecord) -> bool:
+    """Warnings, and what the engine says though nothing is wrong."""
+    return record.levelno >= logging.WARNING or record.name == "momkd_core.notes"
+
+
 class _Lowercase(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        record.levelname = record.levelname.lower()
+        said = record.levelno < logging.WARNING
+        record.levelname = "note" if said else record.levelname.lower()
         return super().format(record)
 
 

@@ -42,6 +42,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="show which loss term moves which part of the network",
     )
+    parser.add_argument(
+        "--refit",
+        action="store_true",
+        help="then train one model on all cases, RUN/final/model.safetensors",
+    )
 
 
 def add_training_arguments(parser: argparse.ArgumentParser) -> None:
@@ -79,7 +84,8 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--group",
         metavar="COLUMN",
-        help="keep cases with one value together, instead of those of one patient",
+        help="keep cases with one value together, instead of those of one patient; "
+        "for instance site, for site-preserving folds",
     )
     parser.add_argument("--epochs", type=positive_count, metavar="N", help="default 50")
     parser.add_argument("--seed", type=int, metavar="S", help="default 0")
@@ -138,6 +144,7 @@ def request_of(options: argparse.Namespace, assignments: list[str], out: Path) -
         folds=options.folds,
         only_fold=options.fold,
         group=options.group,
+        refit=getattr(options, "refit", False),
         about={name: value for name, value in about.items() if value is not None},
     )
 

@@ -306,6 +306,11 @@ def _with_result(view: ModelView, outcome: Outcome) -> ModelView:
 
 def _remarks(outcome: Outcome) -> list[str]:
     result, remarks = outcome.result, []
+    if result.outside:
+        remarks.append(
+            "This slide is outside what this model knows "
+            f"(strangeness {result.strangeness:.1f}, limit 1): do not trust the prediction."
+        )
     if outcome.unmuted_probability is not None:
         names = [
             f"C{'⁺' if memory == 'positive' else '⁻'}{index}"

@@ -95,7 +95,7 @@ def test_a_cancelled_run_goes_on(cohort_path: Path, features_folder: Path, tmp_p
     cancel = CancelToken()
 
     def stop(done: int, total: int, what: str) -> None:
-        if what == "fold 1: training" and done == 1:
+        if what.startswith("fold 1: training") and done == 1:
             cancel.cancel()
 
     asked = request(cohort_path, features_folder, tmp_path / "r")
@@ -183,7 +183,7 @@ def test_a_killed_fold_goes_on_to_the_same_result(
     token = CancelToken()
 
     def stop(done: int, total: int, what: str) -> None:
-        if what.endswith("training") and done == 2:
+        if "training" in what and done == 2:
             token.cancel()
 
     again = request(cohort_path, features_folder, broken, epochs=5, only_fold=0)

@@ -1,0 +1,116 @@
+"""From a checked request to what a network is fitted on, and to the card that says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from momkd_core.checkpoint import ModelCard, software_versions
+from momkd_core.expression import ExpressionTransform, fit_transform
+from momkd_core.familiarity import Familiarity, fit_familiarity
+from momkd_core.settings import ModelSettings
+from momkd_core.training_request import Prepared, TrainingRequest
+from momkd_core.training_slides import SlideStore, TrainingSlide
+
+
+def fit_expression(
+    request: TrainingRequest, prepared: Prepared, cases: list[str]
+) -> ExpressionTransform | None:
+    """Logarithm, scaling and gene selection, fitted on these cases alone; None without expression.
+
+    Raises:
+        ExpressionError: too few of them have expression.
+    """
+    if request.expression is None:
+        return None
+    return fit_transform(
+        request.expression,
+        cases,
+        [prepared.labels[case] for case in cases],
+        top_genes=request.training.top_genes,
+        clip=request.training.expression_clip,
+    )
+
+
+def slides_of(
+    request: TrainingRequest,
+    prepared: Prepared,
+    cases: list[str],
+    transform: ExpressionTransform | None,
+) -> list[TrainingSlide]:
+    """The slides of cases, each with its case's label and scaled expression."""
+    scaled = transform(request.expression, cases) if transform and request.expression else None
+    slides = []
+    for row, case in enumerate(cases):
+        expression = None
+        if scaled is not None and not np.isnan(scaled[row]).any():
+            expression = scaled[row]
+        for path in prepared.features[case]:
+            slides.append(TrainingSlide(case, path, prepared.labels[case], expression))
+    return slides
+
+
+def by_case(slides: list[TrainingSlide], values: list[float]) -> dict[str, float]:
+    """A case's probability is the mean over its slides."""
+    found: dict[str, list[float]] = {}
+    for slide, value in zip(slides, values, strict=True):
+        found.setdefault(slide.case_id, []).append(value)
+    return {case: float(np.mean(several)) for case, several in found.items()}
+
+
+def familiarity_of(
+    train: list[TrainingSlide],
+    validation: list[TrainingSlide],
+    store: SlideStore,
+    *,
+    seed: int,
+    limit: float | None = None,
+) -> Familiarity:
+    """What the training slides look like, with the limit that validation slides set (or ``limit``)."""
+
+    def reader(slide: TrainingSlide) -> Callable[[], NDArray[np.float32]]:
+        def read() -> NDArray[np.float32]:
+            features: NDArray[np.float32] = store[slide.features].features.numpy()
+            return features
+
+        return read
+
+    return fit_familiarity(
+        [reader(slide) for slide in train],
+        [reader(slide) for slide in validation],
+        seed=seed,
+        limit=limit,
+    )
+
+
+def card_of(
+    request: TrainingRequest,
+    prepared: Prepared,
+    *,
+    model: ModelSettings,
+    genes: tuple[str, ...],
+    threshold: float,
+    fold: int | None,
+    metrics: dict[str, Any],
+) -> ModelCard:
+    """The model card of a network that a request asked for."""
+    return ModelCard(
+        task=request.label,
+        positive=request.positive,
+        negative=prepared.negative,
+        preset=request.preset,
+        threshold=threshold,
+        extraction=prepared.extraction,
+        encoder=prepared.header.encoder,
+        encoder_sha256=prepared.header.encoder_sha256,
+        model=model,
+        training=request.training,
+        genes=genes,
+        fold=fold,
+        cohort_fingerprint=request.cohort.fingerprint,
+        metrics=metrics,
+        versions=software_versions(),
+    ).described(**request.about)
