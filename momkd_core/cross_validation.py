@@ -33,7 +33,7 @@ from momkd_core.run_folder import (
 )
 from momkd_core.run_plots import plot_dynamics, plot_reliability
 from momkd_core.settings import TrainingSettings
-from momkd_core.training import HISTORY_COLUMNS, HistoryRow, fit, predict_slides
+from momkd_core.training import HistoryRow, fit, predict_slides
 from momkd_core.training_data import by_case, card_of, familiarity_of, fit_expression, slides_of
 from momkd_core.training_request import Prepared, TrainingRequest, prepare, with_expression
 from momkd_core.training_slides import SlideStore, TrainingSlide
@@ -146,7 +146,7 @@ def _run_fold(
     }
 
     def on_epoch(history: list[HistoryRow]) -> None:
-        write_table(folder / "history.csv", HISTORY_COLUMNS, history)
+        write_table(folder / "history.csv", list(history[0]), history)
 
     def audit(network: MoMKD) -> None:
         if on_audit is not None:

@@ -8,7 +8,7 @@ organ, stain or scanner).
 
 Mean distance to cluster centres was chosen over the memory's own similarities, which eq. 3 to 5 pull
 towards the components for any tissue, and over a Gaussian of the features, which has one centre for all
-kinds of tissue (CONTRIBUTING, decision 8).
+kinds of tissue (CONTRIBUTING, decision 15).
 """
 
 from __future__ import annotations

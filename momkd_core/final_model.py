@@ -14,7 +14,7 @@ from momkd_core.export import write_json
 from momkd_core.progress import CancelToken, Report
 from momkd_core.run_folder import write_table
 from momkd_core.splits import Split
-from momkd_core.training import HISTORY_COLUMNS, HistoryRow, fit
+from momkd_core.training import HistoryRow, fit
 from momkd_core.training_data import card_of, familiarity_of, fit_expression, slides_of
 from momkd_core.training_request import Prepared, TrainingRequest
 
@@ -63,7 +63,7 @@ def refit(
     epochs = round(float(np.mean([fold["best_epoch"] + 1 for fold in folds])))
 
     def on_epoch(history: list[HistoryRow]) -> None:
-        write_table(folder / "history.csv", HISTORY_COLUMNS, history)
+        write_table(folder / "history.csv", list(history[0]), history)
 
     def all_report(done: int, total: int, what: str) -> None:
         report(done, total, f"all cases: {what}")

@@ -19,6 +19,7 @@ from torch import Tensor
 from momkd_core.evaluation import auc
 from momkd_core.memory_dynamics import UseCounter, drift
 from momkd_core.memory_initialisation import initialise_memory
+from momkd_core.model.attention import MEMORIES
 from momkd_core.model.neighbour_attention import compiled_kernels
 from momkd_core.model.network import LossTerms, MoMKD
 from momkd_core.processor import best_device, keep_freed_memory
@@ -34,7 +35,8 @@ log = logging.getLogger(__name__)
 _PATCHES_WORTH_COMPILING = 4_000_000
 _BAG_WORTH_COMPILING = 256
 
-#: One row of ``history.csv``: what was measured in an epoch, in the contract's order.
+#: One row of ``history.csv``: what was measured in an epoch, :data:`HISTORY_COLUMNS` first, then the
+#: drift of each component.
 HistoryRow = dict[str, float | int | None]
 
 HISTORY_COLUMNS = (
@@ -135,11 +137,12 @@ def fit(
         row.update(
             _train_epoch(network, optimiser, schedule, train, store, settings, random, cancel)
         )
-        row["drift"] = float(drift(before, _components(network)).mean())
+        row.update(_drifts(before, _components(network)))
         probabilities, validation_ce = predict_slides(network, validation, store, cancel)
         row["validation_auc"] = auc([s.label for s in validation], probabilities)
         row["seconds"] = time.perf_counter() - started
-        history.append({name: row[name] for name in HISTORY_COLUMNS})
+        drifts = {name: row[name] for name in row if name.startswith("drift_")}
+        history.append({name: row[name] for name in HISTORY_COLUMNS} | drifts)
         if on_epoch is not None:
             on_epoch(history)
         quality = (row["validation_auc"] or 0.0, -validation_ce)
@@ -237,6 +240,13 @@ def _train_epoch(
         "positive_perplexity": positive.perplexity,
         "negative_perplexity": negative.perplexity,
     }
+
+
+def _drifts(before: Tensor, after: Tensor) -> HistoryRow:
+    """How far each component turned in an epoch, and their mean."""
+    each = drift(before, after).tolist()
+    names = [f"drift_{memory}_{j}" for memory in MEMORIES for j in range(len(each) // 2)]
+    return {"drift": float(np.mean(each)), **dict(zip(names, each, strict=True))}
 
 
 def _so_far(history: list[HistoryRow]) -> str:

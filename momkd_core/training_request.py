@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from momkd_core.cohort import Case, Cohort
-from momkd_core.errors import FeatureError, SettingsError
+from momkd_core.errors import ExpressionError, FeatureError, SettingsError
 from momkd_core.expression import ExpressionTable, describe_units, telling_gene
 from momkd_core.features import FeatureBag, read_header
 from momkd_core.progress import CancelToken, Report
@@ -109,7 +109,10 @@ def prepare(request: TrainingRequest, report: Report, cancel: CancelToken) -> Pr
     for done, path in enumerate(paths):
         cancel.raise_if_cancelled()
         report(done, len(paths), "checking features")
-        store[path]  # reads and builds the graph: a slide that cannot be used shows before training
+        store.patches(
+            path
+        )  # reads it and builds its graph: what cannot be used shows before training
+    warnings += _small_bags(paths, store, model.neighbours)
     return Prepared(
         cases=dict(zip(ids, cases, strict=True)),
         labels=dict(zip(ids, labels, strict=True)),
@@ -121,7 +124,7 @@ def prepare(request: TrainingRequest, report: Report, cancel: CancelToken) -> Pr
         extraction=_extraction(header),
         store=store,
         warnings=warnings,
-        notes=_units(request.expression, ids),
+        notes=_units(request.expression, ids) + _unknown_expression(request.expression, cohort),
     )
 
 
@@ -158,15 +161,47 @@ def with_expression(table: ExpressionTable | None, ids: list[str]) -> list[str]:
 
 
 def _without_expression(table: ExpressionTable | None, ids: list[str]) -> list[str]:
+    """A warning that counts the cases without expression. Raises where no case has any."""
     if table is None:
         return []
     known = set(with_expression(table, ids))
     without = [case for case in ids if case not in known]
+    if not known:
+        raise ExpressionError(
+            f"No labelled case has expression: the table's first case is {table.case_ids[0]!r}, the "
+            f"cohort's {ids[0]!r}",
+            "Check that the table's first column holds the cohort's case_id",
+        )
     if not without:
         return []
     return [
         f"{len(without)} of {len(ids)} cases have no expression and train the histology "
         f"branch alone (the first is {without[0]})"
+    ]
+
+
+def _unknown_expression(table: ExpressionTable | None, cohort: Cohort) -> list[str]:
+    """A note that counts the expression of cases the cohort does not have."""
+    if table is None:
+        return []
+    cases = {case.case_id for case in cohort.cases}
+    unknown = [case for case in table.case_ids if case not in cases]
+    if not unknown:
+        return []
+    return [
+        f"{len(unknown)} of {len(table.case_ids)} rows of the expression table match no case of the "
+        f"cohort and are left out (the first is {unknown[0]})"
+    ]
+
+
+def _small_bags(paths: list[Path], store: SlideStore, neighbours: int) -> list[str]:
+    """A warning that counts the slides with too few patches for a full neighbourhood."""
+    small = [path for path in paths if store.patches(path) <= neighbours]
+    if not small:
+        return []
+    return [
+        f"{len(small)} of {len(paths)} slides have {neighbours} patches or fewer, so each is the "
+        f"neighbour of all the others (the first is {small[0].name}): was their tissue found?"
     ]
 
 

@@ -9,7 +9,13 @@ import pandas as pd
 import pytest
 
 from momkd_core.errors import ExpressionError
-from momkd_core.expression import ExpressionTable, fit_transform, read_expression
+from momkd_core.expression import (
+    ExpressionTable,
+    fit_transform,
+    read_expression,
+    recognise_units,
+    telling_gene,
+)
 
 RANDOM = np.random.default_rng(2)
 CASES = tuple(f"c{i}" for i in range(20))
@@ -100,3 +106,22 @@ def test_broken_files(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "e.csv").write_text(text)
     with pytest.raises(ExpressionError, match=message):
         read_expression(tmp_path / "e.csv")
+
+
+def test_units_are_recognised_column_by_column() -> None:
+    tpm, z, logged = RANDOM.lognormal(3, 2, 20), RANDOM.normal(0, 1, 20), RANDOM.uniform(0, 15, 20)
+    mixed = np.column_stack([tpm, z, logged, counts()[:, 0], np.full(20, np.nan)])
+    mixed[0, 0] = 80.5
+    assert list(recognise_units(mixed)) == ["TPM", "z-scores", "logged", "counts", "empty"]
+    assert set(recognise_units(counts())) == {"counts"}  # also the column of sevens
+    fitted = fit_transform(table(mixed), list(CASES), LABELS, top_genes=9, clip=6.0)
+    assert dict(zip(fitted.genes, fitted.logged, strict=True)) == {
+        "g0": True, "g1": False, "g2": False, "g3": True,
+    }  # fmt: skip
+
+
+def test_a_gene_that_gives_the_label_away_is_named() -> None:
+    values = counts()
+    found = telling_gene(table(values), list(CASES), LABELS)
+    assert found is not None and found[0] == "g3" and found[1] == 1.0
+    assert telling_gene(table(values[:, :3]), list(CASES), LABELS) is None

@@ -13,11 +13,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from momkd_core import load_model, predict, read_features
+from momkd_core import load_model, predict, prediction, read_features
 from momkd_core.errors import FeatureError, ModelFileError, SettingsError, TissueError
 from momkd_core.export import write_prediction
 from momkd_core.features import FeatureBag
 from momkd_core.prediction import parse_muted
+from momkd_core.processor import bfloat16_is_fast
 
 
 @pytest.fixture
@@ -161,3 +162,17 @@ def test_muting_is_parsed() -> None:
     for text in ("3", "positive", "positive:-1", "other:1", "positive:a"):
         with pytest.raises(SettingsError, match="not of the form memory:index"):
             parse_muted(text)
+
+
+def test_bfloat16_is_close_or_refused(
+    model_path: Path, bag: FeatureBag, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = load_model(model_path)
+    if bfloat16_is_fast():
+        exact = predict(model, bag)
+        rounded = predict(model, bag, precision="bfloat16")
+        assert abs(rounded.probability - exact.probability) < 0.005
+        assert rounded.probability != exact.probability
+    monkeypatch.setattr(prediction, "bfloat16_is_fast", lambda: False)
+    with pytest.raises(SettingsError, match="does not multiply in bfloat16"):
+        predict(model, bag, precision="bfloat16")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from synthetic import tissue_image, write_slide
 
 from momkd_core import predict
@@ -21,7 +22,8 @@ from momkd_core.expression import read_expression
 from momkd_core.external_validation import evaluate_cohort
 from momkd_core.memory_initialisation import initial_components
 from momkd_core.progress import CancelToken
-from momkd_core.settings import choose
+from momkd_core.run_folder import trained_cases
+from momkd_core.settings import Preset, choose
 from momkd_core.training import HISTORY_COLUMNS
 from momkd_core.training_request import TrainingRequest
 
@@ -54,7 +56,11 @@ def test_a_run_folder(run_folder: Path) -> None:
         folder = run_folder / "folds" / str(k)
         with (folder / "history.csv").open() as file:
             history = list(csv.DictReader(file))
-        assert list(history[0]) == HISTORY_COLUMNS and len(history) == 3
+        assert list(history[0])[:15] == HISTORY_COLUMNS and len(history) == 3
+        each = [
+            float(history[0][f"drift_{m}_{j}"]) for m in ("positive", "negative") for j in range(4)
+        ]
+        assert np.mean(each) == pytest.approx(float(history[0]["drift"]), abs=1e-6)
         assert all(0 < float(row["positive_active_ratio"]) <= 1 for row in history)
         assert all(float(row["drift"]) > 0 for row in history)
         split = json.loads((folder / "split.json").read_text())
@@ -160,6 +166,88 @@ def test_evaluating_on_training_cases_is_said(
         load_model(run_folder), read_cohort(cohort_path), features_folder=features_folder
     )
     assert "12 of 12 cases (the first is case_00) were trained on" in found["warnings"][0]
+
+
+def test_a_run_is_drawn_and_its_memory_summed_up(run_folder: Path) -> None:
+    for name in ("memory_dynamics.png", "reliability.png"):
+        with Image.open(run_folder / name) as image:
+            assert min(image.size) > 500
+            assert len(image.convert("RGB").getcolors(1 << 20) or []) > 20
+    summary = json.loads((run_folder / "summary.json").read_text())
+    kept = []
+    for fold in summary["folds"]:
+        history = (run_folder / "folds" / str(fold["fold"]) / "history.csv").open()
+        kept.append(float(list(csv.DictReader(history))[fold["best_epoch"]]["positive_perplexity"]))
+        history.close()
+    assert summary["memory"]["positive"]["perplexity"]["mean"] == pytest.approx(np.mean(kept))
+
+
+def test_a_final_model_is_made_of_all_cases(
+    cohort_path: Path, features_folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "r"
+    with pytest.raises(TrainingError, match="--refit needs all 3 folds"):
+        cross_validate(request(cohort_path, features_folder, out, refit=True, only_fold=0))
+    asked = request(cohort_path, features_folder, out, refit=True)
+    summary = cross_validate(asked)
+    path = out / "final" / "model.safetensors"
+    model = load_model(path)
+    assert model.card.fold is None and len(trained_cases(model)) == 12
+    folds = summary["folds"]
+    assert model.threshold == pytest.approx(np.mean([fold["threshold"] for fold in folds]))
+    with (out / "final" / "history.csv").open() as file:
+        epochs = len(list(csv.DictReader(file)))
+    assert epochs == round(np.mean([fold["best_epoch"] + 1 for fold in folds]))
+    familiarity = model.members[0].familiarity
+    assert familiarity is not None
+    limits = [fold["familiarity_limit"] for fold in folds]
+    assert familiarity.limit == pytest.approx(np.mean(limits))
+    assert 0 < predict(model, features_folder / "case_00.h5").probability < 1
+    made = path.stat().st_mtime_ns
+    cross_validate(asked)
+    assert path.stat().st_mtime_ns == made
+
+
+@pytest.mark.parametrize(
+    ("preset", "assignments"),
+    [
+        ("reference", ["patience=2", "initial_patches=60"]),
+        ("paper", ["bags_per_pass=4"]),
+        ("paper", ["accumulate=3", "memory=ema"]),
+    ],
+)
+def test_other_ways_to_train_learn_too(
+    preset: Preset,
+    assignments: list[str],
+    cohort_path: Path,
+    features_folder: Path,
+    tmp_path: Path,
+) -> None:
+    model, training = choose(preset, [*SMALL, *assignments], epochs=4)
+    asked = request(
+        cohort_path, features_folder, tmp_path / "r",
+        model=model, training=training, preset=preset, only_fold=0,
+    )  # fmt: skip
+    cross_validate(asked)
+    history = (tmp_path / "r" / "folds" / "0" / "history.csv").read_text().splitlines()
+    losses = [float(row["loss"]) for row in csv.DictReader(history)]
+    assert losses[-1] < losses[0]
+
+
+def test_spherical_components_are_directions() -> None:
+    """The length of a patch's projection is nothing to them."""
+    random = np.random.default_rng(0)
+    points = random.normal(0, 1, (300, 6)).astype(np.float32)
+    longer = points * random.uniform(0.1, 10, (300, 1)).astype(np.float32)
+    found = initial_components(points, 4, seed=1, spherical=True).numpy()
+    again = initial_components(longer, 4, seed=1, spherical=True).numpy()
+    np.testing.assert_allclose(found, again, atol=1e-4)
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
+    unit = points / np.linalg.norm(points, axis=1, keepdims=True)
+    nearest = (unit @ found.T).argmax(axis=1)
+    for component, centre in enumerate(found):  # each is the mean direction of its own
+        mean = unit[nearest == component].sum(axis=0)
+        assert mean @ centre / np.linalg.norm(mean) > 0.98
 
 
 def test_initial_components_are_unit_centres() -> None:
