@@ -276,8 +276,15 @@ class AnalysisController(QObject):
 def _with_result(view: ModelView, outcome: Outcome) -> ModelView:
     result = outcome.result
     focus = result.background_focus
+    outside = (
+        f"This slide is outside what this model knows (strangeness {result.strangeness:.1f}, "
+        "limit 1): do not trust the prediction."
+        if result.outside
+        else ""
+    )
     return replace(
         view,
+        caution=" ".join(part for part in (outside, view.caution) if part),
         predicted=result.predicted,
         probability=result.probability,
         threshold=result.threshold,
@@ -306,11 +313,6 @@ def _with_result(view: ModelView, outcome: Outcome) -> ModelView:
 
 def _remarks(outcome: Outcome) -> list[str]:
     result, remarks = outcome.result, []
-    if result.outside:
-        remarks.append(
-            "This slide is outside what this model knows "
-            f"(strangeness {result.strangeness:.1f}, limit 1): do not trust the prediction."
-        )
     if outcome.unmuted_probability is not None:
         names = [
             f"C{'⁺' if memory == 'positive' else '⁻'}{index}"

@@ -10,7 +10,7 @@ import pytest
 from driving import LIMIT_MS, open_all, settle
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QImage, QWheelEvent
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 from synthetic import tissue_image, write_slide
 
@@ -257,3 +257,17 @@ def test_recent_files_are_kept(qtbot: QtBot, window: MainWindow, slide_path: Pat
     settle(qtbot, window)
     assert window.canvas.welcome.isVisible()
     assert "tissue.tif" in window.canvas.welcome._recent.text()
+
+
+def test_a_slide_unlike_those_of_training_is_told_apart(
+    qtbot: QtBot, window: MainWindow, slide_path: Path, model_path: Path, tmp_path: Path
+) -> None:
+    def cautions() -> list[str]:
+        return [label.text() for label in window.results.findChildren(QLabel, "caution")]
+
+    open_all(qtbot, window, model_path, slide_path)
+    assert cautions() == []
+    another_stain = tissue_image(900, 700, seed=3)[:, :, [2, 1, 0]]
+    write_slide(tmp_path / "stain.tif", np.ascontiguousarray(another_stain))
+    open_all(qtbot, window, tmp_path / "stain.tif")
+    assert len(cautions()) == 1 and "outside what this model knows" in cautions()[0]
