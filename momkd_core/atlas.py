@@ -17,9 +17,9 @@ from PIL import Image
 
 from momkd_core.checkpoint import Model
 from momkd_core.cohort import Cohort
+from momkd_core.cohort_prediction import CaseFailure, CaseResult, predict_cohort
 from momkd_core.errors import ModelFileError, MomkdError
 from momkd_core.model.attention import MEMORIES
-from momkd_core.prediction import CaseFailure, CaseResult, predict_cohort
 from momkd_core.progress import Report, silent
 from momkd_core.result import SlideResult
 from momkd_core.slide import RgbImage, Slide

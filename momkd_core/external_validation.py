@@ -8,6 +8,7 @@ from typing import Any
 
 from momkd_core.checkpoint import Model
 from momkd_core.cohort import Cohort
+from momkd_core.cohort_prediction import CaseFailure, predict_cohort
 from momkd_core.errors import CohortError
 from momkd_core.evaluation import (
     bootstrap_auc,
@@ -16,7 +17,6 @@ from momkd_core.evaluation import (
     mean_over_folds,
     metrics,
 )
-from momkd_core.prediction import CaseFailure, predict_cohort
 from momkd_core.progress import Report, silent
 from momkd_core.run_folder import trained_cases
 
@@ -56,6 +56,7 @@ def evaluate_cohort(
             "metrics do not measure new cases"
         )
         log.warning(warnings[0])
+    outside: list[str] = []
     label_of = dict(zip((case.case_id for case in cases), labels, strict=True))
     known, probabilities, failed = [], [], []
     for outcome in predict_cohort(
@@ -65,10 +66,18 @@ def evaluate_cohort(
             log.warning("case %s: %s", outcome.case_id, outcome.error)
             failed.append(outcome.case_id)
             continue
+        if any(slide.outside for slide in outcome.slides):
+            outside.append(outcome.case.case_id)
         known.append(label_of[outcome.case.case_id])
         probabilities.append(outcome.probability)
     if not known:
         raise CohortError("No case of the cohort could be predicted", "See the warnings above")
+    if outside:
+        warnings.append(
+            f"{len(outside)} of {len(known)} cases (the first is {outside[0]}) are outside what the "
+            "model knows"
+        )
+        log.warning(warnings[-1])
     found = metrics(known, probabilities, model.threshold)
     fold = {"fold": "all", "threshold": model.threshold, **found}
     return {
@@ -87,6 +96,7 @@ def evaluate_cohort(
             "decisions": bootstrap_decisions(known, [p >= model.threshold for p in probabilities]),
             "calibration": calibration(known, probabilities),
         },
+        "outside": outside,
         "errors": failed,
         "warnings": warnings,
     }

@@ -81,10 +81,12 @@ def refit(
         unfinished=folder / _UNFINISHED,
         stop_after=epochs,
     )
-    limits = [fold["familiarity_limit"] for fold in folds]
-    familiarity = familiarity_of(
-        slides, [], prepared.store, seed=request.training.seed, limit=float(np.mean(limits))
-    )
+    limits = [fold["familiarity_limit"] for fold in folds if fold["familiarity_limit"]]
+    familiarity = None  # where an older version trained the folds
+    if limits:
+        familiarity = familiarity_of(
+            slides, [], prepared.store, seed=request.training.seed, limit=float(np.mean(limits))
+        )
     card = card_of(
         request,
         prepared,

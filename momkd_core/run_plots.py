@@ -45,7 +45,7 @@ def plot_dynamics(run: Path) -> Path:
             axis.plot([], [], color=colour, label=f"{memory} memory")
     axes[0].set_ylim(0, 1.05)
     axes[1].set_ylim(bottom=0)
-    axes[0].legend(loc="lower right")
+    axes[0].legend(loc="best")
     axes[1].set_xlabel("epoch")
     axes[0].set_title("Memory dynamics, one line a fold")
     return _save(figure, run / "memory_dynamics.png")

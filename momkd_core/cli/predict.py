@@ -18,7 +18,7 @@ from momkd_core.cli.options import add_features, add_json, add_slide_mpp, add_wo
 
 if TYPE_CHECKING:
     from momkd_core.checkpoint import Model
-    from momkd_core.prediction import CaseResult
+    from momkd_core.cohort_prediction import CaseResult
     from momkd_core.result import SlideResult
 
 
@@ -101,8 +101,8 @@ def _print_result(result: SlideResult, model: Model) -> None:
 
 def _cohort(options: argparse.Namespace, model: Model, muted: dict[str, list[int]] | None) -> int:
     from momkd_core.cohort import read_cohort
+    from momkd_core.cohort_prediction import CaseFailure, predict_cohort
     from momkd_core.export import to_json
-    from momkd_core.prediction import CaseFailure, predict_cohort
 
     cases: list[dict[str, Any]] = []
     errors: list[dict[str, str]] = []
