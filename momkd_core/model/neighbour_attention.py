@@ -36,7 +36,13 @@ _PADDING = 4  # a reverse table wider than this many times K is mostly padding
 
 
 class Kernels(NamedTuple):
-    """The three loops over neighbours; each works on any block of rows."""
+    """The loops over neighbours.
+
+    Attributes:
+        attend: forward.
+        own_gradient, source_gradient: backward, where ``rows`` is None.
+        rows: patches taken at a time, or None for all at once.
+    """
 
     attend: Callable[..., tuple[Tensor, Tensor]]
     own_gradient: Callable[..., tuple[Tensor, Tensor, Tensor]]
@@ -70,6 +76,16 @@ def _through_slope(logit_gradient: Tensor, joined: Tensor) -> Tensor:
     return cast(Tensor, torch.ops.aten.leaky_relu_backward(spread, joined, _SLOPE, False))
 
 
+def _of_logit(
+    neighbours: Tensor, attention: Tensor, keep: Tensor | None, gradient: Tensor
+) -> Tensor:
+    """Gradient (i, K, H) of the logits below the softmax, from the outcome's (i, H, C)."""
+    of_attention = (gradient[:, None] * neighbours).sum(-1)
+    if keep is not None:
+        of_attention = of_attention * keep
+    return attention * (of_attention - (attention * of_attention).sum(1, keepdim=True))
+
+
 def _own_gradient(
     source: Tensor,
     own: Tensor,
@@ -81,10 +97,7 @@ def _own_gradient(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Logits' (i, K, H), ``own``'s (i, H, C), and, patch by patch, (i, H, C) of the weight's."""
     neighbours = source[sources]
-    of_attention = (gradient[:, None] * neighbours).sum(-1)
-    if keep is not None:
-        of_attention = of_attention * keep
-    of_logit = attention * (of_attention - (attention * of_attention).sum(1, keepdim=True))
+    of_logit = _of_logit(neighbours, attention, keep, gradient)
     joined = neighbours + own[:, None]
     inner = _through_slope(of_logit, joined)
     return of_logit, inner.sum(1) * weight, (inner * joined).sum(1)
@@ -192,70 +205,64 @@ class _Attention(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         source, own, weight, keep, attention = ctx.saved_tensors
-        graph: Neighbourhood = ctx.graph
-        kernels: Kernels = ctx.kernels
-        gradient = gradients[0].contiguous()
-        of_logit, of_own, of_weight = [], [], []
-        for block in _blocks(len(graph), kernels.rows):
-            parts = kernels.own_gradient(
-                source, own[block], weight, graph.sources[block], _of(keep, block),
-                attention[block], gradient[block],
-            )  # fmt: skip
-            of_logit.append(parts[0])
-            of_own.append(parts[1])
-            of_weight.append(parts[2].sum(0))
+        saved = _Saved(ctx.graph, source, own, weight, keep, attention, gradients[0].contiguous())
+        if ctx.kernels.rows is not None or _mostly_padding(ctx.graph):
+            found = _backward_in_blocks(saved, ctx.kernels.rows or _ROWS)
+        else:
+            found = _backward_by_gathering(saved, ctx.kernels)
+        return *found, None, None, None
+
+
+def _mostly_padding(graph: Neighbourhood) -> bool:
+    """Whether some patch is the neighbour of so many that the reverse table is wide for all."""
+    return graph.places.shape[1] > _PADDING * graph.sources.shape[1]
+
+
+class _Saved(NamedTuple):
+    """What the backward pass starts from; shapes as in :func:`_attend`, of all patches."""
+
+    graph: Neighbourhood
+    source: Tensor
+    own: Tensor
+    weight: Tensor
+    keep: Tensor | None
+    attention: Tensor
+    gradient: Tensor
+
+
+def _backward_in_blocks(s: _Saved, rows: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradients of source, own and weight, block by block; what belongs to a source is added up in the
+    order of the patches that gathered it."""
+    of_source, of_weight, of_own = torch.zeros_like(s.source), torch.zeros_like(s.weight), []
+    for block in _blocks(len(s.graph), rows):
+        sources, attention, keep = s.graph.sources[block], s.attention[block], _of(s.keep, block)
+        neighbours = s.source[sources]
+        of_logit = _of_logit(neighbours, attention, keep, s.gradient[block])
+        joined = neighbours + s.own[block, None]
+        inner = _through_slope(of_logit, joined)
+        of_weight += (inner * joined).sum((0, 1))
+        inner = inner * s.weight
+        of_own.append(inner.sum(1))
         used = attention if keep is None else attention * keep
-        of_source = _to_sources(
-            kernels, graph, source, own, weight, used, _joined(of_logit), gradient
-        )
-        return of_source, _joined(of_own), torch.stack(of_weight).sum(0), None, None, None
+        inner.addcmul_(used[..., None], s.gradient[block, None])
+        of_source.index_add_(0, sources.flatten(), inner.flatten(0, 1))
+    return of_source, torch.cat(of_own), of_weight
 
 
-def _to_sources(
-    kernels: Kernels,
-    graph: Neighbourhood,
-    source: Tensor,
-    own: Tensor,
-    weight: Tensor,
-    attention: Tensor,
-    logit_gradient: Tensor,
-    gradient: Tensor,
-) -> Tensor:
-    places, degree = graph.places, graph.sources.shape[1]
-    if places.shape[1] > _PADDING * degree:
-        return _scattered(graph, source, own, weight, attention, logit_gradient, gradient)
+def _backward_by_gathering(s: _Saved, kernels: Kernels) -> tuple[Tensor, Tensor, Tensor]:
+    """The same without adding in place: each source gathers from where it was gathered."""
+    of_logit, of_own, of_weight = kernels.own_gradient(
+        s.source, s.own, s.weight, s.graph.sources, s.keep, s.attention, s.gradient
+    )
+    used = s.attention if s.keep is None else s.attention * s.keep
     # One more row, of zeros, for the padding of `places`.
-    padded = [F.pad(each.flatten(0, 1), (0, 0, 0, 1)) for each in (attention, logit_gradient)]
-    found = []
-    for block in _blocks(len(graph), kernels.rows):
-        place = places[block]
-        gatherers = (place // degree).clamp_max(len(graph) - 1)
-        found.append(
-            kernels.source_gradient(
-                source[block], own, weight, gatherers, padded[0][place], padded[1][place], gradient
-            )
-        )
-    return _joined(found)
-
-
-def _scattered(
-    graph: Neighbourhood,
-    source: Tensor,
-    own: Tensor,
-    weight: Tensor,
-    attention: Tensor,
-    logit_gradient: Tensor,
-    gradient: Tensor,
-) -> Tensor:
-    """The same by addition, in order, where some patch is a neighbour of very many."""
-    found = torch.zeros_like(source)
-    for block in _blocks(len(graph), _ROWS):
-        sources = graph.sources[block]
-        joined = source[sources] + own[block, None]
-        through_logit = _through_slope(logit_gradient[block], joined) * weight
-        part = attention[block][..., None] * gradient[block, None] + through_logit
-        found.index_add_(0, sources.flatten(), part.flatten(0, 1))
-    return found
+    padded = [F.pad(each.flatten(0, 1), (0, 0, 0, 1)) for each in (used, of_logit)]
+    places, degree = s.graph.places, s.graph.sources.shape[1]
+    gatherers = (places // degree).clamp_max(len(s.graph) - 1)
+    of_source = kernels.source_gradient(
+        s.source, s.own, s.weight, gatherers, padded[0][places], padded[1][places], s.gradient
+    )
+    return of_source, of_own, of_weight.sum(0)
 
 
 class NeighbourAttention(GATv2Conv):  # type: ignore[misc]  # torch-geometric has no types
