@@ -35,6 +35,8 @@ def certificate(
             "memory initialisation": _named(split.train),
             "gene selection": learned,
             "expression scaling": learned,
+            "look of training patches": _named(split.train),
+            "limit of strangeness": _named(split.validation),
             "epoch that is kept": _named(split.validation),
             "threshold": _named(split.validation),
         },
