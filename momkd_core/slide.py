@@ -7,6 +7,7 @@ interpreter lock, so one :class:`Slide` serves all threads; closing waits until 
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,11 +19,13 @@ from typing import Any
 import numpy as np
 import openslide
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageCms, UnidentifiedImageError
 
 from momkd_core.errors import SlideError
 from momkd_core.geometry import Level, Mpp
 from momkd_core.progress import CancelToken
+
+log = logging.getLogger(__name__)
 
 RgbImage = NDArray[np.uint8]
 
@@ -139,7 +142,47 @@ class Slide:
 
         Areas outside the scan get the slide's background colour. Raises :class:`SlideError`.
         """
-        return np.asarray(self._read_region(x0, y0, level, width, height))
+        return np.asarray(self.picture(x0, y0, level, width, height))
+
+    def picture(self, x0: int, y0: int, level: int, width: int, height: int) -> Image.Image:
+        """The same as an RGB picture; see :meth:`read`."""
+        region = self._read_region(x0, y0, level, width, height)
+        return region.convert("RGB") if region.mode != "RGB" else region
+
+    def opaque(self, x0: int, y0: int, level: int, width: int, height: int) -> Image.Image:
+        """The same as an RGBA picture without transparency, as OpenSlide gives it: one copy less."""
+        region = self._read_region(x0, y0, level, width, height)
+        return region if region.mode == "RGBA" else region.convert("RGBA")
+
+    def colour_transform(self) -> ImageCms.ImageCmsTransform | None:
+        """From the scanner's colours to sRGB, for RGBA pictures; None where the file has no profile.
+
+        One transform serves all threads. A profile that cannot be used is logged and left out.
+        """
+        profile = self._handle.color_profile
+        if profile is None:
+            return None
+        try:
+            return ImageCms.buildTransform(profile, ImageCms.createProfile("sRGB"), "RGBA", "RGBA")
+        except (ImageCms.PyCMSError, OSError) as error:
+            log.warning("The colour profile of %s is not usable: %s", self.path.name, error)
+            return None
+
+    def associated_image(self, name: str) -> Image.Image:
+        """A label, macro or thumbnail picture, RGB. Raises :class:`SlideError` where there is none."""
+        with self._reading():
+            try:
+                picture = self._handle.associated_images[name]
+            except KeyError as error:
+                raise SlideError(
+                    f"{self.path.name} has no {name} picture",
+                    f"It has: {', '.join(self.associated_images) or 'none'}",
+                ) from error
+            except (openslide.OpenSlideError, OSError) as error:
+                raise SlideError(
+                    f"The {name} picture of {self.path.name} cannot be read ({error})", _COPY_AGAIN
+                ) from error
+        return picture.convert("RGB")
 
     def read_scaled(
         self, x0: float, y0: float, side0: float, pixels: int, *, filter_: Image.Resampling
@@ -148,7 +191,7 @@ class Slide:
         downsample = side0 / pixels
         level = self.level_for_downsample(max(downsample, 1.0))
         side = max(1, round(side0 / self.levels[level].downsample))
-        region = self._read_region(round(x0), round(y0), level, side, side)
+        region = self.picture(round(x0), round(y0), level, side, side)
         if side != pixels:
             region = region.resize((pixels, pixels), filter_)
         return np.asarray(region)
@@ -211,12 +254,12 @@ class Slide:
                     self._handle = _open(self.path)
 
     def _flatten(self, region: Image.Image) -> Image.Image:
-        """RGB on the slide's background colour; most regions are opaque throughout."""
+        """On the slide's background colour: RGB, or RGBA as it is where it is opaque throughout."""
         if region.mode != "RGBA":
             return region.convert("RGB")
         alpha = region.getchannel("A")
         if alpha.getextrema()[0] == 255:
-            return region.convert("RGB")
+            return region
         canvas = Image.new("RGB", region.size, self.background)
         canvas.paste(region, mask=alpha)
         return canvas

@@ -71,7 +71,7 @@ class OverlayController(QObject):
             self._raster = outcome.raster
         self._drawn = (result, self.kind)
         if self.kind == "none":
-            self._canvas.slide_view.clear_overlay()
+            self._canvas.slide_view.hide_overlay()
             self._canvas.legend.hide()
             return
         self._draw(result)

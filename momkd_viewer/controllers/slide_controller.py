@@ -6,14 +6,16 @@ import logging
 import os
 from pathlib import Path
 
+from PIL.Image import Image
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QImage
 
 from momkd_core.errors import MomkdError
 from momkd_core.slide import Slide
 from momkd_viewer.jobs.runner import Job, JobRunner
-from momkd_viewer.jobs.slide_work import OpenedSlide, open_slide
-from momkd_viewer.jobs.tile_reader import TileReader
+from momkd_viewer.jobs.slide_work import OpenedSlide, open_slide, read_overview, render
+from momkd_viewer.jobs.tile_reader import Tile, TileReader
+from momkd_viewer.state.rendition import Rendition
 from momkd_viewer.state.tile_cache import TileCache
 from momkd_viewer.state.tile_pyramid import TileKey, TilePyramid
 from momkd_viewer.state.viewport import Viewport
@@ -53,7 +55,11 @@ class SlideController(QObject):
         self._opening: Job | None = None
         self._closing: list[tuple[TileReader, Slide]] = []
         self._reader: TileReader | None = None
-        self._cache: TileCache[TileKey, QImage] = TileCache()
+        self._cache: TileCache[TileKey, Tile] = TileCache()
+        self._pyramid: TilePyramid | None = None
+        self._overview: Image | None = None
+        self._rendering: Job | None = None
+        self.rendition = Rendition()
         self._unreadable: set[TileKey] = set()
         self._backdrop: frozenset[TileKey] = frozenset()
         canvas.slide_view.view_changed.connect(self._on_view)
@@ -88,22 +94,85 @@ class SlideController(QObject):
     def _show(self, opened: OpenedSlide, mpp: float | None) -> None:
         self._put_away()
         slide = opened.slide
-        self.slide, self.stated_mpp = slide, mpp
-        pyramid = TilePyramid.of(slide.levels, slide.tile_size)
-        self._backdrop = frozenset(pyramid.backdrop())
-        self._reader = TileReader(slide, pyramid, workers=os.cpu_count() or 2, parent=self)
+        self.slide, self.stated_mpp, self._pyramid = slide, mpp, opened.pyramid
+        self._backdrop = (
+            frozenset() if opened.source.is_slow else frozenset(opened.pyramid.backdrop())
+        )
+        opened.source.rendition = self.rendition
+        self._reader = TileReader(opened.source, workers=os.cpu_count() or 2, parent=self)
         self._reader.tile_ready.connect(self._on_tile)
         self._reader.tile_failed.connect(self._on_tile_failed)
-        self._canvas.overview.set_slide(opened.overview)
+        self._overview = opened.overview
+        base = QImage() if opened.overview is None else opened.source.rendered(opened.overview)
+        self._canvas.overview.set_slide(base, slide.width, slide.height)
         self._canvas.place()
         self._canvas.show_slide(True)
         self._canvas.slide_view.show_slide(
             slide.width,
             slide.height,
-            pyramid,
-            opened.overview,
+            opened.pyramid,
+            base,
             slide.known_mpp.mean if slide.known_mpp else None,
-            self._cache.get,
+            self._image_of,
+        )
+        if opened.overview is None:
+            self._read_overview()
+
+    def _image_of(self, key: TileKey) -> QImage | None:
+        tile = self._cache.get(key)
+        return None if tile is None else tile.image
+
+    def _read_overview(self) -> None:
+        """For a slide without small levels: tiles come first, the whole picture when it is read."""
+        reader = self._reader
+        assert reader is not None
+
+        def done(picture: Image) -> None:
+            if self._reader is reader:
+                self._overview = picture
+                self._render_overview()
+
+        self._rendering = self._jobs.start(
+            read_overview(reader.source),
+            done=done,
+            failed=lambda error: self.failed.emit(str(error)),
+            progress=lambda at, total, what: self.busy.emit(what),
+            finally_=lambda: self.busy.emit(""),
+        )
+
+    # -- rendition -------------------------------------------------------------------------------
+
+    @property
+    def has_profile(self) -> bool:
+        """Whether the open slide carries a colour profile."""
+        return self._reader is not None and self._reader.source.has_profile
+
+    def set_rendition(self, rendition: Rendition) -> None:
+        """How pixels are shown from now on; what is on screen is replaced tile by tile."""
+        self.rendition = rendition
+        if self._reader is None:
+            return
+        self._reader.source.rendition = rendition
+        self._render_overview()
+        view = self._canvas.slide_view.view
+        if view is not None:
+            self._want_tiles(view)
+
+    def _render_overview(self) -> None:
+        reader = self._reader
+        if reader is None or self._overview is None:
+            return
+
+        def done(image: QImage) -> None:
+            if self._reader is reader and self.slide is not None:
+                self._canvas.slide_view.show_base(image)
+                self._canvas.overview.set_slide(image, self.slide.width, self.slide.height)
+                self._canvas.place()
+
+        if self._rendering is not None:
+            self._rendering.cancel()
+        self._rendering = self._jobs.start(
+            render(reader.source, self._overview), done=done, failed=_log_failure
         )
 
     def close(self) -> None:
@@ -118,7 +187,9 @@ class SlideController(QObject):
             return
         self.closing.emit()
         slide, reader = self.slide, self._reader
-        self.slide = self._reader = None
+        self.slide = self._reader = self._pyramid = self._overview = None
+        if self._rendering is not None:
+            self._rendering.cancel()
         reader.tile_ready.disconnect(self._on_tile)
         reader.tile_failed.disconnect(self._on_tile_failed)
         reader.queue.close()
@@ -153,20 +224,28 @@ class SlideController(QObject):
 
     def _on_view(self, view: Viewport) -> None:
         self._canvas.overview.set_view(view)
-        if self._reader is None:
-            return
-        pyramid = self._reader.pyramid
-        wanted = [*pyramid.visible(view), *pyramid.backdrop(), *pyramid.ring(view)]
-        self._reader.queue.replace(
-            [key for key in wanted if key not in self._cache and key not in self._unreadable]
-        )
+        self._want_tiles(view)
 
-    def _on_tile(self, key: TileKey, image: QImage) -> None:
+    def _want_tiles(self, view: Viewport) -> None:
+        if self._reader is None or self._pyramid is None:
+            return
+        visible = self._pyramid.visible(view, self._canvas.slide_view.nearest)
+        wanted = [*visible, *self._backdrop, *self._pyramid.ring(view)]
+        self._reader.queue.replace([key for key in wanted if not self._has(key)])
+
+    def _has(self, key: TileKey) -> bool:
+        """Whether a tile is at hand as it is to be shown, or cannot be."""
+        if key in self._unreadable:
+            return True
+        tile = self._cache.peek(key)
+        return tile is not None and tile.rendition == self.rendition
+
+    def _on_tile(self, key: TileKey, tile: Tile) -> None:
         if self._reader is None or self.sender() is not self._reader:
             return  # of a slide that was closed meanwhile
         pinned = key in self._backdrop
-        self._cache.put(key, image, image.sizeInBytes(), pinned=pinned)
-        self._canvas.slide_view.update()
+        self._cache.put(key, tile, tile.image.sizeInBytes(), pinned=pinned)
+        self._canvas.slide_view.tile_arrived(key)
 
     def _on_tile_failed(self, key: TileKey, error: MomkdError) -> None:
         if self._reader is None or self.sender() is not self._reader:
@@ -181,10 +260,9 @@ class SlideController(QObject):
     def tiles_complete(self) -> bool:
         """Whether every tile in view is there (or known to be unreadable)."""
         view = self._canvas.slide_view.view
-        if self._reader is None or view is None:
+        if self._pyramid is None or view is None:
             return True
-        visible = self._reader.pyramid.visible(view)
-        return all(key in self._cache or key in self._unreadable for key in visible)
+        return all(self._has(key) for key in self._pyramid.visible(view))
 
     # -- magnification ---------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from PIL.Image import Image
 from PySide6.QtGui import QImage
 
 from momkd_core.cohort import Case, CohortSlide, cohort_of_slides, read_cohort
@@ -20,8 +21,9 @@ from momkd_core.errors import CohortError, MomkdError
 from momkd_core.progress import CancelToken, Report
 from momkd_core.slide import Slide
 from momkd_viewer.jobs.runner import Work
-from momkd_viewer.jobs.tile_reader import to_qimage
+from momkd_viewer.jobs.tile_source import TileSource, to_qimage
 from momkd_viewer.state.analysis import CaseEntry, Muted, Outcome
+from momkd_viewer.state.tile_pyramid import TilePyramid
 from momkd_viewer.state.work_list import CaseFinding
 
 if TYPE_CHECKING:
@@ -29,15 +31,19 @@ if TYPE_CHECKING:
     from momkd_core.extraction import EncoderLoader
     from momkd_core.prediction import EncodedSlide
 
-_OVERVIEW_SIDE = 1024
-
 
 @dataclass(frozen=True)
 class OpenedSlide:
-    """A slide that could be opened, with its overview picture."""
+    """A slide that could be opened, and what makes its tiles.
+
+    Attributes:
+        overview: the whole slide, coarse, RGBA as in the file; None where that takes long to read.
+    """
 
     slide: Slide
-    overview: QImage
+    pyramid: TilePyramid
+    source: TileSource
+    overview: Image | None
 
 
 def open_slide(path: Path, mpp: float | None) -> Work:
@@ -47,12 +53,33 @@ def open_slide(path: Path, mpp: float | None) -> Work:
         report(0, 0, f"opening {path.name}")
         slide = Slide(path, mpp=mpp)
         try:
-            overview = to_qimage(slide.thumbnail(_OVERVIEW_SIDE, cancel))
+            pyramid = TilePyramid.of(slide.levels, slide.tile_size)
+            source = TileSource(slide, pyramid)
+            overview = None if source.is_slow else source.overview(cancel)
             cancel.raise_if_cancelled()
         except BaseException:
             slide.close()
             raise
-        return OpenedSlide(slide, overview)
+        return OpenedSlide(slide, pyramid, source, overview)
+
+    return work
+
+
+def read_overview(source: TileSource) -> Work:
+    """The whole slide, coarse, as a picture."""
+
+    def work(report: Report, cancel: CancelToken) -> Image:
+        report(0, 0, "reading the whole slide for its overview")
+        return source.overview(cancel)
+
+    return work
+
+
+def render(source: TileSource, picture: Image) -> Work:
+    """A picture of a slide as its tiles are shown."""
+
+    def work(report: Report, cancel: CancelToken) -> QImage:
+        return source.rendered(picture)
 
     return work
 

@@ -34,6 +34,11 @@ class TileCache(Generic[K, V]):
         self._held.move_to_end(key)
         return entry[0]
 
+    def peek(self, key: K) -> V | None:
+        """The value as :meth:`get`, but nothing becomes more recent by it."""
+        entry = self._held.get(key)
+        return None if entry is None else entry[0]
+
     def put(self, key: K, value: V, size: int, *, pinned: bool = False) -> None:
         """Adds a value of ``size`` bytes and lets go of others beyond the budget."""
         self.discard(key)

@@ -1,11 +1,23 @@
-"""Which tile is read next. A new view makes the old view's unread requests void."""
+"""Which tile is read next. A new view makes the old view's unread requests void.
+
+Every view is a generation. Readers take the most urgent tile of the newest one: what is visible, then
+what lies around it. A tile made of many others asks between them whether it is still wanted.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
+from typing import NamedTuple
 
 from momkd_viewer.state.tile_pyramid import TileKey
+
+
+class TileRequest(NamedTuple):
+    """A tile and the view that asked for it."""
+
+    key: TileKey
+    generation: int
 
 
 class TileQueue:
@@ -18,15 +30,24 @@ class TileQueue:
         self._condition = threading.Condition()
         self._waiting: deque[TileKey] = deque()
         self._reading: set[TileKey] = set()
+        self._wanted: frozenset[TileKey] = frozenset()
+        self._generation = 0
         self._closed = False
 
-    def replace(self, wanted: list[TileKey]) -> None:
-        """Drops what has not been started and queues ``wanted``, most urgent first."""
+    def replace(self, wanted: list[TileKey]) -> int:
+        """Drops what has not been started and queues ``wanted``, most urgent first.
+
+        Returns:
+            The number of the new generation.
+        """
         with self._condition:
+            self._generation += 1
+            self._wanted = frozenset(wanted)
             self._waiting = deque(key for key in wanted if key not in self._reading)
             self._condition.notify_all()
+            return self._generation
 
-    def take(self) -> TileKey | None:
+    def take(self) -> TileRequest | None:
         """The next tile to read, waiting for one; None once the queue is closed."""
         with self._condition:
             self._condition.wait_for(lambda: self._waiting or self._closed)
@@ -34,12 +55,18 @@ class TileQueue:
                 return None
             key = self._waiting.popleft()
             self._reading.add(key)
-            return key
+            return TileRequest(key, self._generation)
 
-    def done(self, key: TileKey) -> None:
-        """Says that a tile taken before was read, or failed."""
+    def is_stale(self, request: TileRequest) -> bool:
+        """Whether a tile that is being read is wanted by nobody any more."""
+        return self._closed or (
+            request.generation != self._generation and request.key not in self._wanted
+        )
+
+    def done(self, request: TileRequest) -> None:
+        """Says that a tile taken before was read, failed, or was given up."""
         with self._condition:
-            self._reading.discard(key)
+            self._reading.discard(request.key)
 
     @property
     def closed(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QWidget
 
 from momkd_viewer.state.viewport import Viewport
@@ -28,13 +28,21 @@ class Overview(QWidget):
         self.setToolTip("Click or drag to move the view")
         self.hide()
 
-    def set_slide(self, image: QImage) -> None:
-        size = image.size().scaled(QSize(_LONGEST, _LONGEST), Qt.AspectRatioMode.KeepAspectRatio)
+    def set_slide(self, image: QImage, width: int, height: int) -> None:
+        """A slide of level-0 size width x height; the picture may still be missing."""
+        size = QSize(width, height).scaled(
+            QSize(_LONGEST, _LONGEST), Qt.AspectRatioMode.KeepAspectRatio
+        )
+        size = size.expandedTo(QSize(8, 8))
         ratio = self.devicePixelRatioF()
-        self._image = image.scaled(
-            size * ratio,
-            Qt.AspectRatioMode.IgnoreAspectRatio,
-            Qt.TransformationMode.SmoothTransformation,
+        self._image = (
+            image
+            if image.isNull()
+            else image.scaled(
+                size * ratio,
+                Qt.AspectRatioMode.IgnoreAspectRatio,
+                Qt.TransformationMode.SmoothTransformation,
+            )
         )
         self.resize(size.width() + 2 * _FRAME, size.height() + 2 * _FRAME)
         self.show()
@@ -57,19 +65,26 @@ class Overview(QWidget):
         painter.drawImage(self._inner, self._image)
         view = self._view
         if view is not None:
-            inner, area = self._inner, view.visible
-            sx, sy = inner.width() / view.slide_width, inner.height() / view.slide_height
-            frame = QRectF(
-                inner.left() + area.left * sx,
-                inner.top() + area.top * sy,
-                max(4.0, area.width * sx),
-                max(4.0, area.height * sy),
-            ).intersected(inner)
+            painter.setClipRect(self._inner.adjusted(-1, -1, 1, 1))
+            frame = self._frame(view)
             painter.setPen(QPen(QColor(20, 20, 20, 160), 4))
-            painter.drawRect(frame)
+            painter.drawPolygon(frame)
             painter.setPen(QPen(QColor("#ffd24a"), 2))
-            painter.drawRect(frame)
+            painter.drawPolygon(frame)
         painter.end()
+
+    def _frame(self, view: Viewport) -> QPolygonF:
+        """What the window shows, turned as it is; never too small to be seen."""
+        inner = self._inner
+        sx, sy = inner.width() / view.slide_width, inner.height() / view.slide_height
+        smallest = 4.0 / min(sx, sy) / view.downsample  # device pixels of the view
+        half_x, half_y = max(view.width, smallest) / 2, max(view.height, smallest) / 2
+        corners = ((-half_x, -half_y), (half_x, -half_y), (half_x, half_y), (-half_x, half_y))
+        points = [view.to_slide(view.width / 2 + x, view.height / 2 + y) for x, y in corners]
+        frame = QPolygonF([QPointF(inner.left() + x * sx, inner.top() + y * sy) for x, y in points])
+        if view.rotation:
+            return frame
+        return QPolygonF(frame.boundingRect().intersected(inner))
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         self._go_to(event.position())

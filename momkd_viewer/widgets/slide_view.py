@@ -1,65 +1,80 @@
-"""The canvas: tiles, overlay, highlight, scale bar; zoom at the cursor, drag to pan."""
+"""The canvas: one slide, its overlay and layers; zoom at the cursor, drag to pan, tools to draw."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
+from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import (
-    QColor,
+    QFocusEvent,
     QImage,
     QKeyEvent,
     QMouseEvent,
     QNativeGestureEvent,
     QPainter,
     QPaintEvent,
-    QPen,
     QResizeEvent,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QGestureEvent, QPinchGesture, QWidget
 
-from momkd_viewer.state.scale_bar import scale_bar
 from momkd_viewer.state.tile_pyramid import TileKey, TilePyramid
 from momkd_viewer.state.viewport import Rect, Viewport
+from momkd_viewer.widgets.canvas_tool import Layer, Pointer, Tool
+from momkd_viewer.widgets.kinetic_pan import KineticPan
+from momkd_viewer.widgets.scene import RasterOverlay, Scene
+from momkd_viewer.widgets.view_marks import Highlight, ScaleBar
 
-_GLASS = QColor("#ffffff")
-_SURROUND = QColor("#24272c")
 _WHEEL_STEP = 1.25
 _ARROW_SHARE = 0.2
+#: After this long without a change a view rests, and is painted as well as possible.
+REST_MS = 50
 
 
 class SlideView(QWidget):
     """Shows one slide.
 
     Signals:
-        view_changed(Viewport): after every pan, zoom or resize; tiles may be missing.
+        view_changed(Viewport): after every pan, zoom, turn or resize; tiles may be missing.
+        rested(Viewport): the view has not changed for a moment.
         hovered(float, float): level-0 point under the cursor.
         left(): the cursor left the canvas.
         opacity_stepped(int): Ctrl+wheel, +1 or -1.
+        pressed(): the mouse was pressed: this view is the one that keys are for.
     """
 
     view_changed = Signal(object)
+    rested = Signal(object)
     hovered = Signal(float, float)
     left = Signal()
     opacity_stepped = Signal(int)
+    pressed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.view: Viewport | None = None
-        self._pyramid: TilePyramid | None = None
-        self._tile: Callable[[TileKey], QImage | None] = lambda key: None
-        self._base = QImage()
+        self.scene = Scene()
         self._mpp: float | None = None
-        self._overlay: QImage | None = None
-        self._overlay_area: Rect | None = None
-        self._opacity = 0.5
-        self._highlight: Rect | None = None
+        self._highlight = Highlight()
+        self._scale_bar = ScaleBar()
+        self._layers: list[Layer] = [self._highlight]
+        self._tool: Tool | None = None
         self._drag_from: QPointF | None = None
+        self._drawing = False
+        self._space = False
+        self._remainder = (0.0, 0.0)
+        self._cursor_at: QPointF | None = None
+        self._kinetic = KineticPan(lambda dx, dy: self.pan(-dx, -dy), self)
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(REST_MS)
+        self._rest.timeout.connect(self._on_rest)
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self.grabGesture(Qt.GestureType.PinchGesture)
         self.setAccessibleName("Slide")
         self.setMinimumSize(240, 200)
 
@@ -81,43 +96,116 @@ class SlideView(QWidget):
             mpp: microns per pixel, or None where unknown (no scale bar then).
             tile: gives a tile's image if it is at hand.
         """
-        self._pyramid, self._base, self._mpp, self._tile = pyramid, base, mpp, tile
+        self._mpp = self._scale_bar.mpp = mpp
+        self.scene.show_slide(pyramid, base, tile)
         self.clear_overlay()
-        device = self._device_size()
-        self._set_view(Viewport.fitted(width, height, *device))
+        self._set_view(Viewport.fitted(width, height, *self._device_size()))
+
+    def show_base(self, base: QImage) -> None:
+        """Another coarse picture of the same slide."""
+        self.scene.show_base(base)
+        self.update()
 
     def clear(self) -> None:
-        self.view = self._pyramid = None
-        self._base = QImage()
-        self._tile = lambda key: None
+        self._kinetic.stop()
+        self._rest.stop()
+        if self._tool is not None:
+            self._tool.cancel()
+        self.view = None
+        self.scene.show_slide(None, QImage(), lambda key: None)
         self.clear_overlay()
         self.update()
 
-    def show_overlay(self, image: QImage, area: Rect) -> None:
-        """Shows an image over a level-0 area, one pixel a grid cell, never smoothed."""
-        self._overlay, self._overlay_area = image, area
+    def tile_arrived(self, key: TileKey) -> None:
+        """Paints a tile's place anew."""
+        place = self.scene.invalidate(key)
+        if self.view is None or place.isEmpty():
+            return
+        if self.view.rotation:
+            self.update()
+            return
+        ratio = self.devicePixelRatioF()
+        self.update(
+            QRectF(
+                place.x() / ratio, place.y() / ratio, place.width() / ratio, place.height() / ratio
+            )
+            .toAlignedRect()
+            .adjusted(-1, -1, 1, 1)
+        )
+
+    def tiles_changed(self) -> None:
+        """Every tile may look different now."""
+        self.scene.invalidate()
+        self.update()
+
+    def show_overlay(self, image: QImage, area: Rect, *, smooth: bool = False) -> None:
+        """Shows an image over a level-0 area, one pixel a grid cell."""
+        self.scene.set_overlay(RasterOverlay(image, area, smooth))
+        self.update()
+
+    def hide_overlay(self) -> None:
+        """Takes the overlay away; what is highlighted stays."""
+        self.scene.set_overlay(None)
         self.update()
 
     def clear_overlay(self) -> None:
-        self._overlay = self._overlay_area = self._highlight = None
-        self.update()
+        self._highlight.area = None
+        self.hide_overlay()
 
     def set_opacity(self, opacity: float) -> None:
-        self._opacity = opacity
+        self.scene.set_opacity(opacity)
         self.update()
 
     def highlight(self, area: Rect | None) -> None:
         """Frames a patch."""
-        self._highlight = area
+        self._highlight.area = area
         self.update()
+
+    def add_layer(self, layer: Layer) -> None:
+        """Paints a layer over the slide from now on, above those added before."""
+        self._layers.append(layer)
+        self.update()
+
+    def set_tool(self, tool: Tool | None) -> None:
+        """What the left button does; None pans."""
+        if self._tool is not None and self._tool is not tool:
+            self._tool.cancel()
+        self._tool = tool
+        self._show_cursor()
 
     # -- navigation ------------------------------------------------------------------------------
 
+    @property
+    def nearest(self) -> tuple[float, float] | None:
+        """Level-0 point under the cursor, where it is over the slide's view."""
+        if self.view is None or self._cursor_at is None:
+            return None
+        ratio = self.devicePixelRatioF()
+        return self.view.to_slide(self._cursor_at.x() * ratio, self._cursor_at.y() * ratio)
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether the view changed just now, or goes on by itself."""
+        return self._rest.isActive() or self._kinetic.running
+
+    def show_view(self, view: Viewport) -> None:
+        """Shows what another view showed, in this window's size."""
+        if self.view is not None:
+            self._set_view(
+                replace(
+                    self.view,
+                    centre_x=view.centre_x,
+                    centre_y=view.centre_y,
+                    downsample=view.downsample,
+                    rotation=view.rotation,
+                )
+            )
+
     def fit(self) -> None:
         if self.view is not None:
-            view = self.view
+            v = self.view
             self._set_view(
-                Viewport.fitted(view.slide_width, view.slide_height, view.width, view.height)
+                Viewport.fitted(v.slide_width, v.slide_height, v.width, v.height, v.rotation)
             )
 
     def zoom(self, factor: float, at: QPointF | None = None) -> None:
@@ -129,9 +217,28 @@ class SlideView(QWidget):
         y = at.y() * ratio if at is not None else self.view.height / 2
         self._set_view(self.view.zoomed(factor, x, y))
 
+    def pan(self, dx: float, dy: float) -> None:
+        """Shows what lies further right (dx) and below (dy), device pixels.
+
+        Whole ones are moved by and the rest is kept for the next time: what was painted can be shifted.
+        """
+        if self.view is None:
+            return
+        x, y = self._remainder[0] + dx, self._remainder[1] + dy
+        whole_x, whole_y = round(x), round(y)
+        self._remainder = (x - whole_x, y - whole_y)
+        if whole_x or whole_y:
+            self._set_view(self.view.panned(whole_x, whole_y))
+
+    def rotate_to(self, degrees: float) -> None:
+        """Turns the slide, clockwise from upright."""
+        if self.view is not None:
+            self._set_view(self.view.rotated(degrees))
+
     def centre_on(self, x: float, y: float, downsample: float | None = None) -> None:
         """Moves a level-0 point into the middle; downsample is level-0 per device pixel."""
         if self.view is not None:
+            self._kinetic.stop()
             self._set_view(self.view.centred(x, y, downsample))
 
     def set_microns_per_pixel(self, mpp: float) -> None:
@@ -140,9 +247,22 @@ class SlideView(QWidget):
             self.zoom(self.view.downsample / (mpp / self._mpp))
 
     def _set_view(self, view: Viewport) -> None:
+        if view == self.view:
+            return
         self.view = view
+        self._rest.start()
         self.update()
         self.view_changed.emit(view)
+
+    def _on_rest(self) -> None:
+        if self._kinetic.running:
+            self._rest.start()
+            return
+        if self.view is None:
+            return
+        if self.scene.is_quick or self.view.rotation % 90:
+            self.update()
+        self.rested.emit(self.view)
 
     def _device_size(self) -> tuple[int, int]:
         ratio = self.devicePixelRatioF()
@@ -152,112 +272,39 @@ class SlideView(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
-        painter.fillRect(self.rect(), _SURROUND)
-        if self.view is not None and self._pyramid is not None:
-            # Everything is placed in device pixels, exact at fractional scaling too.
-            ratio = self.devicePixelRatioF()
-            painter.scale(1.0 / ratio, 1.0 / ratio)
-            self._paint_tiles(painter, self.view, self._pyramid)
-            self._paint_overlay(painter, self.view)
-            if self._highlight is not None:
-                self._paint_highlight(painter, self.view, self._highlight, ratio)
-            painter.scale(ratio, ratio)
-            self._paint_scale_bar(painter, self.view, ratio)
+        view = self.view
+        if view is None:
+            painter.fillRect(self.rect(), self.scene.surround)
+            painter.end()
+            return
+        # Everything is placed in device pixels, exact at fractional scaling too.
+        ratio = self.devicePixelRatioF()
+        painter.scale(1.0 / ratio, 1.0 / ratio)
+        self._paint_scene(painter, view)
+        for layer in self._layers:
+            painter.save()
+            layer.paint(painter, view, ratio)
+            painter.restore()
+        painter.scale(ratio, ratio)
+        self._scale_bar.paint(painter, view, ratio, QRectF(self.rect()))
         painter.end()
 
-    def _on_screen(self, view: Viewport, area: Rect) -> QRectF:
-        left, top = view.to_view(area.left, area.top)
-        right, bottom = view.to_view(area.right, area.bottom)
-        return QRectF(QPointF(left, top), QPointF(right, bottom))
-
-    def _paint_tiles(self, painter: QPainter, view: Viewport, pyramid: TilePyramid) -> None:
-        whole = Rect(0, 0, view.slide_width, view.slide_height)
-        slide = self._on_screen(view, whole)
-        painter.fillRect(slide, _GLASS)
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        keys = pyramid.visible(view)
-        images = {key: self._tile(key) for key in keys}
-        level = pyramid.view_level(view)
-        if level is None or any(image is None for image in images.values()):
-            painter.drawImage(slide, self._base)
-        if level is None:
+    def _paint_scene(self, painter: QPainter, view: Viewport) -> None:
+        picture = self.scene.picture(view, quick=self.is_moving)
+        if view.rotation == 0:
+            painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Source)
+            painter.drawImage(0, 0, picture)
+            painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)
             return
-        self._paint_coarser(painter, view, pyramid, level, images)
-        # Above one device pixel a slide pixel is shown as it is, square by square.
-        magnified = view.downsample < pyramid.levels[level].downsample * 0.45
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, not magnified)
-        for key, image in images.items():
-            if image is not None:
-                painter.drawImage(self._snapped(view, pyramid.area(key)), image)
-
-    def _paint_coarser(
-        self,
-        painter: QPainter,
-        view: Viewport,
-        pyramid: TilePyramid,
-        level: int,
-        images: dict[TileKey, QImage | None],
-    ) -> None:
-        """Fills gaps from the next coarser level that has the place, coarsest first."""
-        for coarser in range(pyramid.coarsest, level, -1):
-            painted = set()
-            for key, found in images.items():
-                if found is not None:
-                    continue
-                parent = pyramid.parent(key, coarser)
-                if parent in painted:
-                    continue
-                painted.add(parent)
-                image = self._tile(parent)
-                if image is not None:
-                    painter.drawImage(self._snapped(view, pyramid.area(parent)), image)
-
-    def _snapped(self, view: Viewport, area: Rect) -> QRectF:
-        """On whole device pixels, so that tiles leave no seam and the overlay lies on them.
-
-        Halves always go up: rounding them to even would shift every other edge.
-        """
-        exact = self._on_screen(view, area)
-        left, top = math.floor(exact.left() + 0.5), math.floor(exact.top() + 0.5)
-        right, bottom = math.floor(exact.right() + 0.5), math.floor(exact.bottom() + 0.5)
-        return QRectF(left, top, right - left, bottom - top)
-
-    def _paint_overlay(self, painter: QPainter, view: Viewport) -> None:
-        if self._overlay is None or self._overlay_area is None:
-            return
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, False)
-        painter.setOpacity(self._opacity)
-        painter.drawImage(self._snapped(view, self._overlay_area), self._overlay)
-        painter.setOpacity(1.0)
-
-    def _paint_highlight(self, painter: QPainter, view: Viewport, area: Rect, ratio: float) -> None:
-        frame = self._on_screen(view, area)
-        if frame.width() < 10 * ratio:  # findable from far away
-            grow = (10 * ratio - frame.width()) / 2
-            frame.adjust(-grow, -grow, grow, grow)
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.setPen(QPen(QColor(0, 0, 0, 190), 4 * ratio))
-        painter.drawRect(frame)
-        painter.setPen(QPen(QColor("#ffd24a"), 2 * ratio))
-        painter.drawRect(frame)
-
-    def _paint_scale_bar(self, painter: QPainter, view: Viewport, ratio: float) -> None:
-        if self._mpp is None:
-            return
-        bar = scale_bar(view.downsample * self._mpp, 150 * ratio)
-        length = bar.pixels / ratio
-        box = QRectF(12, self.height() - 46, length + 24, 34)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(30, 33, 38, 225))
-        painter.drawRoundedRect(box, 6, 6)
-        painter.setPen(QColor("#f2f3f5"))
-        painter.drawText(
-            box.adjusted(0, 3, 0, 0),
-            Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop,
-            bar.text,
+        painter.save()
+        painter.translate(view.width / 2, view.height / 2)
+        painter.rotate(view.rotation)
+        painter.setRenderHint(
+            QPainter.RenderHint.SmoothPixmapTransform,
+            bool(view.rotation % 90) and not self.is_moving,
         )
-        painter.fillRect(QRectF(box.left() + 12, box.bottom() - 10, length, 3), QColor("#f2f3f5"))
+        painter.drawImage(QPointF(-picture.width() / 2, -picture.height() / 2), picture)
+        painter.restore()
 
     # -- events ----------------------------------------------------------------------------------
 
@@ -267,6 +314,7 @@ class SlideView(QWidget):
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         steps = event.angleDelta().y() / 120
+        self._kinetic.stop()
         if steps and event.modifiers() & Qt.KeyboardModifier.ControlModifier:
             self.opacity_stepped.emit(1 if steps > 0 else -1)
         elif steps:
@@ -274,50 +322,109 @@ class SlideView(QWidget):
         event.accept()
 
     def event(self, event: QEvent) -> bool:
-        if (
-            isinstance(event, QNativeGestureEvent)
-            and event.gestureType() == Qt.NativeGestureType.ZoomNativeGesture
-        ):
-            self.zoom(1.0 + event.value(), event.position())
-            return True
+        if isinstance(event, QNativeGestureEvent):
+            if event.gestureType() == Qt.NativeGestureType.ZoomNativeGesture:
+                self.zoom(1.0 + event.value(), event.position())
+                return True
+        elif isinstance(event, QGestureEvent):
+            pinch = event.gesture(Qt.GestureType.PinchGesture)
+            if isinstance(pinch, QPinchGesture):
+                at = self.mapFromGlobal(pinch.centerPoint())
+                self.zoom(max(pinch.scaleFactor(), 0.01), QPointF(at))
+                return True
         return super().event(event)
 
+    def _pointer(self, event: QMouseEvent) -> Pointer:
+        assert self.view is not None
+        ratio = self.devicePixelRatioF()
+        at = event.position()
+        x, y = self.view.to_slide(at.x() * ratio, at.y() * ratio)
+        dragging = bool(event.buttons() & Qt.MouseButton.LeftButton)
+        return Pointer(x, y, at, event.modifiers(), self.view.downsample * ratio, dragging)
+
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        if event.button() in (Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton):
+        self.pressed.emit()
+        self._kinetic.stop()
+        if self.view is None:
+            return
+        left = event.button() == Qt.MouseButton.LeftButton
+        if left and self._tool is not None and not self._space:
+            self._drawing = True
+            self._tool.press(self._pointer(event))
+        elif left or event.button() == Qt.MouseButton.MiddleButton:
             self._drag_from = event.position()
             self.setCursor(Qt.CursorShape.ClosedHandCursor)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         if self.view is None:
             return
+        self._cursor_at = event.position()
         ratio = self.devicePixelRatioF()
         if self._drag_from is not None:
-            moved = self._drag_from - event.position()
+            moved = (event.position() - self._drag_from) * ratio
             self._drag_from = event.position()
-            self._set_view(self.view.panned(moved.x() * ratio, moved.y() * ratio))
+            self._kinetic.follow(moved)
+            self.pan(-moved.x(), -moved.y())
+        elif self._tool is not None:
+            self._tool.move(self._pointer(event))
         at = event.position()
         self.hovered.emit(*self.view.to_slide(at.x() * ratio, at.y() * ratio))
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        self._drag_from = None
-        self.unsetCursor()
+        if self._drag_from is not None:
+            self._drag_from = None
+            self._kinetic.let_go()
+        elif self._drawing and self._tool is not None and self.view is not None:
+            self._tool.release(self._pointer(event))
+        self._drawing = False
+        self._show_cursor()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        self.zoom(2.0, event.position())
+        if self._tool is not None and self.view is not None:
+            self._tool.double_click(self._pointer(event))
+        else:
+            self.zoom(2.0, event.position())
 
     def leaveEvent(self, event: QEvent) -> None:
+        self._cursor_at = None
         self.left.emit()
 
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        self._space = False  # its release goes elsewhere
+        self._show_cursor()
+        super().focusOutEvent(event)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
+        key = Qt.Key(event.key())
+        if self._tool is not None and self._tool.key(key):
+            return
+        if key == Qt.Key.Key_Space:
+            self._space = True
+            self._show_cursor()
+            return
         steps = {
             Qt.Key.Key_Left: (-1, 0),
             Qt.Key.Key_Right: (1, 0),
             Qt.Key.Key_Up: (0, -1),
             Qt.Key.Key_Down: (0, 1),
         }
-        step = steps.get(Qt.Key(event.key()))
+        step = steps.get(key)
         if step is None or self.view is None:
             super().keyPressEvent(event)
             return
-        length = _ARROW_SHARE * min(self.view.width, self.view.height)
-        self._set_view(self.view.panned(step[0] * length, step[1] * length))
+        length = math.ceil(_ARROW_SHARE * min(self.view.width, self.view.height))
+        self.pan(step[0] * length, step[1] * length)
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Space and not event.isAutoRepeat():
+            self._space = False
+            self._show_cursor()
+        super().keyReleaseEvent(event)
+
+    def _show_cursor(self) -> None:
+        if self._space:
+            self.setCursor(Qt.CursorShape.OpenHandCursor)
+        elif self._tool is not None:
+            self.setCursor(self._tool.cursor)
+        else:
+            self.unsetCursor()
