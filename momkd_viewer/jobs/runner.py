@@ -6,8 +6,12 @@ and a cancel token, mutates nothing, and may raise. Results of cancelled jobs ar
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import logging
+import os
+import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -19,6 +23,8 @@ from momkd_core.errors import Cancelled, MomkdError
 from momkd_core.progress import CancelToken, Report
 
 log = logging.getLogger(__name__)
+
+_NICENESS = 10
 
 #: A job: gets a report and a cancel token, returns its result.
 Work = Callable[[Report, CancelToken], Any]
@@ -46,14 +52,22 @@ class Job:
 
 
 class JobRunner(QObject):
-    """Runs jobs on a small pool and calls back on the GUI thread."""
+    """Runs jobs on a small pool and calls back on the GUI thread.
+
+    Args:
+        yielding: jobs that compute for minutes step back wherever the window wants the processor.
+    """
 
     _progressed = Signal(int, int, int, str)
     _ended = Signal(int, object, object)
 
-    def __init__(self, workers: int, parent: QObject | None = None) -> None:
+    def __init__(
+        self, workers: int, parent: QObject | None = None, *, yielding: bool = False
+    ) -> None:
         super().__init__(parent)
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="job")
+        self._pool = ThreadPoolExecutor(
+            workers, thread_name_prefix="job", initializer=_yield_to_others if yielding else None
+        )
         self._numbers = itertools.count()
         self._running: dict[int, _Running] = {}
         self._closed = False
@@ -140,3 +154,11 @@ def _named(error: BaseException) -> MomkdError:
         f"Something unexpected failed ({type(error).__name__}: {error})",
         "Please report it with the log file (Help, Show log file)",
     )
+
+
+def _yield_to_others() -> None:
+    """Lowers the calling thread's priority, and that of the threads it will start (Linux)."""
+    if sys.platform != "linux":
+        return
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +31,7 @@ log = logging.getLogger(__name__)
 _READ_AT_ONCE = 4
 _JPEG_QUALITY = 92
 #: Longest side of the picture of the whole slide.
-OVERVIEW_SIDE = 1600
+_OVERVIEW_SIDE = 1600
 _QUICK_PIXELS = 40_000_000
 
 
@@ -58,6 +60,7 @@ class TileSource:
         self._slide, self._pyramid = slide, pyramid
         self._transform: ImageCms.ImageCmsTransform | None = slide.colour_transform()
         self._folder = made_levels_folder(slide.path)
+        self._making = _Locks()
         self.rendition = Rendition()
 
     @property
@@ -76,25 +79,25 @@ class TileSource:
         return self._rendered(self._picture(key, is_stale), rendition)
 
     def overview(self, cancel: CancelToken) -> Image.Image:
-        """The whole slide, coarse, RGBA; kept on disk where it takes the reading of the whole slide.
+        """The whole slide, coarse, RGBA.
 
         Raises:
             SlideError: it cannot be read.
             Cancelled: on request.
         """
-        smallest = self._slide.levels[-1]
-        side = max(smallest.width, smallest.height)
-        if side <= OVERVIEW_SIDE:
-            return self._slide.opaque(
-                0, 0, len(self._slide.levels) - 1, smallest.width, smallest.height
-            )
-        kept = self._folder / "overview.jpg"
-        found = _open_kept(kept) if self.is_slow else None
-        if found is None:
-            found = Image.fromarray(self._slide.thumbnail(OVERVIEW_SIDE, cancel)).convert("RGBA")
-            if self.is_slow:
-                self._keep(kept, found)
-        return found
+        for index, level in enumerate(self._slide.levels):
+            if max(level.width, level.height) <= _OVERVIEW_SIDE:
+                return self._slide.opaque(0, 0, index, level.width, level.height)
+        # From the tiles of the coarsest level, which the view will want too.
+        side = self._pyramid.tile_size
+        last = len(self._pyramid.levels) - 1
+        whole = Image.new(
+            "RGBA", (self._pyramid.levels[last].width, self._pyramid.levels[last].height)
+        )
+        for key in self._pyramid.backdrop():
+            picture = self._picture(key, lambda: cancel.cancelled)
+            whole.paste(picture, (key.column * side, key.row * side))
+        return whole
 
     @property
     def is_slow(self) -> bool:
@@ -125,10 +128,11 @@ class TileSource:
         if level.reduction <= _READ_AT_ONCE:
             return self._reduced(key)
         kept = self._kept(key)
-        found = _open_kept(kept)
-        if found is None:
-            found = self._put_together(key, is_stale)
-            self._keep(kept, found)
+        with self._making.of(key):  # two threads that want it make it once
+            found = _open_kept(kept)
+            if found is None:
+                found = self._put_together(key, is_stale)
+                self._keep(kept, found)
         return found
 
     def _reduced(self, key: TileKey) -> Image.Image:
@@ -167,6 +171,30 @@ class TileSource:
             write_bytes(path, content.getvalue())
         except OutputError as error:  # a full disk costs the time of making it again
             log.warning("A made level is not kept: %s", error)
+
+
+class _Locks:
+    """A lock for each tile that is being made."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._held: dict[TileKey, tuple[threading.Lock, int]] = {}
+
+    @contextmanager
+    def of(self, key: TileKey) -> Iterator[None]:
+        with self._guard:
+            lock, users = self._held.get(key, (threading.Lock(), 0))
+            self._held[key] = (lock, users + 1)
+        try:
+            with lock:
+                yield
+        finally:
+            with self._guard:
+                users = self._held[key][1] - 1
+                if users:
+                    self._held[key] = (lock, users)
+                else:
+                    del self._held[key]
 
 
 def made_levels_folder(slide: Path) -> Path:

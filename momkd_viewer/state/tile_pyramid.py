@@ -19,7 +19,6 @@ _COARSEST_SIDE = 1536
 #: Most tiles of one view; at about 1 MB a tile they fit into the cache with room to spare.
 MOST_VISIBLE = 160
 _MOST_AROUND = 48
-_SMALL_LEVEL = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +114,8 @@ class TilePyramid:
         return around[:_MOST_AROUND]
 
     def backdrop(self) -> list[TileKey]:
-        """The coarsest level's tiles, to be kept at hand; none where it is a large level."""
+        """The coarsest level's tiles, to be kept at hand."""
         columns, rows = self._counts(self.coarsest)
-        if self.coarsest == 0 or columns * rows > _SMALL_LEVEL:
-            return []
         return [TileKey(self.coarsest, c, r) for r in range(rows) for c in range(columns)]
 
     def size(self, key: TileKey) -> tuple[int, int]:

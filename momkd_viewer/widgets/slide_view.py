@@ -100,6 +100,7 @@ class SlideView(QWidget):
         self.scene.show_slide(pyramid, base, tile)
         self.clear_overlay()
         self._set_view(Viewport.fitted(width, height, *self._device_size()))
+        self._rest.stop()  # it did not move: the first picture is as good as any
 
     def show_base(self, base: QImage) -> None:
         """Another coarse picture of the same slide."""
