@@ -157,5 +157,5 @@ def _check_drawing(
         )
     return (
         f"The picture is drawn where patches are read: median shift {size} over {registered} "
-        "patches."
+        f"patches, compared at {step:.1f} px of the slide per pixel."
     )

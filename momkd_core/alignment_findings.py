@@ -111,8 +111,8 @@ def check_place(slide: Slide, bag: FeatureBag, mask: TissueMask, facts: list[str
         return [
             Finding(
                 "outside",
-                f"{placement.outside:.0%} of the patches lie beside the slide, which measures "
-                f"{slide.width} x {slide.height} px",
+                f"{round(placement.outside * len(bag.coords))} of {len(bag.coords)} patches lie beside "
+                f"the slide, which measures {slide.width} x {slide.height} px",
                 "Open the slide that the features were made from, or extract this one",
             )
         ]

@@ -38,6 +38,9 @@ ACTIONS = (
         ActionSpec(f"magnify_{m:g}", "&View", f"{m:g}×", (str(key),), separated=key == 1)
         for key, m in enumerate(MAGNIFICATIONS, start=1)
     ),
+    ActionSpec("patch_grid", "&View", "Patch grid", ("Shift+G",), separated=True),
+    ActionSpec("tissue_contour", "&View", "Tissue contour", ("T",)),
+    ActionSpec("check_alignment", "&View", "Check alignment", separated=True),
     ActionSpec("toggle_overlay", "&Overlay", "Show overlay", ("C",), "Show or hide the overlay"),
     ActionSpec("overlay_affinity", "&Overlay", "Affinity", ("Shift+A",), separated=True),
     ActionSpec("overlay_attention", "&Overlay", "Attention", ("Shift+T",)),

@@ -22,9 +22,11 @@ from momkd_core import __version__
 from momkd_core.slide import SLIDE_SUFFIXES
 from momkd_core.storage import log_file
 from momkd_viewer.actions import MAGNIFICATIONS, build_actions
+from momkd_viewer.controllers.alignment_controller import AlignmentController
 from momkd_viewer.controllers.analysis_controller import AnalysisController
 from momkd_viewer.controllers.case_controller import CaseController
 from momkd_viewer.controllers.demo_controller import DemoController, tour_steps
+from momkd_viewer.controllers.layer_controller import LayerController
 from momkd_viewer.controllers.memory_controller import MemoryController
 from momkd_viewer.controllers.overlay_controller import OverlayController
 from momkd_viewer.controllers.overlay_panel_controller import OverlayPanelController
@@ -86,6 +88,10 @@ class MainWindow(QMainWindow):
         self._overlay_bar = OverlayBar()
         self.overlay_panel = OverlayPanelController(
             self, self.overlay, self.analysis, self._overlay_bar, self.browser, self.canvas.legend
+        )
+        self.layers = LayerController(self.canvas, self.slides, self.analysis, self._jobs, self)
+        self.alignment = AlignmentController(
+            self, self.canvas, self.slides, self.analysis, self._jobs
         )
         self.memory = MemoryController(
             self.canvas,
@@ -176,6 +182,8 @@ class MainWindow(QMainWindow):
             "zoom_out": lambda: view.zoom(1 / 1.5),
             "fit": view.fit,
             **self.overlay_panel.slots(),
+            **self.layers.slots(),
+            "check_alignment": self.alignment.check,
             "analyse": self.analysis.run_again,
             "cancel": self.analysis.cancel,
             "state_mpp": self.ask_for_mpp,
@@ -204,6 +212,7 @@ class MainWindow(QMainWindow):
         bar.addWidget(self._overlay_bar)
         self.addToolBar(bar)
         self.overlay_panel.attach(self.actions_by_name)
+        self.layers.attach(self.actions_by_name)
 
     def _connect(self) -> None:
         self.canvas.welcome.slide_wanted.connect(self.ask_for_slide)
@@ -212,12 +221,19 @@ class MainWindow(QMainWindow):
         self.canvas.banner.action_taken.connect(self.ask_for_mpp)
         self.results.model_wanted.connect(self.ask_for_model)
         self._magnification.magnification_chosen.connect(self.slides.set_magnification)
-        for source in (self.slides, self.analysis, self.cases, self.demo):
+        for source in (
+            self.slides,
+            self.analysis,
+            self.cases,
+            self.demo,
+            self.layers,
+            self.alignment,
+        ):
             source.failed.connect(self.show_failure)
         self.analysis.resolution_wanted.connect(self._want_resolution)
         self.slides.opened.connect(self._on_opened)
         self.slides.closing.connect(self._on_closing)
-        for source in (self.slides, self.analysis):
+        for source in (self.slides, self.analysis, self.layers, self.alignment):
             source.busy.connect(self._busy.setText)
         self.cases.opened.connect(self._show_cases)
 
