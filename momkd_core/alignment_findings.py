@@ -35,11 +35,19 @@ class Finding:
 
 
 def length_text(pixels: float, mpp: Mpp | None) -> str:
-    microns = f" ({pixels * mpp.mean:.2g} µm)" if mpp is not None else ""
-    return f"{pixels:.1f} px{microns}"
+    """``12.3 px (3.1 µm)``; without microns where the resolution is unknown."""
+    if mpp is None:
+        return f"{pixels:.1f} px"
+    microns = pixels * mpp.mean
+    return (
+        f"{pixels:.1f} px ({microns:,.0f} µm)"
+        if microns >= 10
+        else (f"{pixels:.1f} px ({microns:.2g} µm)")
+    )
 
 
 def direction_text(x: float, y: float) -> str:
+    """Where a displacement points, without its negligible part."""
     words = []
     longest = max(abs(x), abs(y))
     if abs(x) > 0.3 * longest:

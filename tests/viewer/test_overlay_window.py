@@ -144,3 +144,23 @@ def test_the_legend_keeps_clear_and_folds(
         window.resize(*size)
         qtbot.wait(10)
         assert clear(legend), size
+
+
+def test_large_overlays_are_drawn_in_the_background(
+    qtbot: QtBot,
+    window: MainWindow,
+    slide_path: Path,
+    model_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("momkd_viewer.jobs.overlay_work._QUICK_PATCHES", 0)
+    open_all(qtbot, window, slide_path, model_path)
+    assert has_overlay(window)
+    window.set_overlay("attention")
+    window.set_overlay("tissue")  # a newer wish makes the older one void
+    settle(qtbot, window)
+    assert window.canvas.legend.content.title == "Tissue fraction" and has_overlay(window)
+    window.set_overlay("affinity")
+    window.slides.close()
+    settle(qtbot, window)
+    assert not has_overlay(window) and not window.canvas.legend.isVisible()
