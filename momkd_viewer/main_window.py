@@ -22,15 +22,19 @@ from momkd_core import __version__
 from momkd_core.slide import SLIDE_SUFFIXES
 from momkd_core.storage import log_file
 from momkd_viewer.actions import MAGNIFICATIONS, build_actions
+from momkd_viewer.controllers.alignment_controller import AlignmentController
 from momkd_viewer.controllers.analysis_controller import AnalysisController
 from momkd_viewer.controllers.case_controller import CaseController
 from momkd_viewer.controllers.demo_controller import DemoController, tour_steps
+from momkd_viewer.controllers.layer_controller import LayerController
 from momkd_viewer.controllers.memory_controller import MemoryController
 from momkd_viewer.controllers.overlay_controller import OverlayController
+from momkd_viewer.controllers.overlay_panel_controller import OverlayPanelController
 from momkd_viewer.controllers.readout_controller import ReadoutController
 from momkd_viewer.controllers.slide_controller import SlideController
 from momkd_viewer.jobs.runner import JobRunner
 from momkd_viewer.resource_files import resource
+from momkd_viewer.state.overlay_values import KINDS
 from momkd_viewer.widgets.canvas import Canvas
 from momkd_viewer.widgets.case_list import CaseList
 from momkd_viewer.widgets.distribution import Distribution
@@ -75,13 +79,20 @@ class MainWindow(QMainWindow):
         self.cases_strip = ProgressStrip()
         self.demo_strip = ProgressStrip()
         self.position = QLabel()
-        self._last_overlay = "affinity"
         self._build_layout()
         self.slides = SlideController(self.canvas, self._jobs, self)
         self.analysis = AnalysisController(
             self.slides, self.results, self.strip, self._analysis_jobs, self._jobs, self
         )
-        self.overlay = OverlayController(self.canvas, self.analysis, self)
+        self.overlay = OverlayController(self.canvas, self.analysis, self._jobs, self)
+        self._overlay_bar = OverlayBar()
+        self.overlay_panel = OverlayPanelController(
+            self, self.overlay, self.analysis, self._overlay_bar, self.browser, self.canvas.legend
+        )
+        self.layers = LayerController(self.canvas, self.slides, self.analysis, self._jobs, self)
+        self.alignment = AlignmentController(
+            self, self.canvas, self.slides, self.analysis, self._jobs
+        )
         self.memory = MemoryController(
             self.canvas,
             self.browser,
@@ -170,11 +181,9 @@ class MainWindow(QMainWindow):
             "zoom_in": lambda: view.zoom(1.5),
             "zoom_out": lambda: view.zoom(1 / 1.5),
             "fit": view.fit,
-            "toggle_overlay": self._toggle_overlay,
-            "overlay_affinity": lambda: self.set_overlay("affinity"),
-            "overlay_attention": lambda: self.set_overlay("attention"),
-            "opacity_up": lambda: self.overlay.set_opacity(self.overlay.opacity + 0.1),
-            "opacity_down": lambda: self.overlay.set_opacity(self.overlay.opacity - 0.1),
+            **self.overlay_panel.slots(),
+            **self.layers.slots(),
+            "check_alignment": self.alignment.check,
             "analyse": self.analysis.run_again,
             "cancel": self.analysis.cancel,
             "state_mpp": self.ask_for_mpp,
@@ -198,12 +207,12 @@ class MainWindow(QMainWindow):
         for name in ("open_slide", "open_model", "analyse", "zoom_out", "zoom_in", "fit"):
             bar.addAction(self.actions_by_name[name])
         self._magnification = MagnificationBox(MAGNIFICATIONS)
-        self._overlay_bar = OverlayBar()
         bar.addWidget(self._magnification)
         bar.addSeparator()
         bar.addWidget(self._overlay_bar)
         self.addToolBar(bar)
-        self._overlay_bar.show_state(self.overlay.kind, self.overlay.opacity)
+        self.overlay_panel.attach(self.actions_by_name)
+        self.layers.attach(self.actions_by_name)
 
     def _connect(self) -> None:
         self.canvas.welcome.slide_wanted.connect(self.ask_for_slide)
@@ -211,18 +220,20 @@ class MainWindow(QMainWindow):
         self.canvas.welcome.recent_chosen.connect(lambda path: self.open_path(Path(path)))
         self.canvas.banner.action_taken.connect(self.ask_for_mpp)
         self.results.model_wanted.connect(self.ask_for_model)
-        self._overlay_bar.kind_chosen.connect(self.set_overlay)
-        self._overlay_bar.opacity_chosen.connect(self.overlay.set_opacity)
-        self.overlay.opacity_changed.connect(
-            lambda opacity: self._overlay_bar.show_state(self.overlay.kind, opacity)
-        )
         self._magnification.magnification_chosen.connect(self.slides.set_magnification)
-        for source in (self.slides, self.analysis, self.cases, self.demo):
+        for source in (
+            self.slides,
+            self.analysis,
+            self.cases,
+            self.demo,
+            self.layers,
+            self.alignment,
+        ):
             source.failed.connect(self.show_failure)
         self.analysis.resolution_wanted.connect(self._want_resolution)
         self.slides.opened.connect(self._on_opened)
         self.slides.closing.connect(self._on_closing)
-        for source in (self.slides, self.analysis):
+        for source in (self.slides, self.analysis, self.layers, self.alignment):
             source.busy.connect(self._busy.setText)
         self.cases.opened.connect(self._show_cases)
 
@@ -336,17 +347,9 @@ class MainWindow(QMainWindow):
         self.canvas.banner.show_message(_NO_RESOLUTION, "State resolution…")
 
     def set_overlay(self, kind: str) -> None:
-        """Chooses the overlay: affinity, attention or none."""
-        assert kind in ("affinity", "attention", "none")
+        """Chooses the overlay by kind: affinity, attention, none and the others."""
+        assert kind in dict(KINDS)
         self.overlay.set_kind(kind)
-        self._overlay_bar.show_state(kind, self.overlay.opacity)
-
-    def _toggle_overlay(self) -> None:
-        if self.overlay.kind == "none":
-            self.set_overlay(self._last_overlay)
-        else:
-            self._last_overlay = self.overlay.kind
-            self.set_overlay("none")
 
     def _about(self) -> None:
         box = QMessageBox(self)

@@ -15,6 +15,7 @@ from momkd_core.slide import Slide
 from momkd_viewer.jobs.runner import Job, JobRunner
 from momkd_viewer.jobs.slide_work import OpenedSlide, open_slide, read_overview, render
 from momkd_viewer.jobs.tile_reader import Tile, TileReader
+from momkd_viewer.jobs.tile_source import TileSource
 from momkd_viewer.state.rendition import Rendition
 from momkd_viewer.state.tile_cache import TileCache
 from momkd_viewer.state.tile_pyramid import TileKey, TilePyramid
@@ -139,6 +140,13 @@ class SlideController(QObject):
             progress=lambda at, total, what: self.busy.emit(what),
             finally_=lambda: self.busy.emit(""),
         )
+
+    @property
+    def drawing(self) -> tuple[TileSource, TilePyramid] | None:
+        """What the open slide is drawn from; None without a slide."""
+        if self._reader is None or self._pyramid is None:
+            return None
+        return self._reader.source, self._pyramid
 
     # -- rendition -------------------------------------------------------------------------------
 

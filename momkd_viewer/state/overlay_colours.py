@@ -1,27 +1,37 @@
-"""Values to colours.
+"""Values to colours, and colours to a picture of one pixel a patch.
 
 Affinity is signed, so its map diverges around zero: blue towards the negative memory, orange towards
 the positive one, a hue pair that colour-blind readers keep apart and that haematoxylin and eosin do
-not contain. Attention only grows: its map runs from dark to bright in one direction. Both are
-interpolated in CIE Lab between a few anchors, so that equal steps look equal.
+not contain. What only grows has a map that runs from dark to bright in one direction. Both are
+interpolated in CIE Lab between a few anchors, so that equal steps look equal. Categories have the
+colours of Okabe & Ito (2008, "Color Universal Design"; see Wong, Nature Methods 8:441, 2011), without
+black, which would look like dense nuclei.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from skimage import color
 
-OverlayKind = Literal["affinity", "attention", "none"]
-
 _DIVERGING = ("#0b3c8c", "#3f8fd9", "#eceae4", "#f5962a", "#a83a00")
 _SEQUENTIAL = ("#1b0c42", "#6a1b7c", "#c9405c", "#f78c2e", "#fbf08a")
 
+#: Okabe & Ito: blue, orange, bluish green, yellow, sky blue, vermilion; last the one nearest to eosin.
+CATEGORIES = ("#0072b2", "#e69f00", "#009e73", "#f0e442", "#56b4e9", "#d55e00", "#cc79a7")
+#: For everything that has no colour of its own.
+OTHER = "#8f949b"
+
 Rgba = NDArray[np.uint8]
+
+
+def rgb(colour: str) -> tuple[int, int, int]:
+    """``#rrggbb`` as three bytes."""
+    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+    return red, green, blue
 
 
 @dataclass(frozen=True)
@@ -49,8 +59,7 @@ class Scale:
 
 @cache
 def _map(anchors: tuple[str, ...]) -> NDArray[np.uint8]:
-    rgb = np.array([[int(a[i : i + 2], 16) for i in (1, 3, 5)] for a in anchors]) / 255.0
-    lab = color.rgb2lab(rgb[None])[0]
+    lab = color.rgb2lab(np.array([rgb(anchor) for anchor in anchors])[None] / 255.0)[0]
     at = np.linspace(0, len(anchors) - 1, 256)
     channels = [np.interp(at, np.arange(len(anchors)), lab[:, c]) for c in range(3)]
     smooth = color.lab2rgb(np.stack(channels, axis=1)[None])[0]
@@ -69,6 +78,11 @@ def attention_scale(attention: NDArray[np.float32]) -> Scale:
     """Relative to even attention: 1 is the share a patch has if all count the same."""
     high = float(attention.max()) * len(attention) if len(attention) else 1.0
     return Scale(0.0, high if high > 0 else 1.0, _map(_SEQUENTIAL), "× even share")
+
+
+def sequential_scale(low: float, high: float, unit: str) -> Scale:
+    """From dark (low) to bright (high)."""
+    return Scale(low, high if high > low else low + 1.0, _map(_SEQUENTIAL), unit)
 
 
 @dataclass(frozen=True)
@@ -103,13 +117,16 @@ class PatchRaster:
         found = int(self.index[row, column])
         return found if found >= 0 else None
 
-    def image(self, values: NDArray[np.float32], scale: Scale) -> Rgba:
-        """(rows, columns, 4) RGBA bytes, transparent where there is no patch."""
-        colours = np.concatenate(
-            [scale.apply(values), np.full((len(values), 1), 255, np.uint8)], axis=1
-        )
+    def image(self, colours: Rgba) -> NDArray[np.uint32]:
+        """A pixel a cell: (rows, columns), 0xAARRGGBB premultiplied, 0 where there is no patch.
+
+        Args:
+            colours: (N, 4) RGBA of the patches, alpha 0 or 255.
+        """
+        red, green, blue, alpha = (colours[:, c].astype(np.uint32) for c in range(4))
+        packed = np.where(alpha > 0, alpha << 24 | red << 16 | green << 8 | blue, 0)
         # A last, transparent entry for index -1.
-        table = np.concatenate([colours, np.zeros((1, 4), np.uint8)])
+        table = np.append(packed, 0).astype(np.uint32)
         return np.ascontiguousarray(table[self.index])
 
 

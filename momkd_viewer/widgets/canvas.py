@@ -13,6 +13,7 @@ from momkd_viewer.widgets.slide_view import SlideView
 from momkd_viewer.widgets.welcome import Welcome
 
 _GAP = 12
+_SCALE_BAR = 58  # height that the scale bar takes, with a gap
 
 
 class _Floating(SlideView):
@@ -22,6 +23,7 @@ class _Floating(SlideView):
         super().__init__()
         self.overview = Overview(self)
         self.legend = Legend(self)
+        self.legend.size_changed.connect(self.place)
         self.hover_card = HoverCard(self)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -30,11 +32,19 @@ class _Floating(SlideView):
 
     def place(self) -> None:
         self.overview.move(self.width() - self.overview.width() - _GAP, _GAP)
-        self.legend.move(_GAP, _GAP)
+        self._place_legend()
         self.hover_card.move(
             self.width() - self.hover_card.width() - _GAP,
             self.height() - self.hover_card.height() - _GAP,
         )
+
+    def _place_legend(self) -> None:
+        """Top left; below the overview where both do not fit side by side; never on the scale bar."""
+        taken = self.overview.width() if self.overview.isVisibleTo(self) else 0
+        beside = self.legend.width() + taken + 3 * _GAP <= self.width()
+        top = _GAP if beside else 2 * _GAP + self.overview.height()
+        self.legend.limit(self.height() - top - _SCALE_BAR)
+        self.legend.move(_GAP, top)
 
 
 class Canvas(QWidget):

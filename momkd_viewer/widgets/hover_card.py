@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from html import escape
+
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QWidget
+
+from momkd_viewer.state.patch_facts import Fact
 
 
 class HoverCard(QLabel):
@@ -17,12 +21,15 @@ class HoverCard(QLabel):
         self.setAccessibleName("Patch values")
         self.hide()
 
-    def show_rows(self, rows: list[tuple[str, str]]) -> None:
-        body = "".join(
-            f"<tr><td style='color:#aab0b8;padding-right:10px'>{name}</td>"
-            f"<td align='right'>{value}</td></tr>"
-            for name, value in rows
-        )
-        self.setText(f"<table cellspacing='0'>{body}</table>")
+    def show_facts(self, rows: list[Fact]) -> None:
+        self.setText(f"<table cellspacing='0'>{''.join(_line(row) for row in rows)}</table>")
         self.adjustSize()
         self.show()
+
+
+def _line(row: Fact) -> str:
+    colour, weight = ("#ffd24a", "font-weight:600") if row.shown else ("#aab0b8", "")
+    return (
+        f"<tr><td style='color:{colour};padding-right:10px'>{escape(row.name)}</td>"
+        f"<td align='right' style='{weight}'>{escape(row.value)}</td></tr>"
+    )

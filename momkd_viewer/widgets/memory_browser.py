@@ -161,6 +161,8 @@ class _ComponentCard(QFrame):
             row.addWidget(thumbnail)
             self.thumbnails.append(thumbnail)
         row.addStretch()
+        self.show_button = _show_button(view, browser)
+        row.addWidget(self.show_button, 0, Qt.AlignmentFlag.AlignTop)
         layout.addLayout(row)
 
 
@@ -182,10 +184,27 @@ def _mute_button(view: ComponentView, browser: MemoryBrowser) -> QToolButton:
     return button
 
 
+def _show_button(view: ComponentView, browser: MemoryBrowser) -> QToolButton:
+    button = QToolButton()
+    button.setObjectName("showComponent")
+    button.setCheckable(True)
+    button.setEnabled(not view.muted)
+    button.setText("Map")
+    button.setToolTip(
+        f"Show on slide: how similar each patch is to {view.name}. Click again to go back"
+    )
+    button.setAccessibleName(f"Show {view.name} on slide")
+    button.toggled.connect(
+        lambda checked: browser.show_toggled.emit(view.memory, view.index, checked)
+    )
+    return button
+
+
 class MemoryBrowser(QTabWidget):
     """Both memories, a tab each.
 
     Signals:
+        show_toggled(str, int, bool): memory, component, whether its similarity is to be shown.
         mute_toggled(str, int, bool): memory, component, whether it is to be left out.
         patch_chosen(int): a patch was clicked; its position in the result.
         patch_entered(int), patch_left(): the cursor is over a patch, or no more.
@@ -195,6 +214,7 @@ class MemoryBrowser(QTabWidget):
     patch_entered = Signal(int)
     patch_left = Signal()
     mute_toggled = Signal(str, int, bool)
+    show_toggled = Signal(str, int, bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -203,6 +223,8 @@ class MemoryBrowser(QTabWidget):
         self.setAccessibleName("Memory browser")
         self._areas: dict[str, QScrollArea] = {}
         self._thumbnails: list[PatchThumbnail] = []
+        self._mapped: tuple[str, int] | None = None
+        self._show_buttons: dict[tuple[str, int], QToolButton] = {}
         for memory, title in MEMORY_TITLES.items():
             area = QScrollArea()
             area.setWidgetResizable(True)
@@ -214,7 +236,7 @@ class MemoryBrowser(QTabWidget):
 
     def show_message(self, text: str) -> None:
         """Says, in place of cards, why there are none."""
-        self._thumbnails = []
+        self._thumbnails, self._show_buttons = [], {}
         for area in self._areas.values():
             label = QLabel(text)
             label.setWordWrap(True)
@@ -230,7 +252,7 @@ class MemoryBrowser(QTabWidget):
         """
         focused = self.focusWidget()
         name = focused.accessibleName() if isinstance(focused, QToolButton) else ""
-        self._thumbnails = []
+        self._thumbnails, self._show_buttons = [], {}
         for memory, area in self._areas.items():
             scrolled = area.verticalScrollBar().value()
             page = QWidget()
@@ -246,12 +268,22 @@ class MemoryBrowser(QTabWidget):
                 card = _ComponentCard(view, self)
                 layout.addWidget(card)
                 self._thumbnails += card.thumbnails
+                self._show_buttons[(memory, view.index)] = card.show_button
             layout.addStretch()
             area.setWidget(page)
             layout.activate()
             page.adjustSize()
             area.verticalScrollBar().setValue(scrolled)
-        for button in self.findChildren(QToolButton, "mute") if name else ():
+        for button in self.findChildren(QToolButton) if name else ():
             if button.accessibleName() == name:
                 button.setFocus()
+        self.mark_shown(self._mapped)
         return self._thumbnails
+
+    def mark_shown(self, component: tuple[str, int] | None) -> None:
+        """Marks the component (memory, index) whose similarity the overlay shows."""
+        self._mapped = component
+        for name, button in self._show_buttons.items():
+            button.blockSignals(True)
+            button.setChecked(name == component)
+            button.blockSignals(False)

@@ -1,48 +1,101 @@
-"""The toolbar's part for the overlay: which one, and how opaque; and the magnification box."""
+"""The toolbar's part for the overlay: which one, of which component, how opaque, which values."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QSlider, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QSizePolicy, QSlider, QToolButton, QWidget
 
-_KINDS = (("affinity", "Affinity"), ("attention", "Attention"), ("none", "No overlay"))
+from momkd_viewer.state.overlay_values import KINDS, ComponentName, OverlayChoice
 
 
 class OverlayBar(QWidget):
     """Signals:
-    kind_chosen(str): affinity, attention or none.
+    kind_chosen(str): one of :data:`~momkd_viewer.state.overlay_values.KINDS`.
+    component_chosen(str, int): memory and component whose similarity is to be shown.
     opacity_chosen(float): 0 to 1.
+    range_wanted(): the range of values is to be chosen, below the button.
+    peeked(bool): whether the overlay is to be hidden for the moment.
     """
 
     kind_chosen = Signal(str)
+    component_chosen = Signal(str, int)
     opacity_chosen = Signal(float)
+    range_wanted = Signal()
+    peeked = Signal(bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setStyleSheet("background: transparent")
+        self.setStyleSheet("OverlayBar { background: transparent }")
         self._box = QComboBox()
         self._box.setAccessibleName("Overlay")
-        for kind, text in _KINDS:
+        self._box.setToolTip("What the colours over the slide show")
+        for kind, text in KINDS:
             self._box.addItem(text, kind)
         self._box.activated.connect(lambda _: self.kind_chosen.emit(self._box.currentData()))
+        self._components = QComboBox()
+        self._components.setAccessibleName("Component")
+        self._components.setToolTip("The component that patches are compared with")
+        self._components.activated.connect(self._on_component)
         self._slider = QSlider(Qt.Orientation.Horizontal)
         self._slider.setRange(0, 100)
-        self._slider.setFixedWidth(110)
+        self._slider.setFixedWidth(84)
         self._slider.setAccessibleName("Overlay opacity")
         self._slider.setToolTip("Overlay opacity (Ctrl+wheel)")
         self._slider.valueChanged.connect(lambda v: self.opacity_chosen.emit(v / 100))
+        self.range_button = QToolButton()
+        self.range_button.setText("Range…")
+        self.range_button.setToolTip("Show patches of some values only")
+        self.range_button.setCheckable(True)
+        self.range_button.clicked.connect(lambda _: self.range_wanted.emit())
+        self.peek_button = QToolButton()
+        self.peek_button.setText("Peek")
+        self.peek_button.setToolTip("Hold: the slide without its overlay (H)")
+        self.peek_button.setAccessibleName("Hold to see the slide without its overlay")
+        self.peek_button.pressed.connect(lambda: self.peeked.emit(True))
+        self.peek_button.released.connect(lambda: self.peeked.emit(False))
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(5)
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
-        for widget in (QLabel("Overlay"), self._box, QLabel("Opacity"), self._slider):
+        for widget in (
+            self._box,
+            self._components,
+            self._slider,
+            self.range_button,
+            self.peek_button,
+        ):
             layout.addWidget(widget)
 
-    def show_state(self, kind: str, opacity: float) -> None:
-        """Shows a state without emitting it back."""
-        self._box.setCurrentIndex([k for k, _ in _KINDS].index(kind))
+    def show_choice(self, choice: OverlayChoice, components: int) -> None:
+        """Shows a choice without emitting it back.
+
+        Args:
+            components: of each memory of the shown model; 0 where it has none to choose from.
+        """
+        self._box.setCurrentIndex([kind for kind, _ in KINDS].index(choice.kind))
+        if self._components.count() != 2 * components:
+            self._components.clear()
+            for memory in ("positive", "negative"):
+                for index in range(components):
+                    name = ComponentName(memory, index)
+                    self._components.addItem(name.text, name)
+        names = [self._components.itemData(at) for at in range(self._components.count())]
+        at = names.index(choice.component) if choice.component in names else -1
+        self._components.setCurrentIndex(at)
+        self._components.setVisible(choice.kind == "similarity" and components > 0)
+        self.range_button.setEnabled(choice.kind != "none")
+        self.range_button.setChecked(choice.has_range)
+        self.peek_button.setEnabled(choice.kind != "none")
+
+    def show_opacity(self, opacity: float) -> None:
+        """Shows an opacity without emitting it back."""
         self._slider.blockSignals(True)
         self._slider.setValue(round(opacity * 100))
         self._slider.blockSignals(False)
+
+    def _on_component(self, at: int) -> None:
+        name = self._components.itemData(at)
+        self.component_chosen.emit(name.memory, name.index)
 
 
 class MagnificationBox(QComboBox):

@@ -145,8 +145,11 @@ def test_overlay_holds_patches_exactly() -> None:
             assert raster.patch_at(x + dx, y + dy) == index
     assert raster.patch_at(999, 50) is None
     values = random.normal(size=150).astype(np.float32)
-    image = raster.image(values, affinity_scale(values))
-    assert (image[..., 3] == 255).sum() == 150
+    colours = np.concatenate(
+        [affinity_scale(values).apply(values), np.full((150, 1), 255, np.uint8)], axis=1
+    )
+    image = raster.image(colours)
+    assert (image >> 24 == 255).sum() == 150
 
 
 def test_half_overlapping_patches_share_a_finer_grid() -> None:

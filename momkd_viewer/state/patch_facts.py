@@ -1,0 +1,83 @@
+"""Everything known about one patch, in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from momkd_core.result import SlideResult
+from momkd_viewer.state.overlay_values import (
+    WINNERS,
+    ComponentName,
+    Floats,
+    OverlayChoice,
+    number,
+)
+
+
+@dataclass(frozen=True)
+class Fact:
+    """Attributes: shown: whether this is what the overlay's colour says."""
+
+    name: str
+    value: str
+    shown: bool = False
+
+
+def patch_facts(
+    result: SlideResult, patch: int, choice: OverlayChoice, values: Floats | None
+) -> list[Fact]:
+    """Facts of a patch, that of the shown overlay first where it is none of the others.
+
+    Args:
+        values: (N,) of the shown overlay; None where there is none.
+    """
+    raw = not choice.is_ranked
+    facts = [
+        Fact(
+            "affinity, C⁺ − C⁻",
+            f"{result.affinity[patch]:+.3f}",
+            choice.kind == "affinity" and raw,
+        ),
+        Fact(
+            "attention",
+            f"{result.attention[patch] * len(result):.2f} × even",
+            choice.kind == "attention" and raw,
+        ),
+        *_memory_facts(result, patch, choice),
+    ]
+    if result.tissue_fraction is not None:
+        share = f"{result.tissue_fraction[patch]:.0%}"
+        facts.append(Fact("tissue", share, choice.kind == "tissue" and raw))
+    if values is not None and not any(fact.shown for fact in facts):
+        facts.insert(0, _shown(choice, float(values[patch])))
+    return facts
+
+
+def _memory_facts(result: SlideResult, patch: int, choice: OverlayChoice) -> list[Fact]:
+    """The winners, and by how much the stronger of them beats the next component of its memory."""
+    if result.match is None:
+        return []
+    facts, leads = [], []
+    for memory, word in (("positive", "C⁺"), ("negative", "C⁻")):
+        similarities = result.match.of(memory)[patch]
+        order = np.argsort(-similarities, kind="stable")
+        winner = ComponentName(memory, int(order[0]))
+        best = float(similarities[order[0]])
+        shown = WINNERS.get(choice.kind) == memory
+        facts.append(Fact(f"winning {word}", f"{winner.text}  {best:.3f}", shown))
+        if len(order) > 1 and np.isfinite(similarities[order[1]]):
+            second = ComponentName(memory, int(order[1]))
+            lead = best - float(similarities[order[1]])
+            leads.append((best, Fact(f"margin, {winner.text} over {second.text}", f"{lead:.3f}")))
+        else:
+            leads.append((best, Fact(f"margin of {winner.text}", "no other component")))
+    facts.append(max(leads, key=lambda lead: lead[0])[1])
+    return facts
+
+
+def _shown(choice: OverlayChoice, value: float) -> Fact:
+    similarity = f"similarity to {choice.component.text}"
+    name = similarity if choice.kind == "similarity" else choice.kind
+    return Fact(f"{name}, rank" if choice.is_ranked else name, number(value, choice), True)
