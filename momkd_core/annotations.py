@@ -128,7 +128,9 @@ def area_text(area: float, metric: bool) -> str:
     """``0.53 mm²``, ``812 µm²`` where that would be nought, or ``345 px²``."""
     if not metric:
         return f"{area:,.0f} px²"
-    return f"{area / 1e6:,.3g} mm²" if area >= 1e4 else f"{area:,.0f} µm²"
+    if area < 1e4:
+        return f"{area:,.0f} µm²"
+    return f"{area / 1e6:.3f} mm²" if area < 1e6 else f"{area / 1e6:,.2f} mm²"
 
 
 def rounded(geometry: BaseGeometry) -> BaseGeometry:

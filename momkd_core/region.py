@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import shapely
@@ -12,7 +13,9 @@ from shapely.geometry.base import BaseGeometry
 from momkd_core.annotation_files import Offset, read_annotations
 from momkd_core.annotations import union_of_areas
 from momkd_core.errors import AnnotationError, TissueError
-from momkd_core.features import FeatureBag
+
+if TYPE_CHECKING:  # h5py, which whoever draws a region does not need
+    from momkd_core.features import FeatureBag
 
 
 @dataclass(frozen=True)

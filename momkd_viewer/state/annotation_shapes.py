@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 from shapely import affinity
 from shapely.geometry.base import BaseGeometry
 
 from momkd_core.annotations import Annotation, ellipse_in, rounded
+
+Points = NDArray[np.float64]
 
 
 def moved(annotation: Annotation, dx: float, dy: float) -> Annotation:
@@ -17,7 +20,7 @@ def moved(annotation: Annotation, dx: float, dy: float) -> Annotation:
     return annotation.with_geometry(affinity.translate(annotation.geometry, dx, dy))
 
 
-def handles(annotation: Annotation) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def handles(annotation: Annotation) -> Points:
     """(N, 2) level-0 points by which an annotation is reshaped.
 
     Of a rectangle or an ellipse: corners and middles of its box, clockwise from the top left.
@@ -76,26 +79,50 @@ def _box_reshaped(annotation: Annotation, handle: int, x: float, y: float) -> An
 
 def with_vertex(annotation: Annotation, x: float, y: float, reach: float) -> Annotation | None:
     """A vertex more, on the edge nearest to a level-0 point; None where none is within reach."""
-    geometry = annotation.geometry
-    if annotation.kind not in ("line", "polygon", "brush") or geometry.geom_type not in (
-        "LineString",
-        "Polygon",
-    ):
-        return None
-    polygon = isinstance(geometry, shapely.Polygon)
-    rings = [geometry.exterior, *geometry.interiors] if polygon else [geometry]  # type: ignore[attr-defined]
+    lines = _lines(annotation)
     point = shapely.Point(x, y)
-    nearest = int(np.argmin([ring.distance(point) for ring in rings]))
-    ring = rings[nearest]
-    if ring.distance(point) > reach:
+    distances = [shapely.LineString(line).distance(point) for line in lines]
+    if not distances or min(distances) > reach:
         return None
-    points = shapely.get_coordinates(ring)
-    edges = shapely.linestrings(np.stack([points[:-1], points[1:]], axis=1))
-    at = int(np.argmin(shapely.distance(edges, point))) + 1
-    lines = [shapely.get_coordinates(one) for one in rings]
-    lines[nearest] = np.insert(points, at, (x, y), axis=0)
-    shape = shapely.Polygon(lines[0], lines[1:]) if polygon else shapely.LineString(lines[0])
-    return annotation.with_geometry(shape)
+    nearest = int(np.argmin(distances))
+    line = lines[nearest]
+    edges = shapely.linestrings(np.stack([line[:-1], line[1:]], axis=1))
+    after = int(np.argmin(shapely.distance(edges, point))) + 1
+    lines[nearest] = np.insert(line, after, (x, y), axis=0)
+    return _of_lines(annotation, lines)
+
+
+def without_vertex(annotation: Annotation, handle: int) -> Annotation | None:
+    """A vertex fewer; None where too few would be left."""
+    gone = shapely.get_coordinates(annotation.geometry)[handle]
+    lines = []
+    for line in _lines(annotation):
+        kept = line[~(line == gone).all(axis=1)]
+        if annotation.is_area and len(kept) and (kept[0] != kept[-1]).any():
+            kept = np.concatenate([kept, kept[:1]])  # its first and last point was the one
+        lines.append(kept)
+    fewest = 4 if annotation.is_area else 2
+    if not lines or any(len(line) < fewest for line in lines):
+        return None
+    return _of_lines(annotation, lines)
+
+
+def _lines(annotation: Annotation) -> list[Points]:
+    """The lines whose vertices can be added and removed: of a line or of one polygon's rings."""
+    geometry = annotation.geometry
+    if annotation.kind in ("rectangle", "ellipse"):
+        return []
+    if isinstance(geometry, shapely.Polygon):
+        rings = [geometry.exterior, *geometry.interiors]
+        return [shapely.get_coordinates(ring) for ring in rings]
+    return [shapely.get_coordinates(geometry)] if isinstance(geometry, shapely.LineString) else []
+
+
+def _of_lines(annotation: Annotation, lines: list[Points]) -> Annotation | None:
+    if not annotation.is_area:
+        return annotation.with_geometry(shapely.LineString(lines[0]))
+    shape = shapely.Polygon(lines[0], lines[1:])
+    return annotation.with_geometry(shape) if shape.is_valid else None
 
 
 def brushed(

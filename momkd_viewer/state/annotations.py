@@ -28,6 +28,7 @@ from momkd_viewer.state.annotation_shapes import moved
 __all__ = [
     "AREA_KINDS",
     "DEFAULT_CLASSES",
+    "UNCLASSIFIED",
     "Annotation",
     "AnnotationClass",
     "AnnotationSet",
