@@ -86,6 +86,7 @@ class AnnotationController(QObject):
             "brush": BrushTool(self._desk),
         }
         self.tool = "move"
+        self.layer.is_moving = lambda: view.is_moving
         view.add_layer(self.layer)
         view.set_tool(self._tools["move"])
         self._connect()
@@ -97,6 +98,7 @@ class AnnotationController(QObject):
         self.store.told.connect(self._tell)
         self._slides.opened.connect(self._on_opened)
         self._canvas.slide_view.left.connect(self._on_left)
+        self._canvas.slide_view.rested.connect(self._on_rested)
         self.bar.class_chosen.connect(self.choose_class)
         self.bar.class_wanted.connect(self.ask_class)
         self.panel.chosen.connect(self.shown.select)
@@ -181,6 +183,10 @@ class AnnotationController(QObject):
         self.layer.microns_per_pixel = (known.x, known.y) if known else None
         self._desk.extent = (float(slide.width), float(slide.height))
         self._on_changed()
+
+    def _on_rested(self) -> None:
+        if self.layer.is_quick:
+            self._canvas.slide_view.update()
 
     def _on_left(self) -> None:
         """The brush's ring goes where the mouse goes."""

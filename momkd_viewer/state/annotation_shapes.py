@@ -11,6 +11,7 @@ from shapely.geometry.base import BaseGeometry
 from momkd_core.annotations import Annotation, ellipse_in, rounded
 
 Points = NDArray[np.float64]
+_APART = 14.0  # logical pixels between two handles
 
 
 def moved(annotation: Annotation, dx: float, dy: float) -> Annotation:
@@ -35,6 +36,17 @@ def handles(annotation: Annotation) -> Points:
             ]
         )  # fmt: skip
     return shapely.get_coordinates(annotation.geometry)
+
+
+def handles_apart(annotation: Annotation, reach: float) -> Points:
+    """Handles as far as a hand can tell them apart; (0, 2) where they are too dense.
+
+    Args:
+        reach: level-0 pixels per logical pixel.
+    """
+    points = handles(annotation)
+    dense = len(points) > 8 and annotation.geometry.length < _APART * reach * len(points)
+    return points[:0] if dense else points
 
 
 def reshaped(annotation: Annotation, handle: int, x: float, y: float) -> Annotation:

@@ -104,8 +104,7 @@ class AnnotationSet:
     @property
     def only(self) -> Annotation | None:
         """The selected annotation where it is one."""
-        chosen = self.chosen
-        return chosen[0] if len(chosen) == 1 else None
+        return self._items[next(iter(self.selected))] if len(self.selected) == 1 else None
 
     def clear(self) -> None:
         """For another slide: nothing is left, nothing can be taken back."""
@@ -213,10 +212,10 @@ class AnnotationSet:
     # -- places ----------------------------------------------------------------------------------
 
     def within(self, left: float, top: float, right: float, bottom: float) -> list[Annotation]:
-        """Annotations whose boxes reach into a level-0 rectangle, in the order of painting."""
+        """Annotations that reach into a level-0 rectangle, in the order of painting."""
         if self._tree is None:
             self._tree = STRtree([one.geometry for one in self._order])
-        found = self._tree.query(shapely.box(left, top, right, bottom))
+        found = self._tree.query(shapely.box(left, top, right, bottom), predicate="intersects")
         return [self._order[i] for i in np.sort(found)]
 
     def at(self, x: float, y: float, reach: float) -> Annotation | None:

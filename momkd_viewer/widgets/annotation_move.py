@@ -6,7 +6,7 @@ import numpy as np
 from PySide6.QtCore import Qt
 
 from momkd_viewer.state.annotation_shapes import (
-    handles,
+    handles_apart,
     moved,
     reshaped,
     with_vertex,
@@ -126,7 +126,9 @@ class MoveTool(Tool):
 
 def _handle_at(one: Annotation, pointer: Pointer) -> int | None:
     """Which handle lies under the mouse."""
-    points = handles(one)
+    points = handles_apart(one, pointer.reach)
+    if not len(points):
+        return None
     distances = np.hypot(points[:, 0] - pointer.x, points[:, 1] - pointer.y)
     nearest = int(distances.argmin())
     return nearest if distances[nearest] <= _NEAR_HANDLE * pointer.reach else None
