@@ -162,6 +162,8 @@ def sound_area(geometry: BaseGeometry, *, smallest: float = 0.0) -> BaseGeometry
 
 def ellipse_in(left: float, top: float, right: float, bottom: float) -> BaseGeometry:
     """The ellipse that touches the sides of a box, as a polygon with the same box."""
+    # Rounded first: the box of the polygon gives the same polygon again.
+    left, top, right, bottom = (round(side, _DECIMALS) for side in (left, top, right, bottom))
     angle = np.linspace(0.0, 2.0 * np.pi, _ELLIPSE_POINTS, endpoint=False)
     x = (left + right) / 2 + (right - left) / 2 * np.cos(angle)
     y = (top + bottom) / 2 + (bottom - top) / 2 * np.sin(angle)

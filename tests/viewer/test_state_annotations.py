@@ -71,7 +71,8 @@ def test_a_click_finds_the_smallest_area_and_points_first() -> None:
     assert shown.at(100, 100, 10) is large
     assert shown.at(1005, 500, 10) is large, "a near miss of an edge"
     assert shown.at(1500, 500, 10) is None
-    assert shown.within(380, 380, 420, 420) == [small, large]
+    assert shown.within(380, 380, 420, 420) == [large], "the ellipse has no corner"
+    assert shown.within(380, 380, 440, 440) == [small, large]
 
 
 def test_shapes() -> None:
