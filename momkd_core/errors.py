@@ -58,6 +58,10 @@ class TrainingError(MomkdError):
     """Training cannot start or go on."""
 
 
+class AnnotationError(MomkdError):
+    """A file of annotations cannot be read, or lacks the area that was asked for."""
+
+
 class OutputError(MomkdError):
     """A result cannot be written."""
 

@@ -19,6 +19,7 @@ from momkd_core.model.neighbourhood import patch_graph
 from momkd_core.model.network import EncodedPatches
 from momkd_core.processor import bfloat16_is_fast
 from momkd_core.progress import CancelToken, Report, silent
+from momkd_core.region import Region, inside
 from momkd_core.result import Floats, MemoryMatch, SlideResult
 from momkd_core.slide import DEFAULT_WORKERS
 
@@ -38,6 +39,7 @@ def predict(
     workers: int = DEFAULT_WORKERS,
     name: str | None = None,
     precision: Precision = "float32",
+    region: Region | None = None,
 ) -> SlideResult:
     """Predicts one slide.
 
@@ -49,12 +51,13 @@ def predict(
         load_encoder: shared between calls so that an encoder is loaded once.
         name: of the slide, where its file's stem is not it.
         precision: of the matrix products; bfloat16 only where the processor has it.
+        region: the slide is taken to be the patches inside it alone.
 
     Raises:
         MomkdError: the slide, the features or the muting cannot be used; see the family.
     """
     if isinstance(source, FeatureBag):
-        return EncodedSlide(model, source, name or "bag", precision).result(muted)
+        return EncodedSlide(model, source, name or "bag", precision, region).result(muted)
     path = Path(source)
     bag = load_bag(
         model.card,
@@ -65,7 +68,7 @@ def predict(
         load_encoder=load_encoder,
         workers=workers,
     )
-    return EncodedSlide(model, bag, name or path.stem, precision).result(muted)
+    return EncodedSlide(model, bag, name or path.stem, precision, region).result(muted)
 
 
 def load_bag(
@@ -157,16 +160,28 @@ class _Encoded:
 class EncodedSlide:
     """A slide after the graph encoder of a model: another result, with components muted, is cheap.
 
+    Args:
+        region: patches outside are left out of everything: graph, attention and strangeness.
+
     Raises:
         FeatureError, TissueError: the features do not fit, or there are fewer than two patches.
     """
 
     def __init__(
-        self, model: Model, bag: FeatureBag, name: str, precision: Precision = "float32"
+        self,
+        model: Model,
+        bag: FeatureBag,
+        name: str,
+        precision: Precision = "float32",
+        region: Region | None = None,
     ) -> None:
         check_precision(precision)
         check_bag(bag, model.card, name)
         self.model = model
+        self.region = None if region is None else region.name
+        self.patches_of_slide = len(bag)
+        if region is not None:
+            bag = inside(bag, region)
         self.bag = bag
         self.name = name
         features = torch.from_numpy(bag.features)
@@ -231,6 +246,8 @@ class EncodedSlide:
             encoder=self.bag.encoder or card.encoder,
             strangeness=self.strangeness,
             muted={name: indices for name, indices in clean.items() if indices},
+            region=self.region,
+            patches_of_slide=self.patches_of_slide,
             bounds_offset=(
                 int(self.bag.attributes.get("bounds_x", 0)),
                 int(self.bag.attributes.get("bounds_y", 0)),

@@ -59,6 +59,8 @@ class SlideResult:
             validation slides set; None where the model does not say.
         muted: components left out, by memory.
         bounds_offset: level-0 corner that QuPath takes as its origin.
+        region: name of the area that it was restricted to; None for the whole slide.
+        patches_of_slide: how many there are, inside the region or not; None where unknown.
     """
 
     slide_name: str
@@ -76,6 +78,8 @@ class SlideResult:
     strangeness: float | None = None
     muted: dict[str, list[int]] = field(default_factory=dict)
     bounds_offset: tuple[int, int] = (0, 0)
+    region: str | None = None
+    patches_of_slide: int | None = None
 
     def __len__(self) -> int:
         return len(self.coords)
@@ -140,6 +144,7 @@ class SlideResult:
             "predicted": self.predicted,
             "threshold": self.threshold,
             "patches": len(self),
+            "region": self.region,
             "background_focus": self.background_focus,
             "effective_patches": self.effective_patches,
             "strangeness": self.strangeness,

@@ -29,6 +29,13 @@ def log_file() -> Path:
     return Path(chosen) if chosen else Path(platformdirs.user_log_dir(_APPLICATION)) / "momkd.log"
 
 
+def annotation_folder() -> Path:
+    """Annotations of slides whose own folder cannot be written; ``MOMKD_DATA`` overrides its parent."""
+    chosen = os.environ.get("MOMKD_DATA")
+    data = Path(chosen) if chosen else Path(platformdirs.user_data_dir(_APPLICATION))
+    return data / "annotations"
+
+
 @contextmanager
 def atomic_path(target: Path) -> Iterator[Path]:
     """A temporary path beside ``target`` that takes its name when the block ends well.

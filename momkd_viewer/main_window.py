@@ -24,6 +24,7 @@ from momkd_core.storage import log_file
 from momkd_viewer.actions import MAGNIFICATIONS, build_actions
 from momkd_viewer.controllers.alignment_controller import AlignmentController
 from momkd_viewer.controllers.analysis_controller import AnalysisController
+from momkd_viewer.controllers.annotation_controller import AnnotationController
 from momkd_viewer.controllers.case_controller import CaseController
 from momkd_viewer.controllers.demo_controller import DemoController, tour_steps
 from momkd_viewer.controllers.layer_controller import LayerController
@@ -111,6 +112,10 @@ class MainWindow(QMainWindow):
             self._cohort_jobs,
             self,
         )
+        self.annotations = AnnotationController(
+            self.canvas, self.slides, self.analysis, self._settings, self
+        )
+        self._place_annotations()
         self.tour = Tour(self, self.canvas)
         self.demo = DemoController(
             self.canvas,
@@ -142,7 +147,9 @@ class MainWindow(QMainWindow):
         column.setSpacing(0)
         column.addWidget(self.results)
         column.addWidget(self.browser, 1)
-        self._dock("Models and memory", side, Qt.DockWidgetArea.RightDockWidgetArea)
+        self._side_dock = self._dock(
+            "Models and memory", side, Qt.DockWidgetArea.RightDockWidgetArea
+        )
         self._cases_dock = self._dock(
             "Cases", self.cases_list, Qt.DockWidgetArea.LeftDockWidgetArea
         )
@@ -156,6 +163,14 @@ class MainWindow(QMainWindow):
             status.addWidget(strip)
         self.position.setContentsMargins(0, 0, 10, 0)
         status.addPermanentWidget(self.position)
+
+    def _place_annotations(self) -> None:
+        dock = self._dock(
+            "Annotations", self.annotations.panel, Qt.DockWidgetArea.RightDockWidgetArea
+        )
+        self.tabifyDockWidget(self._side_dock, dock)
+        self._side_dock.raise_()
+        self.statusBar().addPermanentWidget(self.annotations.status)
 
     def _dock(self, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
         dock = QDockWidget(title)
@@ -194,6 +209,7 @@ class MainWindow(QMainWindow):
             "tour": self.demo.show_tour,
             "show_log": lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(log_file()))),
             "about": self._about,
+            **self.annotations.slots(),
         }
         for magnification in MAGNIFICATIONS:
             slots[f"magnify_{magnification:g}"] = lambda m=magnification: (
@@ -213,6 +229,8 @@ class MainWindow(QMainWindow):
         self.addToolBar(bar)
         self.overlay_panel.attach(self.actions_by_name)
         self.layers.attach(self.actions_by_name)
+        self.annotations.adopt(self.actions_by_name)
+        self.addToolBar(Qt.ToolBarArea.LeftToolBarArea, self.annotations.bar)
 
     def _connect(self) -> None:
         self.canvas.welcome.slide_wanted.connect(self.ask_for_slide)
@@ -228,6 +246,7 @@ class MainWindow(QMainWindow):
             self.demo,
             self.layers,
             self.alignment,
+            self.annotations,
         ):
             source.failed.connect(self.show_failure)
         self.analysis.resolution_wanted.connect(self._want_resolution)
@@ -365,7 +384,8 @@ class MainWindow(QMainWindow):
     def settled(self) -> bool:
         """Whether nothing is being opened, analysed, read or drawn any more."""
         runners = (self._jobs, self._analysis_jobs, self._cohort_jobs, self._demo_jobs)
-        return all(runner.idle for runner in runners) and self.slides.tiles_complete
+        idle = all(runner.idle for runner in runners) and self.annotations.store.idle
+        return idle and self.slides.tiles_complete
 
     # -- events ----------------------------------------------------------------------------------
 
@@ -380,6 +400,11 @@ class MainWindow(QMainWindow):
         QTimer.singleShot(0, self, lambda: [self.open_path(path) for path in paths])
 
     def closeEvent(self, event: QCloseEvent) -> None:
+        problem = self.annotations.store.flush()
+        if problem is not None:
+            event.ignore()
+            self.show_failure(problem)
+            return
         self.hide()
         for runner in (self._demo_jobs, self._cohort_jobs, self._analysis_jobs, self._jobs):
             runner.close()

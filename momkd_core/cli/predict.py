@@ -3,6 +3,7 @@
 example:
   momkd predict slide.svs --model runs/her2/folds/0/model.safetensors --out result --json
   momkd predict cohort.csv --model runs/her2 --out results
+  momkd predict slide.svs --model her2.safetensors --region slide.annotations.geojson
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from momkd_core.cli.console import Progress, print_failure, print_log_place
 from momkd_core.cli.options import add_features, add_json, add_slide_mpp, add_workers
+from momkd_core.errors import SettingsError
 
 if TYPE_CHECKING:
     from momkd_core.checkpoint import Model
     from momkd_core.cohort_prediction import CaseResult
+    from momkd_core.region import Region
     from momkd_core.result import SlideResult
 
 
@@ -41,6 +44,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of the matrix products; bfloat16 where the processor has it, to about 0.005 of the "
         "probability (default %(default)s)",
     )
+    parser.add_argument(
+        "--region",
+        type=Path,
+        metavar="GEOJSON",
+        help="only the patches inside this file's areas, as annotated here or in QuPath",
+    )
+    parser.add_argument(
+        "--region-name", metavar="NAME", help="of that file only the areas of this name or class"
+    )
     add_features(parser)
     add_slide_mpp(parser)
     add_workers(parser)
@@ -53,7 +65,13 @@ def run(options: argparse.Namespace) -> int:
 
     model = load_model(options.model)
     muted = parse_muted(options.mute)
+    if options.region is None and options.region_name is not None:
+        raise SettingsError("--region-name has no file to look in", "Name it with --region")
     if options.input.suffix.lower() == ".csv":
+        if options.region is not None:
+            raise SettingsError(
+                "--region belongs to one slide, not to a cohort", "Predict its slide by itself"
+            )
         return _cohort(options, model, muted)
     _single(options, model, muted)
     return 0
@@ -72,6 +90,7 @@ def _single(options: argparse.Namespace, model: Model, muted: dict[str, list[int
             report=progress,
             workers=options.workers,
             precision=options.precision,
+            region=_region(options),
         )
     case_id = options.input.stem
     if options.out is not None:
@@ -80,6 +99,24 @@ def _single(options: argparse.Namespace, model: Model, muted: dict[str, list[int
         print(to_json(result.as_json(case_id)))
     else:
         _print_result(result, model)
+
+
+def _region(options: argparse.Namespace) -> Region | None:
+    """The named areas in level-0 pixels: their file counts from the slide's scanned area."""
+    if options.region is None:
+        return None
+    from momkd_core.features import read_header
+    from momkd_core.prediction import FEATURE_SUFFIXES
+    from momkd_core.region import read_region
+    from momkd_core.slide import Slide
+
+    if options.input.suffix.lower() in FEATURE_SUFFIXES:
+        stated = read_header(options.input).attributes
+        offset = (int(stated.get("bounds_x", 0)), int(stated.get("bounds_y", 0)))
+    else:
+        with Slide(options.input) as slide:
+            offset = slide.bounds_offset
+    return read_region(options.region, offset=offset, name=options.region_name)
 
 
 def _print_result(result: SlideResult, model: Model) -> None:
@@ -91,6 +128,8 @@ def _print_result(result: SlideResult, model: Model) -> None:
     )
     for memory, indices in result.muted.items():
         print(f"muted                  {memory} {', '.join(str(index) for index in indices)}")
+    if result.region is not None:
+        print(f"inside                 {result.region}, of {result.patches_of_slide} patches")
     print(f"patches                {len(result)}, effective {result.effective_patches:.1f}")
     print(f"background focus       {'unknown' if focus is None else f'{focus:.3f}'}")
     if result.strangeness is not None:

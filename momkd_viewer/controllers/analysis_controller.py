@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal
 
 from momkd_core.errors import MomkdError
+from momkd_core.region import Region
 from momkd_core.result import SlideResult
 from momkd_viewer.controllers.slide_controller import SlideController
 from momkd_viewer.jobs.runner import Job, JobRunner
@@ -53,6 +54,7 @@ class AnalysisController(QObject):
     ) -> None:
         super().__init__(parent)
         self.analysis = Analysis()
+        self.region: Region | None = None
         self._slides, self._panel, self._strip = slides, panel, strip
         # Analyses run one by one; a model is loaded meanwhile.
         self._jobs, self._loading_jobs = jobs, loading_jobs
@@ -105,10 +107,28 @@ class AnalysisController(QObject):
     # -- running ---------------------------------------------------------------------------------
 
     def run_again(self) -> None:
-        """Runs models whose analysis failed or was cancelled; all, where none did."""
+        """Runs models whose analysis failed or was cancelled; all, where none did.
+
+        After an analysis inside an annotation: all, on the whole slide.
+        """
+        if self.region is not None:
+            self._run_all(None)
+            return
         failed = [entry for entry in self.analysis.models if entry.failure is not None]
         for entry in failed or self.analysis.models:
             entry.outcome = entry.failure = None
+        self._refresh()
+        self.run_pending()
+
+    def analyse_inside(self, region: Region) -> None:
+        """Runs all models on the patches inside a region, until the whole slide is asked for."""
+        self._run_all(region)
+
+    def _run_all(self, region: Region | None) -> None:
+        self.region = region
+        if self._running is not None:
+            self._running[1].cancel()
+        self.analysis.forget_results()
         self._refresh()
         self.run_pending()
 
@@ -143,6 +163,7 @@ class AnalysisController(QObject):
                 Source(slide.path, self._slides.stated_mpp, self._slides.features),
                 entry.model,
                 entry.muted_by_memory,
+                self.region,
             ),
             done=done,
             failed=failed,
@@ -174,6 +195,7 @@ class AnalysisController(QObject):
     def _on_slide_closing(self) -> None:
         if self._running is not None:
             self._running[1].cancel()
+        self.region = None
         self.analysis.forget_results()
         self._refresh()
 
@@ -313,6 +335,11 @@ def _with_result(view: ModelView, outcome: Outcome) -> ModelView:
 
 def _remarks(outcome: Outcome) -> list[str]:
     result, remarks = outcome.result, []
+    if result.region is not None:
+        remarks.append(
+            f"Inside {result.region} alone: {len(result):,} of {result.patches_of_slide:,} patches. "
+            "Analyse (F5) goes back to the whole slide."
+        )
     if outcome.unmuted_probability is not None:
         names = [
             f"C{'⁺' if memory == 'positive' else '⁻'}{index}"

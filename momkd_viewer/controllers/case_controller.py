@@ -182,7 +182,7 @@ class CaseController(QObject):
         asked, result, slide = self._analysis.asked, self._analysis.result, self._slides.slide
         if self._running is not None and (self._analysis.running or self._running[0] != asked):
             self._running[1].cancel()  # the open slide has priority; the list goes on afterwards
-        if result is not None and slide is not None:
+        if result is not None and slide is not None and result.region is None:
             # By what the result itself says: the user may have muted something since.
             muted = frozenset((m, index) for m, found in result.muted.items() for index in found)
             focus = result.background_focus

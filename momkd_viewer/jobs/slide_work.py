@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from momkd_core.checkpoint import Model
     from momkd_core.extraction import EncoderLoader
     from momkd_core.prediction import EncodedSlide
+    from momkd_core.region import Region
 
 
 @dataclass(frozen=True)
@@ -146,11 +147,15 @@ class Source:
         return self.features if usable and self.features is not None else self.slide
 
 
-def analyse(source: Source, model: Model, muted: Muted) -> Work:
-    """Features (from the cache where known), graph, memory, prediction, ready to be drawn."""
+def analyse(source: Source, model: Model, muted: Muted, region: Region | None = None) -> Work:
+    """Features (from the cache where known), graph, memory, prediction, ready to be drawn.
+
+    Args:
+        region: only the patches inside it.
+    """
 
     def work(report: Report, cancel: CancelToken) -> Outcome:
-        encoded = _encode(source, model, report, cancel)
+        encoded = _encode(source, model, report, cancel, region)
         report(0, 0, "reading the memory")
         return Outcome.of(encoded, muted)
 
@@ -180,7 +185,13 @@ def find(source: Source, model: Model, muted: Muted) -> Work:
     return work
 
 
-def _encode(source: Source, model: Model, report: Report, cancel: CancelToken) -> EncodedSlide:
+def _encode(
+    source: Source,
+    model: Model,
+    report: Report,
+    cancel: CancelToken,
+    region: Region | None = None,
+) -> EncodedSlide:
     from momkd_core.prediction import EncodedSlide, load_bag
 
     bag = load_bag(
@@ -192,7 +203,7 @@ def _encode(source: Source, model: Model, report: Report, cancel: CancelToken) -
         load_encoder=_encoders(),
     )
     cancel.raise_if_cancelled()
-    return EncodedSlide(model, bag, source.slide.stem)
+    return EncodedSlide(model, bag, source.slide.stem, region=region)
 
 
 def read_patch_images(

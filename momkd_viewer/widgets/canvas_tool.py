@@ -39,13 +39,23 @@ class Tool:
 
     cursor: Qt.CursorShape = Qt.CursorShape.CrossCursor
 
-    def press(self, pointer: Pointer) -> None: ...
+    def press(self, pointer: Pointer) -> bool | None:
+        """False: not for this tool, so that the drag pans; its release is told all the same."""
 
     def move(self, pointer: Pointer) -> None: ...
 
     def release(self, pointer: Pointer) -> None: ...
 
-    def double_click(self, pointer: Pointer) -> None: ...
+    def double_click(self, pointer: Pointer) -> bool | None:
+        """False: not for this tool, so that it zooms."""
+
+    def wheel(self, steps: float, modifiers: Qt.KeyboardModifier) -> bool:
+        """The wheel was turned; whether it was for this tool."""
+        return False
+
+    def claims(self, key: Qt.Key) -> bool:
+        """Whether a key goes to this tool now, although a menu entry has it as well."""
+        return False
 
     def key(self, key: Qt.Key) -> bool:
         """A key pressed while the canvas has the focus; whether it was for this tool."""

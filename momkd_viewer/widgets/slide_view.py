@@ -316,13 +316,25 @@ class SlideView(QWidget):
     def wheelEvent(self, event: QWheelEvent) -> None:
         steps = event.angleDelta().y() / 120
         self._kinetic.stop()
-        if steps and event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+        # Some systems turn a wheel with Shift or Alt held into a horizontal one.
+        either = steps or event.angleDelta().x() / 120
+        if either and self._tool is not None and self._tool.wheel(either, event.modifiers()):
+            pass
+        elif steps and event.modifiers() & Qt.KeyboardModifier.ControlModifier:
             self.opacity_stepped.emit(1 if steps > 0 else -1)
         elif steps:
             self.zoom(_WHEEL_STEP**steps, event.position())
         event.accept()
 
     def event(self, event: QEvent) -> bool:
+        if (
+            event.type() == QEvent.Type.ShortcutOverride
+            and isinstance(event, QKeyEvent)
+            and self._tool is not None
+            and self._tool.claims(Qt.Key(event.key()))
+        ):
+            event.accept()
+            return True
         if isinstance(event, QNativeGestureEvent):
             if event.gestureType() == Qt.NativeGestureType.ZoomNativeGesture:
                 self.zoom(1.0 + event.value(), event.position())
@@ -351,8 +363,9 @@ class SlideView(QWidget):
         left = event.button() == Qt.MouseButton.LeftButton
         if left and self._tool is not None and not self._space:
             self._drawing = True
-            self._tool.press(self._pointer(event))
-        elif left or event.button() == Qt.MouseButton.MiddleButton:
+            if self._tool.press(self._pointer(event)) is not False:
+                return
+        if left or event.button() == Qt.MouseButton.MiddleButton:
             self._drag_from = event.position()
             self.setCursor(Qt.CursorShape.ClosedHandCursor)
 
@@ -375,15 +388,14 @@ class SlideView(QWidget):
         if self._drag_from is not None:
             self._drag_from = None
             self._kinetic.let_go()
-        elif self._drawing and self._tool is not None and self.view is not None:
+        if self._drawing and self._tool is not None and self.view is not None:
             self._tool.release(self._pointer(event))
         self._drawing = False
         self._show_cursor()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        if self._tool is not None and self.view is not None:
-            self._tool.double_click(self._pointer(event))
-        else:
+        tool = self._tool
+        if tool is None or self.view is None or tool.double_click(self._pointer(event)) is False:
             self.zoom(2.0, event.position())
 
     def leaveEvent(self, event: QEvent) -> None:

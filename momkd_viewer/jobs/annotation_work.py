@@ -1,0 +1,192 @@
+"""Loading and saving annotations, away from the GUI thread.
+
+They lie beside the slide, or in the user's own folder where that cannot be written. A save is not
+cancelled.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from momkd_core.annotation_files import AnnotationFile, Offset, read_annotations, write_annotations
+from momkd_core.errors import AnnotationError, OutputError
+from momkd_core.progress import CancelToken, Report
+from momkd_core.storage import annotation_folder
+from momkd_viewer.jobs.runner import Work
+
+Stamp = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a slide's annotations are and how they are written.
+
+    Attributes:
+        slide: the slide's file.
+        offset: level-0 corner of the scanned area.
+        microns_per_pixel: along x and y, where known.
+        key: of the slide's content.
+    """
+
+    slide: Path
+    offset: Offset
+    microns_per_pixel: tuple[float, float] | None
+    key: str
+
+    @property
+    def beside(self) -> Path:
+        return self.slide.with_name(f"{self.slide.stem}.annotations.geojson")
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What was found for a slide.
+
+    Attributes:
+        content: of the newest file that could be read.
+        path: that file, or None where there was none.
+        unreadable: files that must never be written, and why.
+    """
+
+    content: AnnotationFile
+    path: Path | None
+    unreadable: dict[Path, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SaveRequest:
+    """What is to be saved.
+
+    Attributes:
+        written: stamps of the files that this session wrote; kept by who writes, one at a time.
+        refused: files that could not be read, which are left alone.
+        whole: False where the slide's file was not read yet: what it holds is kept.
+    """
+
+    place: Place
+    content: AnnotationFile
+    written: dict[Path, Stamp] = field(default_factory=dict)
+    refused: frozenset[Path] = frozenset()
+    whole: bool = True
+
+
+def load_annotations(place: Place) -> Work:
+    def work(report: Report, cancel: CancelToken) -> Loaded:
+        return load_now(place)
+
+    return work
+
+
+def save_annotations(request: SaveRequest) -> Work:
+    def work(report: Report, cancel: CancelToken) -> Path:
+        return save_now(request)
+
+    return work
+
+
+def import_annotations(path: Path, offset: Offset) -> Work:
+    def work(report: Report, cancel: CancelToken) -> AnnotationFile:
+        report(0, 0, f"reading {path.name}")
+        return read_annotations(path, offset=offset)
+
+    return work
+
+
+def export_annotations(path: Path, place: Place, content: AnnotationFile) -> Work:
+    def work(report: Report, cancel: CancelToken) -> Path:
+        write_annotations(
+            path, content, offset=place.offset, microns_per_pixel=place.microns_per_pixel
+        )
+        return path
+
+    return work
+
+
+def load_now(place: Place) -> Loaded:
+    """Reads what there is for a slide; the newest readable file counts. Raises nothing named."""
+    unreadable: dict[Path, str] = {}
+    found: list[tuple[int, Path, AnnotationFile]] = []
+    for path in (place.beside, *_own_files(place)):
+        stamp = _stamp(path)
+        if stamp is None:
+            continue
+        try:
+            content = read_annotations(path, offset=place.offset)
+        except AnnotationError as error:
+            unreadable[path] = str(error)
+            continue
+        found.append((stamp[0], path, content))
+    if not found:
+        return Loaded(AnnotationFile(), None, unreadable)
+    _, path, content = max(found, key=lambda entry: entry[0])
+    return Loaded(content, path, unreadable)
+
+
+def save_now(request: SaveRequest) -> Path:
+    """Writes beside the slide, else in the user's folder; returns the file.
+
+    Raises:
+        OutputError: neither can be written.
+    """
+    place, content, refused = request.place, request.content, request.refused
+    if not request.whole:
+        there = load_now(place)
+        refused |= there.unreadable.keys()
+        drawn = {one.id for one in content.annotations}
+        kept = tuple(one for one in there.content.annotations if one.id not in drawn)
+        content = AnnotationFile((*kept, *content.annotations), there.content.others)
+    problem: OutputError | None = None
+    for path in targets(place, refused):
+        try:
+            write_annotations(
+                path,
+                content,
+                offset=place.offset,
+                microns_per_pixel=place.microns_per_pixel,
+                backup=_backup(path, request.written),
+            )
+        except OutputError as error:
+            problem = error
+            continue
+        stamp = _stamp(path)
+        if stamp is not None:
+            request.written[path] = stamp
+        return path
+    assert problem is not None
+    raise problem
+
+
+def targets(place: Place, refused: frozenset[Path]) -> list[Path]:
+    """Where annotations are written, in this order; never where a file could not be read."""
+    own, number = _own(place, ""), 2
+    while own in refused:
+        own, number = _own(place, f".{number}"), number + 1
+    return [own] if place.beside in refused else [place.beside, own]
+
+
+def _own(place: Place, ending: str) -> Path:
+    return annotation_folder() / f"{place.slide.stem[:60]}.{place.key}{ending}.geojson"
+
+
+def _own_files(place: Place) -> list[Path]:
+    return sorted(annotation_folder().glob(f"*.{place.key}*.geojson"))
+
+
+def _backup(path: Path, written: dict[Path, Stamp]) -> Path | None:
+    """Where a file is kept that this session writes over for the first time, or that changed since."""
+    stamp = _stamp(path)
+    if stamp is None or written.get(path) == stamp:
+        return None
+    if path not in written:
+        return path.with_name(f"{path.name}.bak")
+    return path.with_name(f"{path.name}.{datetime.now():%Y%m%d-%H%M%S}.bak")
+
+
+def _stamp(path: Path) -> Stamp | None:
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_size

@@ -1,0 +1,367 @@
+"""Annotations in the window: drawn with every tool, changed, saved, found again, analysed inside."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import shapely
+from driving import open_all, settle
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QAction, QColor, QImage, QWheelEvent
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from momkd_core.annotation_files import AnnotationFile, read_annotations, write_annotations
+from momkd_core.annotations import DEFAULT_CLASSES, Annotation, ellipse_in
+from momkd_core.cli.main import main
+from momkd_core.errors import OutputError
+from momkd_core.storage import annotation_folder
+from momkd_viewer.jobs import annotation_work
+from momkd_viewer.main_window import MainWindow
+from momkd_viewer.widgets.annotation_brush import BrushTool
+from momkd_viewer.widgets.annotation_dialogs import PropertiesDialog
+
+LEFT, NONE = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+ALT, CTRL, SHIFT = (
+    Qt.KeyboardModifier.AltModifier,
+    Qt.KeyboardModifier.ControlModifier,
+    Qt.KeyboardModifier.ShiftModifier,
+)
+
+
+class Hand:
+    """A hand on the canvas: points are level-0 pixels."""
+
+    def __init__(self, qtbot: QtBot, window: MainWindow) -> None:
+        self.qtbot, self.window, self.canvas = qtbot, window, window.canvas.slide_view
+        self.shown = window.annotations.shown
+
+    def at(self, x: float, y: float) -> QPoint:
+        assert self.canvas.view is not None
+        return QPointF(*self.canvas.view.to_view(x, y)).toPoint()
+
+    def click(self, x: float, y: float, keys: Qt.KeyboardModifier = NONE) -> None:
+        self.qtbot.mouseClick(self.canvas, LEFT, keys, self.at(x, y))
+
+    def drag(self, *points: tuple[float, float], keys: Qt.KeyboardModifier = NONE) -> None:
+        self.qtbot.mousePress(self.canvas, LEFT, keys, self.at(*points[0]))
+        for point in points[1:]:
+            self.qtbot.mouseMove(self.canvas, self.at(*point))
+        self.qtbot.mouseRelease(self.canvas, LEFT, keys, self.at(*points[-1]))
+
+    def press(self, key: Qt.Key, keys: Qt.KeyboardModifier = NONE) -> None:
+        self.qtbot.keyClick(self.canvas, key, keys)
+
+
+@pytest.fixture
+def slide(slide_path: Path, tmp_path: Path) -> Path:
+    """A slide in a folder of its own: annotations are saved beside it."""
+    (tmp_path / "slides").mkdir()
+    return Path(shutil.copy(slide_path, tmp_path / "slides" / "case.tif"))
+
+
+@pytest.fixture
+def hand(qtbot: QtBot, window: MainWindow, slide: Path) -> Hand:
+    window.annotations.store._timer.setInterval(30)
+    open_all(qtbot, window, slide)
+    window.canvas.slide_view.centre_on(768, 640, 2.0)
+    settle(qtbot, window)
+    window.canvas.slide_view.setFocus()
+    return Hand(qtbot, window)
+
+
+def saved(slide: Path) -> tuple[Annotation, ...]:
+    return read_annotations(slide.with_name("case.annotations.geojson")).annotations
+
+
+def test_every_tool_draws_and_all_is_there_again(
+    qtbot: QtBot, window: MainWindow, slide: Path, hand: Hand
+) -> None:
+    window.annotations.choose_class(DEFAULT_CLASSES[2])
+    hand.press(Qt.Key.Key_R)
+    hand.drag((300, 300), (400, 380), (500, 400))
+    assert window.annotations.tool == "move", "after a shape the next press selects, as in QuPath"
+    hand.press(Qt.Key.Key_O)
+    hand.drag((600, 300), (700, 400), (800, 450))
+    hand.press(Qt.Key.Key_L)
+    hand.drag((300, 600), (400, 600), (700, 600))
+    label = window.annotations.layer._text_of(hand.shown.items[-1], hand.canvas.view, 1.0)
+    assert label == "200 µm", "400 pixels of half a micron"
+    hand.press(Qt.Key.Key_P)
+    for corner in ((900, 300), (1000, 300), (1000, 420)):
+        hand.click(*corner)
+    hand.press(Qt.Key.Key_Return)
+    hand.press(Qt.Key.Key_P)
+    hand.drag((900, 600), (980, 600), (980, 700), (900, 700), (890, 620))
+    hand.press(Qt.Key.Key_Period)
+    hand.click(500, 800)
+    hand.click(540, 800)
+    hand.press(Qt.Key.Key_B)
+    hand.drag((700, 800), (760, 800), (800, 820))
+    kinds = [one.kind for one in hand.shown.items]
+    assert kinds == [
+        "rectangle", "ellipse", "line", "polygon", "polygon", "point", "point", "brush"
+    ]  # fmt: skip
+    assert hand.shown.items[0].geometry.bounds == pytest.approx((300, 300, 500, 400), abs=2)
+    assert all(one.class_ == DEFAULT_CLASSES[2] for one in hand.shown.items)
+    settle(qtbot, window)
+    assert saved(slide) == hand.shown.items
+    assert window.annotations.status.text() == "Annotations saved beside the slide"
+    before = hand.shown.items
+    window.slides.close()
+    settle(qtbot, window)
+    assert hand.shown.items == ()
+    open_all(qtbot, window, slide)
+    assert hand.shown.items == before
+
+
+def test_selecting_moving_reshaping_and_taking_it_back(hand: Hand, window: MainWindow) -> None:
+    box = Annotation("rectangle", shapely.box(300, 300, 500, 400))
+    hand.shown.add([box])
+    hand.shown.select([])
+    view = hand.canvas.view
+    hand.drag((400, 350), (440, 390))
+    assert hand.canvas.view != view and hand.shown.items == (box,), "what is not selected pans"
+    hand.canvas._kinetic.stop()
+    hand.canvas.centre_on(768, 640)
+    hand.click(400, 350)
+    assert hand.shown.only is box
+    hand.drag((400, 350), (420, 360), (460, 370))
+    assert hand.shown.items[0].geometry.bounds == pytest.approx((360, 320, 560, 420), abs=2)
+    hand.drag((560, 420), (580, 440), (600, 500))
+    assert hand.shown.items[0].geometry.bounds == pytest.approx((360, 320, 600, 500), abs=3)
+    hand.press(Qt.Key.Key_Z, CTRL)
+    hand.press(Qt.Key.Key_Z, CTRL)
+    assert hand.shown.items == (box,)
+    hand.press(Qt.Key.Key_Z, CTRL | SHIFT)
+    assert hand.shown.items[0].geometry.bounds[0] == pytest.approx(360, abs=2)
+    hand.shown.set_locked([box.id], True)
+    hand.press(Qt.Key.Key_Delete)
+    assert len(hand.shown) == 1 and "locked" in window.canvas.banner.text
+    window.annotations.panel.lock_toggled.emit(box.id, False)
+    hand.press(Qt.Key.Key_Delete)
+    assert len(hand.shown) == 0
+    hand.click(400, 350)
+    assert not hand.shown.selected
+
+
+def test_polygons_are_closed_given_up_and_mended(hand: Hand) -> None:
+    hand.press(Qt.Key.Key_P)
+    for corner in ((300, 300), (500, 300), (500, 500)):
+        hand.click(*corner)
+    hand.press(Qt.Key.Key_Backspace)
+    hand.press(Qt.Key.Key_Escape)
+    assert len(hand.shown) == 0 and hand.window.annotations.layer.draft is None
+    for corner in ((300, 300), (500, 500), (500, 300), (300, 500), (300, 302)):
+        hand.click(*corner)
+    (eight,) = hand.shown.items
+    assert eight.geometry.is_valid and eight.geometry.area == pytest.approx(20_000, rel=0.05)
+    triangle = Annotation("polygon", shapely.Polygon([(700, 300), (900, 300), (900, 500)]))
+    hand.shown.add([triangle])
+    hand.click(800, 300, CTRL)
+    assert len(hand.shown.only.geometry.exterior.coords) == 5
+    hand.click(800, 300, CTRL)
+    assert len(hand.shown.only.geometry.exterior.coords) == 4
+
+
+def test_the_brush_adds_takes_away_and_changes_its_size(hand: Hand) -> None:
+    brush = hand.window.annotations._tools["brush"]
+    assert isinstance(brush, BrushTool)
+    hand.press(Qt.Key.Key_B)
+    hand.drag((600, 600), (700, 600), (800, 600))
+    (first,) = hand.shown.items
+    hand.drag((700, 600), (700, 700), (700, 800))
+    (more,) = hand.shown.items
+    assert more.id == first.id and more.geometry.area > 1.5 * first.geometry.area
+    hand.drag((600, 600), (700, 600), (800, 600), keys=ALT)
+    assert hand.shown.items[0].geometry.area < 0.75 * more.geometry.area
+    before, at = brush.size, QPointF(100, 100)
+    wheel = QWheelEvent(
+        at, hand.canvas.mapToGlobal(at), QPoint(), QPoint(0, 120), Qt.MouseButton.NoButton,
+        SHIFT, Qt.ScrollPhase.NoScrollPhase, False,
+    )  # fmt: skip
+    view = hand.canvas.view
+    QApplication.sendEvent(hand.canvas, wheel)
+    assert brush.size > before and hand.canvas.view == view
+    hand.drag((600, 600), (100, 600), keys=NONE)
+    assert len(hand.shown) == 2, "away from the selected area a new one begins"
+
+
+def test_nothing_is_lost_by_closing_and_what_was_there_is_kept(
+    qtbot: QtBot, window: MainWindow, slide: Path, hand: Hand, slide_path: Path
+) -> None:
+    hand.shown.add([Annotation("point", shapely.Point(5, 5), name="first")])
+    open_all(qtbot, window, slide_path)  # before the second is over
+    assert [one.name for one in saved(slide)] == ["first"] and hand.shown.items == ()
+    target = slide.with_name("case.annotations.geojson")
+    tile = {"type": "Feature", "properties": {"objectType": "tile"}}
+    foreign = AnnotationFile((Annotation("point", shapely.Point(7, 7), name="of QuPath"),), (tile,))
+    write_annotations(target, foreign)
+    open_all(qtbot, window, slide)
+    hand.shown.add([Annotation("point", shapely.Point(9, 9), name="last")])
+    window.close()
+    assert [one.name for one in saved(slide)] == ["of QuPath", "last"]
+    assert read_annotations(target).others == (tile,)
+    kept = [p for p in slide.parent.iterdir() if p.suffix == ".bak"]
+    assert [one.name for one in read_annotations(kept[0]).annotations] == ["of QuPath"]
+
+
+def test_a_file_that_cannot_be_read_is_left_alone(
+    qtbot: QtBot, window: MainWindow, slide: Path, hand: Hand
+) -> None:
+    window.slides.close()
+    target = slide.with_name("case.annotations.geojson")
+    target.write_text('[{"type": "Feature"}]')
+    open_all(qtbot, window, slide)
+    assert "row 1: has no geometry" in window.canvas.banner.text
+    assert str(annotation_folder()) in window.canvas.banner.text
+    hand.shown.add([Annotation("point", shapely.Point(5, 5), name="elsewhere")])
+    settle(qtbot, window)
+    assert target.read_text() == '[{"type": "Feature"}]'
+    assert window.annotations.status.text() == "Annotations saved in your own folder"
+    open_all(qtbot, window, slide)
+    assert [one.name for one in hand.shown.items] == ["elsewhere"]
+
+
+def test_a_full_disk_keeps_the_window_open_once(
+    qtbot: QtBot, window: MainWindow, slide: Path, hand: Hand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OutputError("The disk is full", "Free some space")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(annotation_work, "write_annotations", full)
+        hand.shown.add([Annotation("point", shapely.Point(5, 5), name="kept")])
+        settle(qtbot, window)
+        assert "disk is full" in window.canvas.banner.text
+        window.close()
+        assert window.isVisible() and "close again" in window.canvas.banner.text
+    window.close()
+    assert not window.isVisible()
+    assert [one.name for one in saved(slide)] == ["kept"]
+
+
+def test_the_list_properties_and_files(
+    qtbot: QtBot, window: MainWindow, slide: Path, hand: Hand, tmp_path: Path
+) -> None:
+    ellipse = Annotation("ellipse", ellipse_in(300, 300, 700, 500), class_=DEFAULT_CLASSES[0])
+    write_annotations(tmp_path / "in.geojson", AnnotationFile((ellipse,)))
+    window.annotations.store.import_file(tmp_path / "in.geojson")
+    settle(qtbot, window)
+    panel = window.annotations.panel
+    cells = [panel.view.model().index(0, column).data() for column in range(3)]
+    assert cells == ["Ellipse", "Tumour", "0.016 mm²"]
+    hand.press(Qt.Key.Key_Return)
+    dialog = window.findChild(PropertiesDialog)
+    assert dialog is not None
+    dialog._name.setText("invasive front")
+    dialog._class.setCurrentIndex(dialog._class.findData("Stroma"))
+    dialog._note.setPlainText("second look")
+    dialog.accept()
+    changed = hand.shown.items[0]
+    assert (changed.name, changed.note) == ("invasive front", "second look")
+    assert changed.class_ == DEFAULT_CLASSES[2]
+    panel.centre_wanted.emit(changed.id)
+    assert hand.canvas.view is not None
+    assert (hand.canvas.view.centre_x, hand.canvas.view.centre_y) == pytest.approx((500, 400))
+    window.annotations.store.export_file(tmp_path / "out.geojson")
+    settle(qtbot, window)
+    feature = json.loads((tmp_path / "out.geojson").read_text())["features"][0]
+    assert feature["id"] == ellipse.id and feature["properties"]["name"] == "invasive front"
+    (tmp_path / "bad.geojson").write_text("{}")
+    window.annotations.store.import_file(tmp_path / "bad.geojson")
+    settle(qtbot, window)
+    assert "bad.geojson" in window.canvas.banner.text and hand.shown.items == (changed,)
+
+
+@pytest.mark.parametrize("count", [1, 400])
+def test_outlines_lie_where_they_belong_when_turned(
+    qtbot: QtBot, window: MainWindow, hand: Hand, count: int
+) -> None:
+    red = Annotation("rectangle", shapely.box(500, 500, 900, 800), class_=DEFAULT_CLASSES[0])
+    crowd = [
+        Annotation("rectangle", shapely.box(20 + 3 * i, 1100, 21 + 3 * i, 1101))
+        for i in range(count - 1)
+    ]
+    hand.shown.load([*crowd, red])
+    hand.canvas.rotate_to(30)
+    settle(qtbot, window)
+    hand.canvas.pan(40, 0)
+    settle(qtbot, window)
+    places = [hand.at(*middle) for middle in ((700, 500), (500, 650), (900, 650), (700, 800))]
+
+    def distances() -> list[int]:
+        """How far the colour nearest to that of the class is, around the middles of the sides."""
+        picture, wanted = hand.canvas.grab().toImage(), DEFAULT_CLASSES[0].colour
+        around = [QPoint(dx, dy) for dx in (-1, 0, 1) for dy in (-1, 0, 1)]
+        return [
+            min(
+                max(abs(a - b) for a, b in zip(_rgb(picture, place + by), wanted, strict=True))
+                for by in around
+            )
+            for place in places
+        ]
+
+    assert max(distances()) < 60
+    window.actions_by_name["show_annotations"].trigger()
+    assert min(distances()) > 60
+
+
+def _rgb(picture: QImage, at: QPoint) -> tuple[int, int, int]:
+    colour = QColor(picture.pixel(at))
+    return colour.red(), colour.green(), colour.blue()
+
+
+def test_analysing_inside_an_annotation_agrees_with_the_command_line(
+    qtbot: QtBot, window: MainWindow, slide: Path, hand: Hand, model_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    open_all(qtbot, window, model_path)
+    whole = window.analysis.result
+    assert whole is not None and whole.region is None
+    window.annotations.analyse_inside()
+    assert "No area is selected" in window.canvas.banner.text
+    half = Annotation("rectangle", shapely.box(0, 0, 768, 1280), name="left half")
+    other = Annotation("rectangle", shapely.box(0, 0, 1536, 1280), name="all")
+    hand.shown.add([other, half])
+    hand.shown.select([half.id])
+    window.actions_by_name["analyse_inside"].trigger()
+    settle(qtbot, window)
+    inside = window.analysis.result
+    assert inside is not None and inside.region == "left half" and len(inside) < len(whole)
+    assert (inside.coords[:, 0] + inside.size_level0 / 2 <= 768).all()
+    texts = " ".join(label.text() for label in window.results.findChildren(type(window.position)))
+    assert f"Inside left half alone: {len(inside)} of {len(whole)} patches" in texts
+    region = slide.with_name("case.annotations.geojson")
+    capsys.readouterr()
+    arguments = [slide, "--model", model_path, "--region", region, "--region-name", "left half"]
+    assert main(["predict", *map(str, arguments), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["probability"] == inside.probability and told["patches"] == len(inside)
+    assert told["effective_patches"] == inside.effective_patches
+    tiny = Annotation("rectangle", shapely.box(0, 0, 2, 2), name="glass")
+    hand.shown.add([tiny])
+    window.annotations.analyse_inside()
+    settle(qtbot, window)
+    assert "0 lie inside 'glass'" in window.canvas.banner.text
+    window.actions_by_name["analyse"].trigger()
+    settle(qtbot, window)
+    again = window.analysis.result
+    assert again is not None and again.region is None
+    assert again.probability == whole.probability
+
+
+def test_keys_of_tools_are_those_of_qupath(window: MainWindow) -> None:
+    keys = {name: action.shortcut().toString() for name, action in window.actions_by_name.items()}
+    expected = {"move": "M", "rectangle": "R", "ellipse": "O", "line": "L", "polygon": "P"}
+    expected |= {"brush": "B", "point": "."}
+    assert {name: keys[f"tool_{name}"] for name in expected} == expected
+    used = [
+        shortcut.toString()
+        for action in window.findChildren(QAction)
+        for shortcut in action.shortcuts()
+    ]
+    assert len(used) == len(set(used)), "no key is given twice"
