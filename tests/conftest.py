@@ -25,6 +25,7 @@ def private_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MOMKD_CACHE", str(folder / "cache"))
         patch.setenv("MOMKD_LOG", str(folder / "log.txt"))
+        patch.setenv("MOMKD_DATA", str(folder / "data"))
         yield
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QWidget
 
+from momkd_viewer.widgets.colours import colour
+
 
 class HoverCard(QLabel):
     """A few lines of name and value."""
@@ -18,8 +20,9 @@ class HoverCard(QLabel):
         self.hide()
 
     def show_rows(self, rows: list[tuple[str, str]]) -> None:
+        quiet = colour("card_quiet").name()
         body = "".join(
-            f"<tr><td style='color:#aab0b8;padding-right:10px'>{name}</td>"
+            f"<tr><td style='color:{quiet};padding-right:10px'>{name}</td>"
             f"<td align='right'>{value}</td></tr>"
             for name, value in rows
         )

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent
+from PySide6.QtGui import QImage, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
+
+from momkd_viewer.widgets.colours import card, colour
 
 
 class Legend(QWidget):
@@ -44,10 +46,10 @@ class Legend(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(30, 33, 38, 225))
+        painter.setBrush(card())
         painter.drawRoundedRect(QRectF(self.rect()), 6, 6)
         inner = QRectF(self.rect()).adjusted(12, 7, -12, -7)
-        painter.setPen(QColor("#f2f3f5"))
+        painter.setPen(colour("card_text"))
         painter.drawText(inner, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop, self._title)
         bar = QRectF(inner.left(), inner.top() + 19, inner.width(), 12)
         painter.drawImage(bar, self._bar)
@@ -62,7 +64,7 @@ class Legend(QWidget):
         )
         for alignment, text in zip(alignments, self._labels, strict=True):
             painter.drawText(below, alignment | Qt.AlignmentFlag.AlignTop, text)
-        painter.setPen(QColor("#aab0b8"))
+        painter.setPen(colour("card_quiet"))
         captions = below.translated(0, 13)
         for alignment, text in zip(alignments[::2], self._captions, strict=True):
             painter.drawText(captions, alignment | Qt.AlignmentFlag.AlignTop, text)
