@@ -403,6 +403,7 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self.hide()
+        self.tools.close_windows()
         for runner in (self._demo_jobs, self._cohort_jobs, self._analysis_jobs, self._jobs):
             runner.close()
         self.slides.shut_down()

@@ -87,7 +87,7 @@ class ActionController(QObject):
             self.sheet.all_reset_wanted.connect(self._reset_all)
         self._show_rows()
         self.sheet.show()
-        self.sheet.raise_()
+        self.sheet.activateWindow()
         self.sheet.search.setFocus()
 
     def _change(self, name: str, key: str, take: bool = False) -> None:

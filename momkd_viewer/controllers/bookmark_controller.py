@@ -186,7 +186,7 @@ class BookmarkController(QObject):
             self.window.deleted.connect(self.delete)
         self._show()
         self.window.show()
-        self.window.raise_()
+        self.window.activateWindow()
 
     def _show(self) -> None:
         names = [bookmark.name for bookmark in self.bookmarks]

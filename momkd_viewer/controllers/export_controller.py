@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QPoint, QRectF, QSettings, Qt, Signal
-from PySide6.QtGui import QImage, QPainter
+from PySide6.QtGui import QImage, QPainter, QRegion
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from momkd_core.errors import MomkdError
@@ -174,7 +174,7 @@ class ExportController(QObject):
             return
         painter.save()
         painter.translate(at)
-        legend.render(painter, QPoint(), flags=QWidget.RenderFlag.DrawChildren)
+        legend.render(painter, QPoint(), QRegion(), QWidget.RenderFlag.DrawChildren)
         painter.restore()
 
     def _export(self, view: Viewport, path: Path, finish: Callable[[QImage], QImage]) -> None:

@@ -93,7 +93,7 @@ class NavigationController(QObject):
         if self._view.view is not None:
             self.turning.show_angle(self._view.view.rotation)
             self.turning.show()
-            self.turning.raise_()
+            self.turning.activateWindow()
 
     def _on_view(self, view: Viewport) -> None:
         if self.turning is not None:

@@ -28,7 +28,8 @@ _ROLES = {
     QPalette.ColorRole.ToolTipText: "text",
     QPalette.ColorRole.Light: "edge_hot",
     QPalette.ColorRole.Mid: "edge",
-    QPalette.ColorRole.Dark: "line",
+    QPalette.ColorRole.Dark: "edge",
+    QPalette.ColorRole.Shadow: "edge",
 }
 _GREYED = (
     QPalette.ColorRole.WindowText, QPalette.ColorRole.Text, QPalette.ColorRole.ButtonText

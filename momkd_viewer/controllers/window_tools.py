@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from PySide6.QtCore import QObject, QSettings
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QMainWindow
+from PySide6.QtWidgets import QDialog, QMainWindow
 
 from momkd_viewer.controllers.action_controller import ActionController
 from momkd_viewer.controllers.bookmark_controller import BookmarkController
@@ -84,6 +84,11 @@ class WindowTools(QObject):
         for theme in THEME_CHOICES:
             found[f"theme_{theme}"] = lambda theme=theme: self.preferences.choose_theme(theme)
         return found
+
+    def close_windows(self) -> None:
+        """At the end of the application: closes what was opened beside the window."""
+        for dialog in self._window.findChildren(QDialog):
+            dialog.close()
 
     def _show_keys(self) -> None:
         self.keys.show_sheet()

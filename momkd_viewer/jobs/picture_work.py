@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,9 +95,9 @@ def _draw_tiles(
 
 
 def _place(view: Viewport, area: Rect) -> QRectF:
-    """On whole pixels, so that tiles leave no seam between them."""
-    left, top = (round(v) for v in view.to_view(area.left, area.top))
-    right, bottom = (round(v) for v in view.to_view(area.right, area.bottom))
+    """On whole pixels, so that tiles leave no seam between them; halves go up, as on the canvas."""
+    left, top = (math.floor(v + 0.500001) for v in view.to_view(area.left, area.top))
+    right, bottom = (math.floor(v + 0.500001) for v in view.to_view(area.right, area.bottom))
     return QRectF(QPointF(left, top), QPointF(right, bottom))
 
 

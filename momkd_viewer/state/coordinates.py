@@ -17,11 +17,13 @@ _NUMBER = re.compile(r"[-+]?(?:\d+(?:[.,]\d+)?|[.,]\d+)")
 def parse_point(text: str) -> tuple[float, float]:
     """Two numbers: ``12345 6789``, ``12345, 6789`` or ``x 123.4  y 567.8``.
 
-    A comma with a digit on either side and no space is a decimal comma.
+    A comma between two digits is a decimal comma, unless there would be one number then.
 
     Raises:
         CoordinateError: there are not just two numbers.
     """
+    if len(_NUMBER.findall(text)) == 1:
+        text = text.replace(",", " ")
     left = _NUMBER.sub(" ", text)
     found = _NUMBER.findall(text)
     if len(found) != 2 or re.sub(r"(?i)[xy;:=,\s]|px|µm|um", "", left):

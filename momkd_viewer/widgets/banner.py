@@ -27,6 +27,7 @@ class Banner(QFrame):
         self._text.setTextFormat(Qt.TextFormat.PlainText)
         self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._button = QPushButton()
+        self._button.setAccessibleName("No action")
         self._button.clicked.connect(self.action_taken)
         close = QToolButton()
         close.setText("✕")
@@ -47,6 +48,7 @@ class Banner(QFrame):
         self._message = text
         self.refresh()
         self._button.setText(action)
+        self._button.setAccessibleName(action or "No action")
         self._button.setVisible(bool(action))
         self.show()
 

@@ -29,7 +29,7 @@ class BookmarkList(QDialog):
     renamed = Signal(int, str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent, Qt.WindowType.Tool)
+        super().__init__(parent)
         self.setWindowTitle("Bookmarks")
         self.resize(340, 320)
         self.list = QListWidget()

@@ -44,12 +44,16 @@ class _Rows(QAbstractTableModel):
             r.entry.slide for r in self.rows
         ]:  # selection and sorting stay
             self.rows = rows
-            last = self.index(len(rows) - 1, len(_COLUMNS) - 1)
-            self.dataChanged.emit(self.index(0, 0), last)
+            self.tell_changed()
             return
         self.beginResetModel()
         self.rows = rows
         self.endResetModel()
+
+    def tell_changed(self) -> None:
+        """All cells may say something else now."""
+        last = self.index(len(self.rows) - 1, len(_COLUMNS) - 1)
+        self.dataChanged.emit(self.index(0, 0), last)
 
     def rowCount(self, parent: _Index | None = None) -> int:
         return 0 if parent is not None and parent.isValid() else len(self.rows)
@@ -154,7 +158,8 @@ class CaseList(QTableView):
     def show_names(self, named: Callable[[str, Path], str], worded: Callable[[str], str]) -> None:
         """How a case's name and slide, and a message, are shown from now on."""
         self._rows.named, self._rows.worded = named, worded
-        self._rows.layoutChanged.emit()
+        if self._rows.rows:
+            self._rows.tell_changed()
 
     def show_rows(self, rows: list[WorkListRow]) -> None:
         """Rows in the cohort's order; the user's sorting stays."""

@@ -17,7 +17,9 @@ from PySide6.QtWidgets import (
 )
 
 from momkd_viewer.state.command_search import Command, found
+from momkd_viewer.widgets.colours import colour
 
+_ENABLED = Qt.ItemDataRole.UserRole + 1
 _WIDTH, _HEIGHT, _TOP = 560, 380, 56
 _STEPS = {
     Qt.Key.Key_Up: -1,
@@ -88,7 +90,10 @@ class CommandPalette(QFrame):
             item.setTextAlignment(1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             item.setToolTip(0, command.tip)
             item.setData(0, Qt.ItemDataRole.UserRole, command.name)
-            item.setDisabled(not command.enabled)
+            item.setData(0, _ENABLED, command.enabled)
+            if not command.enabled:  # it stays selectable, so that the hint can say why
+                for column in range(2):
+                    item.setForeground(column, colour("disabled"))
             self.list.addTopLevelItem(item)
         self._choose(0)
 
@@ -99,13 +104,13 @@ class CommandPalette(QFrame):
             self._hint.setText("No command of that name")
             return
         self.list.setCurrentItem(item)
-        if item.isDisabled():
+        if not item.data(0, _ENABLED):
             self._hint.setText("Not available now: it needs an open slide or something to act on")
         else:
             self._hint.setText(item.toolTip(0) or "Enter runs it")
 
     def _run(self, item: QTreeWidgetItem | None) -> None:
-        if item is None or item.isDisabled():
+        if item is None or not item.data(0, _ENABLED):
             return
         self.close_quietly()
         self.chosen.emit(item.data(0, Qt.ItemDataRole.UserRole))

@@ -36,7 +36,7 @@ class DisplayPanel(QDialog):
     reset_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent, Qt.WindowType.Tool)
+        super().__init__(parent)
         self.setWindowTitle("Display")
         self.setAccessibleName("Brightness, contrast, stain")
         self._grid = QGridLayout()

@@ -22,6 +22,7 @@ class Distribution(QWidget):
         self._values: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
         self._theme = theme()
         self._plot = pg.PlotWidget(background=colour("window"))
+        self._plot.setAccessibleName("Histogram of affinity, with attention as a line")
         item = self._plot.getPlotItem()
         item.setLabel("bottom", "affinity (C⁺ − C⁻)")
         item.setLabel("left", "share, %")

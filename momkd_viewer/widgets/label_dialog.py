@@ -24,7 +24,11 @@ class LabelDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle("Slide label and macro")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        listed = f"This slide has: {', '.join(names)}." if names else "This slide has none."
+        listed = (
+            f"This slide has: {', '.join(names)}."
+            if names
+            else "This slide carries no such pictures."
+        )
         text = QLabel(f"{listed}\n\n{WARNING}" if names else listed)
         text.setWordWrap(True)
         text.setMinimumWidth(380)

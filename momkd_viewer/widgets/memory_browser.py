@@ -206,6 +206,7 @@ class MemoryBrowser(QTabWidget):
         self._thumbnails: list[PatchThumbnail] = []
         for memory, title in MEMORY_TITLES.items():
             area = QScrollArea()
+            area.setAccessibleName(f"Components of the {memory} memory")
             area.setWidgetResizable(True)
             area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
             area.setFrameShape(QFrame.Shape.NoFrame)

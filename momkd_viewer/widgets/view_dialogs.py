@@ -40,7 +40,7 @@ class GoToDialog(QDialog):
         self.message.setObjectName("failure")
         self.message.setWordWrap(True)
         self.message.setTextFormat(Qt.TextFormat.PlainText)
-        self.message.setMinimumWidth(320)
+        self.message.setMinimumSize(360, 2 * self.message.fontMetrics().lineSpacing() + 4)
         hint = QLabel("x and y from the slide's top left corner, such as 1200 850")
         hint.setObjectName("quiet")
         buttons = QDialogButtonBox(
@@ -75,7 +75,7 @@ class TurnDialog(QDialog):
     angle_chosen = Signal(float)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent, Qt.WindowType.Tool)
+        super().__init__(parent)
         self.setWindowTitle("Turn the slide")
         self.dial = QDial()
         self.dial.setAccessibleName("Angle")
