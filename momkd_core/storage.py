@@ -23,6 +23,12 @@ def cache_folder() -> Path:
     return Path(chosen) if chosen else Path(platformdirs.user_cache_dir(_APPLICATION))
 
 
+def data_folder() -> Path:
+    """What the user made and wants kept, by slide; ``MOMKD_DATA`` overrides it."""
+    chosen = os.environ.get("MOMKD_DATA")
+    return Path(chosen) if chosen else Path(platformdirs.user_data_dir(_APPLICATION))
+
+
 def log_file() -> Path:
     """The user's log file; ``MOMKD_LOG`` overrides it."""
     chosen = os.environ.get("MOMKD_LOG")

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QMenuBar, QWidget
+from PySide6.QtWidgets import QMenu, QMenuBar, QWidget
 
 
 @dataclass(frozen=True)
 class ActionSpec:
-    """One action; ``keys`` are alternatives, the first is shown."""
+    """One action; ``keys`` are alternatives, the first is shown.
+
+    Attributes:
+        menu: its menu; ``menu/submenu`` for an entry of a submenu.
+        keys: as they are until the user binds others, see ``state/key_bindings.py``.
+        separated: whether a line is drawn above it.
+        checkable: whether it is on or off.
+        needs_slide: whether it is of use only while a slide is open.
+    """
 
     name: str
     menu: str
@@ -19,6 +27,8 @@ class ActionSpec:
     keys: tuple[str, ...] = ()
     tip: str = ""
     separated: bool = False
+    checkable: bool = False
+    needs_slide: bool = False
 
 
 MAGNIFICATIONS = (1.25, 2.5, 5.0, 10.0, 20.0, 40.0)
@@ -32,6 +42,31 @@ ACTIONS = (
     ActionSpec("import_annotations", "&File", "Import annotations…", separated=True),
     ActionSpec("export_annotations", "&File", "Export annotations…", (), "GeoJSON, as in QuPath"),
     ActionSpec("close_slide", "&File", "Close slide", ("Ctrl+W",), separated=True),
+    ActionSpec(
+        "export_view",
+        "&File",
+        "Export view…",
+        ("Ctrl+Shift+E",),
+        "Save what the canvas shows as PNG, with scale bar and legend",
+        separated=True,
+        needs_slide=True,
+    ),
+    ActionSpec(
+        "export_overlay",
+        "&File",
+        "Export overlay…",
+        (),
+        "Save the whole slide with its overlay as PNG, with scale bar and legend",
+        needs_slide=True,
+    ),
+    ActionSpec(
+        "preferences",
+        "&File",
+        "Preferences…",
+        ("Ctrl+,",),
+        "Theme, memory and readers",
+        separated=True,
+    ),
     ActionSpec("quit", "&File", "Quit", ("Ctrl+Q",), separated=True),
     ActionSpec("zoom_in", "&View", "Zoom in", ("+", "="), "Zoom in"),
     ActionSpec("zoom_out", "&View", "Zoom out", ("-",), "Zoom out"),
@@ -43,6 +78,100 @@ ACTIONS = (
     ActionSpec("patch_grid", "&View", "Patch grid", ("Shift+G",), separated=True),
     ActionSpec("tissue_contour", "&View", "Tissue contour", ("T",)),
     ActionSpec("check_alignment", "&View", "Check alignment", separated=True),
+    ActionSpec(
+        "turn_left",
+        "&View",
+        "Turn left",
+        ("Ctrl+Alt+Left",),
+        "Turn the slide by 90° to the left",
+        separated=True,
+        needs_slide=True,
+    ),
+    ActionSpec(
+        "turn_right",
+        "&View",
+        "Turn right",
+        ("Ctrl+Alt+Right",),
+        "Turn the slide by 90° to the right",
+        needs_slide=True,
+    ),
+    ActionSpec(
+        "turn_freely",
+        "&View",
+        "Turn freely…",
+        ("Ctrl+Alt+R",),
+        "Turn the slide by any angle",
+        needs_slide=True,
+    ),
+    ActionSpec(
+        "turn_upright",
+        "&View",
+        "Upright",
+        ("Ctrl+Alt+0",),
+        "Show the slide as it was scanned",
+        needs_slide=True,
+    ),
+    ActionSpec(
+        "display",
+        "&View",
+        "Brightness, contrast, stain…",
+        ("Shift+C",),
+        "Brightness, contrast, gamma, one stain alone, colour profile",
+        separated=True,
+        needs_slide=True,
+    ),
+    *(
+        ActionSpec(f"theme_{name}", "&View/Theme", text, (), tip, checkable=True)
+        for name, text, tip in (
+            ("dark", "Dark", "Dark panels"),
+            ("light", "Light", "Light panels"),
+            ("system", "As the system", "Dark or light, as the desktop is"),
+        )
+    ),
+    ActionSpec(
+        "mask_names",
+        "&View",
+        "Mask names",
+        ("Ctrl+Shift+M",),
+        "Show Slide 1, Case 1 … in place of names",
+        separated=True,
+        checkable=True,
+    ),
+    ActionSpec(
+        "slide_label",
+        "&View",
+        "Slide label and macro…",
+        (),
+        "Pictures of the glass itself, which may name the patient",
+        needs_slide=True,
+    ),
+    ActionSpec(
+        "go_to",
+        "&Go",
+        "Go to coordinate…",
+        ("Ctrl+G",),
+        "Centre on a place in µm or pixels",
+        needs_slide=True,
+    ),
+    ActionSpec("go_back", "&Go", "Back", ("Alt+Left",), "The view before", separated=True),
+    ActionSpec("go_forward", "&Go", "Forward", ("Alt+Right",), "The view after"),
+    ActionSpec(
+        "add_bookmark",
+        "&Go",
+        "Bookmark this view…",
+        ("Ctrl+D",),
+        "Keep this view under a name",
+        separated=True,
+        needs_slide=True,
+    ),
+    ActionSpec(
+        "edit_bookmarks",
+        "&Go",
+        "Bookmarks…",
+        ("Ctrl+Shift+D",),
+        "Go to, rename or delete bookmarks of this slide",
+        needs_slide=True,
+    ),
     ActionSpec("toggle_overlay", "&Overlay", "Show overlay", ("C",), "Show or hide the overlay"),
     ActionSpec("overlay_affinity", "&Overlay", "Affinity", ("Shift+A",), separated=True),
     ActionSpec("overlay_attention", "&Overlay", "Attention", ("Shift+T",)),
@@ -82,10 +211,43 @@ ACTIONS = (
     ActionSpec("previous_case", "&Cases", "Previous case", ("Ctrl+Left",)),
     ActionSpec("analyse_all", "&Cases", "Analyse all cases", ("Ctrl+F5",), separated=True),
     ActionSpec("glass_first", "&Cases", "Most attention on glass first"),
+    ActionSpec("show_keys", "&Help", "Keys…", ("F1",), "All keys, and how to change them"),
+    ActionSpec(
+        "palette",
+        "&Help",
+        "Find a command…",
+        ("Ctrl+L", "Ctrl+K"),
+        "Type to find any command and run it",
+    ),
     ActionSpec("tour", "&Help", "Tour"),
     ActionSpec("show_log", "&Help", "Show log file", separated=True),
     ActionSpec("about", "&Help", "About"),
 )
+
+#: What mouse and held keys do on the canvas: (gesture, what it does).
+GESTURES = (
+    ("Wheel, pinch", "Zoom at the cursor"),
+    ("Ctrl+wheel", "Overlay more or less opaque"),
+    ("Drag", "Move the slide; it glides on when let go in motion"),
+    ("Middle button drag", "Move the slide, whatever tool is chosen"),
+    ("Space+drag", "Move the slide, whatever tool is chosen"),
+    ("Double click", "Zoom in at the cursor"),
+    ("Arrow keys", "Move the view by a fifth"),
+    ("Click in the overview", "Go there; drag to follow"),
+    ("Esc", "Cancel the running analysis"),
+)
+
+#: Keys that the canvas itself takes, and what for: no action may be bound to them.
+RESERVED_KEYS = {
+    "Space": "moving the slide while it is held",
+    "Left": "moving the view",
+    "Right": "moving the view",
+    "Up": "moving the view",
+    "Down": "moving the view",
+    "Esc": "cancelling the analysis",
+    "Tab": "moving the focus",
+    "Shift+Tab": "moving the focus",
+}
 
 
 def build_actions(
@@ -93,19 +255,36 @@ def build_actions(
 ) -> dict[str, QAction]:
     """Creates the actions and their menus; every action has a slot of its name."""
     actions: dict[str, QAction] = {}
-    by_title = {}
+    by_title: dict[str, QMenu] = {}
     for spec in ACTIONS:
-        if spec.menu not in by_title:
-            by_title[spec.menu] = menus.addMenu(spec.menu)
-        menu = by_title[spec.menu]
+        menu = _menu(spec.menu, menus, by_title)
         if spec.separated:
             menu.addSeparator()
         action = QAction(spec.text, owner)
-        action.setShortcuts([QKeySequence(key) for key in spec.keys])
-        key = f" ({spec.keys[0]})" if spec.keys else ""
-        action.setToolTip((spec.tip or spec.text) + key)
+        action.setCheckable(spec.checkable)
+        set_keys(action, spec, spec.keys)
         slot = slots[spec.name]
         action.triggered.connect(lambda checked=False, slot=slot: slot())
         menu.addAction(action)
         actions[spec.name] = action
     return actions
+
+
+def set_keys(action: QAction, spec: ActionSpec, keys: Sequence[str]) -> None:
+    """Has keys run an action, and its tooltip say so."""
+    action.setShortcuts([QKeySequence(key) for key in keys])
+    shown = f" ({key_text(keys[0])})" if keys else ""
+    action.setToolTip((spec.tip or spec.text) + shown)
+
+
+def key_text(key: str) -> str:
+    """A key as this system writes it."""
+    return QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText)
+
+
+def _menu(title: str, menus: QMenuBar, by_title: dict[str, QMenu]) -> QMenu:
+    if title not in by_title:
+        above, _, last = title.rpartition("/")
+        place = _menu(above, menus, by_title) if above else menus
+        by_title[title] = place.addMenu(last)
+    return by_title[title]

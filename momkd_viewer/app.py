@@ -26,6 +26,7 @@ from PySide6.QtWidgets import QApplication
 from momkd_core import __version__
 from momkd_core.cli.console import print_error, set_up_logging
 from momkd_core.cli.options import positive_number
+from momkd_viewer.controllers.theme_controller import apply_theme
 from momkd_viewer.jobs.slide_work import load_engine
 from momkd_viewer.main_window import MainWindow
 from momkd_viewer.resource_files import resource
@@ -97,7 +98,7 @@ def create_application() -> QApplication:
     application.setOrganizationName(_ORGANISATION)
     application.setApplicationVersion(__version__)
     application.setStyle("Fusion")
-    application.setStyleSheet(resource("styles/dark.qss").read_text(encoding="utf-8"))
+    apply_theme(application, "dark")
     application.setWindowIcon(QIcon(str(resource("icons/app.svg"))))
     return application
 

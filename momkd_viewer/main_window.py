@@ -10,7 +10,6 @@ from PySide6.QtWidgets import (
     QDockWidget,
     QFileDialog,
     QInputDialog,
-    QLabel,
     QMainWindow,
     QMessageBox,
     QToolBar,
@@ -33,12 +32,14 @@ from momkd_viewer.controllers.overlay_controller import OverlayController
 from momkd_viewer.controllers.overlay_panel_controller import OverlayPanelController
 from momkd_viewer.controllers.readout_controller import ReadoutController
 from momkd_viewer.controllers.slide_controller import SlideController
+from momkd_viewer.controllers.window_tools import WindowTools
 from momkd_viewer.jobs.runner import JobRunner
 from momkd_viewer.resource_files import resource
 from momkd_viewer.state.overlay_values import KINDS
 from momkd_viewer.widgets.canvas import Canvas
 from momkd_viewer.widgets.case_list import CaseList
 from momkd_viewer.widgets.distribution import Distribution
+from momkd_viewer.widgets.elided_label import ElidedLabel
 from momkd_viewer.widgets.memory_browser import MemoryBrowser
 from momkd_viewer.widgets.overlay_bar import MagnificationBox, OverlayBar
 from momkd_viewer.widgets.progress_strip import ProgressStrip
@@ -79,7 +80,8 @@ class MainWindow(QMainWindow):
         self.strip = ProgressStrip("Esc")
         self.cases_strip = ProgressStrip()
         self.demo_strip = ProgressStrip()
-        self.position = QLabel()
+        self.export_strip = ProgressStrip()
+        self.position = ElidedLabel()
         self._build_layout()
         self.slides = SlideController(self.canvas, self._jobs, self)
         self.analysis = AnalysisController(
@@ -129,6 +131,18 @@ class MainWindow(QMainWindow):
             tour_steps(self.canvas, self.browser, self.cases_list, self._show_cases),
             self,
         )
+        self.tools = WindowTools(
+            self,
+            self.canvas,
+            self.slides,
+            self.cases,
+            self.cases_list,
+            self.results,
+            self.export_strip,
+            self._jobs,
+            self._settings,
+        )
+        self._names = self.tools.privacy.mask
         self._build_actions()
         self.readout = ReadoutController(
             self.canvas, self.slides, self.position, self._magnification, self
@@ -156,10 +170,10 @@ class MainWindow(QMainWindow):
         self._cases_dock.hide()
         status = self.statusBar()
         status.setSizeGripEnabled(False)
-        self._busy = QLabel()
+        self._busy = ElidedLabel()
         self._busy.setContentsMargins(10, 0, 10, 0)
         status.addWidget(self._busy)
-        for strip in (self.strip, self.demo_strip, self.cases_strip):
+        for strip in (self.strip, self.demo_strip, self.cases_strip, self.export_strip):
             status.addWidget(strip)
         self.position.setContentsMargins(0, 0, 10, 0)
         status.addPermanentWidget(self.position)
@@ -210,12 +224,14 @@ class MainWindow(QMainWindow):
             "show_log": lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(log_file()))),
             "about": self._about,
             **self.annotations.slots(),
+            **self.tools.slots(),
         }
         for magnification in MAGNIFICATIONS:
             slots[f"magnify_{magnification:g}"] = lambda m=magnification: (
                 self.slides.set_magnification(m)
             )
         self.actions_by_name = build_actions(self, self.menuBar(), slots)
+        self.tools.attach(self.actions_by_name)
         self._recent_menu = self.menuBar().actions()[0].menu().addMenu("Recent")
         bar = QToolBar("Tools")
         bar.setObjectName("Tools")
@@ -253,7 +269,8 @@ class MainWindow(QMainWindow):
         self.slides.opened.connect(self._on_opened)
         self.slides.closing.connect(self._on_closing)
         for source in (self.slides, self.analysis, self.layers, self.alignment):
-            source.busy.connect(self._busy.setText)
+            source.busy.connect(lambda text: self._busy.setText(self._names.text(text)))
+        self.tools.privacy.names_changed.connect(self._show_names)
         self.cases.opened.connect(self._show_cases)
 
     def _show_cases(self) -> None:
@@ -266,6 +283,7 @@ class MainWindow(QMainWindow):
 
     def open_path(self, path: Path, *, mpp: float | None = None) -> None:
         """Opens a slide, a cohort table, a model file or a run folder, whatever it is."""
+        self.tools.privacy.meet(path)
         if path.suffix.lower() in (".h5", ".hdf5"):
             self.show_failure(
                 f"{path.name} holds features, not a picture. Open the slide it was made from; "
@@ -337,9 +355,15 @@ class MainWindow(QMainWindow):
     def _on_opened(self) -> None:
         slide = self.slides.slide
         assert slide is not None
-        self.setWindowTitle(f"{slide.path.name} – MoMKD Viewer")
         recent = [str(slide.path.resolve()), *self._recent_paths()]
         self._settings.setValue("recent", list(dict.fromkeys(recent))[:_MOST_RECENT])
+        self._show_names()
+
+    def _show_names(self) -> None:
+        """Names of slides, masked where the user wants that."""
+        slide = self.slides.slide
+        if slide is not None:
+            self.setWindowTitle(f"{self._names.slide(slide.path)} – MoMKD Viewer")
         self._show_recent()
 
     def _recent_paths(self) -> list[str]:
@@ -349,11 +373,12 @@ class MainWindow(QMainWindow):
 
     def _show_recent(self) -> None:
         paths = self._recent_paths()
-        self.canvas.welcome.show_recent(paths)
+        names = [self._names.slide(Path(path)) for path in paths]
+        self.canvas.welcome.show_recent(paths, names)
         self._recent_menu.clear()
-        for path in paths:
-            action = self._recent_menu.addAction(Path(path).name)
-            action.setToolTip(path)
+        for path, name in zip(paths, names, strict=True):
+            action = self._recent_menu.addAction(name)
+            action.setToolTip(self._names.text(path))
             action.triggered.connect(lambda checked=False, p=path: self.open_path(Path(p)))
         self._recent_menu.setEnabled(bool(paths))
 
@@ -406,6 +431,7 @@ class MainWindow(QMainWindow):
             self.show_failure(problem)
             return
         self.hide()
+        self.tools.close_windows()
         for runner in (self._demo_jobs, self._cohort_jobs, self._analysis_jobs, self._jobs):
             runner.close()
         self.slides.shut_down()

@@ -19,10 +19,12 @@ from momkd_viewer.widgets.progress_strip import ProgressStrip
 
 class CaseController(QObject):
     """Signals:
+    listing(list): (case, slide) of each row of a cohort that is going to be listed.
     opened(): a cohort is listed.
     failed(str): the table cannot be used.
     """
 
+    listing = Signal(list)
     opened = Signal()
     failed = Signal(str)
 
@@ -66,6 +68,7 @@ class CaseController(QObject):
             awaited = {e.slide for e in entries if unfinished and not e.slide.exists()}
             self.work, self.table, self._mpp = WorkList(entries, awaited), path, mpp
             self._current, self._wanted = -1, None
+            self.listing.emit([(entry.case_id, entry.slide) for entry in entries])
             self._show()
             self.opened.emit()
             self._list.choose(0)

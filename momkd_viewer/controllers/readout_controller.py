@@ -40,6 +40,8 @@ class ReadoutController(QObject):
             mpp = view.downsample * known.mean
             self._resolution = f"{mpp:.3g} µm/px"
             self._magnification.show_magnification(MAGNIFICATION_MICRONS / mpp)
+        if view.rotation:
+            self._resolution += f"   ·   turned {view.rotation:.4g}°"
         self._position.setText(self._resolution)
 
     def _on_hover(self, x: float, y: float) -> None:

@@ -61,6 +61,7 @@ class SlideController(QObject):
         self._overview: Image | None = None
         self._rendering: Job | None = None
         self.rendition = Rendition()
+        self.readers = 0  # threads of the next slide; 0: one a core
         self._unreadable: set[TileKey] = set()
         self._backdrop: frozenset[TileKey] = frozenset()
         canvas.slide_view.view_changed.connect(self._on_view)
@@ -100,7 +101,9 @@ class SlideController(QObject):
             frozenset() if opened.source.is_slow else frozenset(opened.pyramid.backdrop())
         )
         opened.source.rendition = self.rendition
-        self._reader = TileReader(opened.source, workers=os.cpu_count() or 2, parent=self)
+        self._reader = TileReader(
+            opened.source, workers=self.readers or os.cpu_count() or 2, parent=self
+        )
         self._reader.tile_ready.connect(self._on_tile)
         self._reader.tile_failed.connect(self._on_tile_failed)
         self._overview = opened.overview
@@ -140,6 +143,10 @@ class SlideController(QObject):
             progress=lambda at, total, what: self.busy.emit(what),
             finally_=lambda: self.busy.emit(""),
         )
+
+    def set_cache_budget(self, bytes_: int) -> None:
+        """Memory for tiles, from now on."""
+        self._cache.set_budget(bytes_)
 
     @property
     def drawing(self) -> tuple[TileSource, TilePyramid] | None:
@@ -254,6 +261,9 @@ class SlideController(QObject):
         pinned = key in self._backdrop
         self._cache.put(key, tile, tile.image.sizeInBytes(), pinned=pinned)
         self._canvas.slide_view.tile_arrived(key)
+        view = self._canvas.slide_view.view
+        if tile.rendition != self.rendition and view is not None:
+            self._want_tiles(view)  # it was being read when the rendition changed
 
     def _on_tile_failed(self, key: TileKey, error: MomkdError) -> None:
         if self._reader is None or self.sender() is not self._reader:

@@ -70,7 +70,12 @@ def _densities() -> NDArray[np.float32]:
 
 
 def _one_stain(pixels: NDArray[np.uint8], channel: int) -> NDArray[np.uint8]:
-    """The picture that one stain alone would give: its amount times its own colour, on white."""
+    """The picture that one stain alone would give: its amount times its own colour, on white.
+
+    The same as scikit-image's ``separate_stains`` and ``combine_stains`` with the other stains set to
+    nothing, to one grey value (tested). Written out, because theirs takes 20 ms for a tile of 512 px on
+    one core, in 32 bit still 17, and this 6: logarithms come from a table, and only one stain is made.
+    """
     amount = _densities()[pixels] @ hed_from_rgb[:, channel].astype(np.float32)
     density = np.maximum(amount, 0)[..., None] * rgb_from_hed[channel].astype(np.float32)
     shown: NDArray[np.uint8] = np.round(np.exp(-density) * 255.0).astype(np.uint8)

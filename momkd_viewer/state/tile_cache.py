@@ -44,12 +44,20 @@ class TileCache(Generic[K, V]):
         self.discard(key)
         self._held[key] = (value, size, pinned)
         self.bytes += size
+        self._trim(key)
+
+    def set_budget(self, budget: int) -> None:
+        """Another budget in bytes; what is beyond it goes at once."""
+        self.budget = budget
+        self._trim(None)
+
+    def _trim(self, latest: K | None) -> None:
         if self.bytes <= self.budget:
             return
         for candidate in list(self._held):
             if self.bytes <= self.budget:
                 return
-            if candidate != key and not self._held[candidate][2]:
+            if candidate != latest and not self._held[candidate][2]:
                 self.discard(candidate)
 
     def discard(self, key: K) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from PySide6.QtCore import QRect, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QDialog,
     QFrame,
@@ -16,6 +16,8 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+
+from momkd_viewer.widgets.colours import colour
 
 _SIDE = 84
 _GAP = 3
@@ -62,12 +64,12 @@ class _Pair(QWidget):
         painter.drawImage(QRect(0, 0, _SIDE, _SIDE), self._view.read)
         painter.drawImage(QRect(0, _SIDE + _GAP, _SIDE, _SIDE), self._view.drawn)
         below = QRect(0, 2 * _SIDE + _GAP + 2, _SIDE, 32)
-        painter.setPen(QColor("#ffd24a"))
+        painter.setPen(colour("mark"))
         painter.drawText(below, Qt.AlignmentFlag.AlignLeft, str(self._view.number))
-        painter.setPen(QColor("#aab0b8"))
+        painter.setPen(colour("quiet"))
         painter.drawText(below, Qt.AlignmentFlag.AlignRight, self._view.note)
         if self.hasFocus():
-            painter.setPen(QColor("#ffd24a"))
+            painter.setPen(colour("mark"))
             painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
         painter.end()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
 
@@ -15,6 +17,8 @@ class Banner(QFrame):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.worded: Callable[[str], str] = str  # how a message is shown: names may be masked
+        self._message = ""
         self.setObjectName("banner")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(12, 6, 6, 6)
@@ -23,6 +27,7 @@ class Banner(QFrame):
         self._text.setTextFormat(Qt.TextFormat.PlainText)
         self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._button = QPushButton()
+        self._button.setAccessibleName("No action")
         self._button.clicked.connect(self.action_taken)
         close = QToolButton()
         close.setText("✕")
@@ -40,8 +45,14 @@ class Banner(QFrame):
 
     def show_message(self, text: str, action: str = "") -> None:
         """Shows a message, with a button where ``action`` names one."""
-        self._text.setText(text)
+        self._message = text
+        self.refresh()
         self._button.setText(action)
+        self._button.setAccessibleName(action or "No action")
         self._button.setVisible(bool(action))
-        self.setAccessibleName(text)
         self.show()
+
+    def refresh(self) -> None:
+        """Words the message anew."""
+        self._text.setText(self.worded(self._message))
+        self.setAccessibleName(self._text.text())

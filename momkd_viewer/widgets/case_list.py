@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 from PySide6.QtCore import (
     QAbstractTableModel,
     QModelIndex,
@@ -10,10 +13,10 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from momkd_viewer.state.work_list import WorkListRow
+from momkd_viewer.widgets.colours import colour
 
 _COLUMNS = (
     ("Case", "Case, and slide where it has several"),
@@ -24,8 +27,6 @@ _COLUMNS = (
 )
 BACKGROUND_COLUMN = 4
 _SORT_ROLE = Qt.ItemDataRole.UserRole
-_WRONG = QColor("#ffb38a")
-_QUIET = QColor("#8b929c")
 
 _Index = QModelIndex | QPersistentModelIndex
 
@@ -34,18 +35,25 @@ class _Rows(QAbstractTableModel):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.rows: list[WorkListRow] = []
+        # How names and messages are shown: they may be masked.
+        self.named: Callable[[str, Path], str] = lambda name, path: name
+        self.worded: Callable[[str], str] = str
 
     def show_rows(self, rows: list[WorkListRow]) -> None:
         if rows and [r.entry.slide for r in rows] == [
             r.entry.slide for r in self.rows
         ]:  # selection and sorting stay
             self.rows = rows
-            last = self.index(len(rows) - 1, len(_COLUMNS) - 1)
-            self.dataChanged.emit(self.index(0, 0), last)
+            self.tell_changed()
             return
         self.beginResetModel()
         self.rows = rows
         self.endResetModel()
+
+    def tell_changed(self) -> None:
+        """All cells may say something else now."""
+        last = self.index(len(self.rows) - 1, len(_COLUMNS) - 1)
+        self.dataChanged.emit(self.index(0, 0), last)
 
     def rowCount(self, parent: _Index | None = None) -> int:
         return 0 if parent is not None and parent.isValid() else len(self.rows)
@@ -66,15 +74,19 @@ class _Rows(QAbstractTableModel):
     def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
         row = self.rows[index.row()]
         if role == Qt.ItemDataRole.DisplayRole:
+            if index.column() == 0:
+                return self.named(row.entry.case_id, row.entry.slide)
             return _text(row, index.column())
         if role == _SORT_ROLE:
             return _sort_value(row, index.column())
         if role == Qt.ItemDataRole.ToolTipRole:
-            return row.finding.failure if _failed(row) and row.finding else str(row.entry.slide)
+            failure = row.finding.failure if row.finding else None
+            return self.worded(failure or str(row.entry.slide))
         if role == Qt.ItemDataRole.ForegroundRole:
             if not row.ready:
-                return _QUIET
-            return _WRONG if (row.wrong and index.column() == 2) or _failed(row) else None
+                return colour("quiet")
+            wrong = (row.wrong and index.column() == 2) or _failed(row)
+            return colour("failure") if wrong else None
         if role == Qt.ItemDataRole.TextAlignmentRole and index.column() >= 3:
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         return None
@@ -142,6 +154,12 @@ class CaseList(QTableView):
         self.setSortingEnabled(True)
         # Click, Enter and arrow keys alike.
         self.selectionModel().currentRowChanged.connect(self._on_row)
+
+    def show_names(self, named: Callable[[str, Path], str], worded: Callable[[str], str]) -> None:
+        """How a case's name and slide, and a message, are shown from now on."""
+        self._rows.named, self._rows.worded = named, worded
+        if self._rows.rows:
+            self._rows.tell_changed()
 
     def show_rows(self, rows: list[WorkListRow]) -> None:
         """Rows in the cohort's order; the user's sorting stays."""

@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QWidget
 
 from momkd_viewer.state.patch_facts import Fact
+from momkd_viewer.widgets.colours import colour
 
 
 class HoverCard(QLabel):
@@ -28,8 +29,9 @@ class HoverCard(QLabel):
 
 
 def _line(row: Fact) -> str:
-    colour, weight = ("#ffd24a", "font-weight:600") if row.shown else ("#aab0b8", "")
+    shade = colour("slide_mark" if row.shown else "card_quiet").name()
+    weight = "font-weight:600" if row.shown else ""
     return (
-        f"<tr><td style='color:{colour};padding-right:10px'>{escape(row.name)}</td>"
+        f"<tr><td style='color:{shade};padding-right:10px'>{escape(row.name)}</td>"
         f"<td align='right' style='{weight}'>{escape(row.value)}</td></tr>"
     )

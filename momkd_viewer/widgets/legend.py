@@ -19,12 +19,12 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QWidget
 
 from momkd_viewer.state.legend import Category, LegendContent, Ramp
+from momkd_viewer.widgets.colours import card, colour
 
 _WIDTH = 232
 _EDGE_X, _EDGE_Y = 12, 7
 _BAR = 12
 _SWATCH = 11
-_LOUD, _QUIET = QColor("#f2f3f5"), QColor("#aab0b8")
 _ALIGNMENTS = (
     Qt.AlignmentFlag.AlignLeft,
     Qt.AlignmentFlag.AlignHCenter,
@@ -136,12 +136,12 @@ class Legend(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(30, 33, 38, 225))
+        painter.setBrush(card())
         painter.drawRoundedRect(QRectF(self.rect()), 6, 6)
         inner = QRectF(self.rect()).adjusted(_EDGE_X, _EDGE_Y, -_EDGE_X, -_EDGE_Y)
         folded = self.folded or self._cramped
         _paint_arrow(painter, QPointF(inner.right() - 5, inner.top() + 8), folded)
-        painter.setPen(_LOUD)
+        painter.setPen(colour("card_text"))
         painter.drawText(inner, _ALIGNMENTS[0] | Qt.AlignmentFlag.AlignTop, self.content.title)
         if not folded:
             painter.setFont(self._small)
@@ -155,10 +155,10 @@ class Legend(QWidget):
         bar = QRectF(place.left(), place.top() + 4, place.width(), _BAR)
         painter.drawImage(bar, self._bar)
         below = QRectF(place.left(), bar.bottom() + 1, place.width(), place.bottom() - bar.bottom())
-        painter.setPen(_LOUD)
+        painter.setPen(colour("card_text"))
         for alignment, text in zip(_ALIGNMENTS, ramp.labels, strict=True):
             painter.drawText(below, alignment | Qt.AlignmentFlag.AlignTop, text)
-        painter.setPen(_QUIET)
+        painter.setPen(colour("card_quiet"))
         captions = below.translated(0, QFontMetrics(self._small).height())
         for alignment, text in zip(_ALIGNMENTS[::2], ramp.captions, strict=True):
             painter.drawText(captions, alignment | Qt.AlignmentFlag.AlignTop, text)
@@ -180,7 +180,7 @@ class Legend(QWidget):
 
 def _paint_arrow(painter: QPainter, at: QPointF, folded: bool) -> None:
     corners = ((-3, -4), (2, 0), (-3, 4)) if folded else ((-4, -3), (4, -3), (0, 2))
-    painter.setBrush(_QUIET)
+    painter.setBrush(colour("card_quiet"))
     painter.drawPolygon(QPolygonF([at + QPointF(x, y) for x, y in corners]))
 
 
@@ -191,14 +191,14 @@ def _paint_category(painter: QPainter, place: QRectF, category: Category) -> Non
     text = QRectF(
         place.left() + _SWATCH + 7, place.top(), place.width() - _SWATCH - 7, place.height()
     )
-    painter.setPen(_LOUD)
+    painter.setPen(colour("card_text"))
     vertical = Qt.AlignmentFlag.AlignVCenter
     painter.drawText(text, Qt.AlignmentFlag.AlignLeft | vertical, category.name)
-    painter.setPen(_QUIET)
+    painter.setPen(colour("card_quiet"))
     share = f"{category.share:.1%}" if category.share >= 0.001 else "< 0.1%"
     painter.drawText(text, Qt.AlignmentFlag.AlignRight | vertical, share)
 
 
 def _paint_note(painter: QPainter, place: QRectF, text: str) -> None:
-    painter.setPen(_QUIET)
+    painter.setPen(colour("card_quiet"))
     painter.drawText(place.adjusted(0, 2, 0, 0), int(Qt.TextFlag.TextWordWrap), text)

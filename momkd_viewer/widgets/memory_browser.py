@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from PySide6.QtCore import QEvent, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QEnterEvent, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QEnterEvent, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -18,8 +18,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from momkd_viewer.widgets.colours import colour
+
 THUMBNAIL_SIDE = 72
-MEMORY_COLOURS = {"positive": "#f5962a", "negative": "#3f8fd9"}
 MEMORY_TITLES = {"positive": "Positive C⁺", "negative": "Negative C⁻"}
 
 
@@ -76,13 +77,13 @@ class PatchThumbnail(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         if self._image.isNull():
-            painter.fillRect(self.rect(), QColor("#3a3f47"))
+            painter.fillRect(self.rect(), colour("track"))
         else:
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
             painter.drawImage(self.rect(), self._image)
         if self._hot or self.hasFocus():
             pen = painter.pen()
-            pen.setColor(QColor("#ffd24a"))
+            pen.setColor(colour("slide_mark"))
             pen.setWidth(4)
             painter.setPen(pen)
             painter.drawRect(self.rect())
@@ -111,18 +112,18 @@ class PatchThumbnail(QWidget):
 class _Bar(QWidget):
     """A share from 0 to 1."""
 
-    def __init__(self, share: float, colour: str) -> None:
+    def __init__(self, share: float, memory: str) -> None:
         super().__init__()
-        self._share, self._colour = share, colour
+        self._share, self._memory = share, memory
         self.setFixedHeight(5)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
-        painter.fillRect(self.rect(), QColor("#3a3f47"))
+        painter.fillRect(self.rect(), colour("track"))
         filled = self.rect()
         filled.setWidth(round(filled.width() * self._share))
-        painter.fillRect(filled, QColor(self._colour))
+        painter.fillRect(filled, colour(self._memory))
         painter.end()
 
 
@@ -146,7 +147,7 @@ class _ComponentCard(QFrame):
         title.addWidget(facts)
         title.addWidget(_mute_button(view, browser))
         layout.addLayout(title)
-        layout.addWidget(_Bar(view.attention, MEMORY_COLOURS[view.memory]))
+        layout.addWidget(_Bar(view.attention, view.memory))
         row = QHBoxLayout()
         row.setSpacing(4)
         self.thumbnails: list[PatchThumbnail] = []
@@ -227,6 +228,7 @@ class MemoryBrowser(QTabWidget):
         self._show_buttons: dict[tuple[str, int], QToolButton] = {}
         for memory, title in MEMORY_TITLES.items():
             area = QScrollArea()
+            area.setAccessibleName(f"Components of the {memory} memory")
             area.setWidgetResizable(True)
             area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
             area.setFrameShape(QFrame.Shape.NoFrame)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtGui import QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QWidget
 
 from momkd_viewer.state.viewport import Viewport
+from momkd_viewer.widgets.colours import card, colour
 
 _LONGEST = 180
 _FRAME = 3
@@ -61,15 +62,15 @@ class Overview(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
-        painter.fillRect(self.rect(), QColor(30, 33, 38, 235))
+        painter.fillRect(self.rect(), card())
         painter.drawImage(self._inner, self._image)
         view = self._view
         if view is not None:
             painter.setClipRect(self._inner.adjusted(-1, -1, 1, 1))
             frame = self._frame(view)
-            painter.setPen(QPen(QColor(20, 20, 20, 160), 4))
+            painter.setPen(QPen(colour("halo", 160), 4))
             painter.drawPolygon(frame)
-            painter.setPen(QPen(QColor("#ffd24a"), 2))
+            painter.setPen(QPen(colour("slide_mark"), 2))
             painter.drawPolygon(frame)
         painter.end()
 

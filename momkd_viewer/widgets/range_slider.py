@@ -6,8 +6,10 @@ Qt has none, and superqt's paints one handle only under a style sheet.
 from __future__ import annotations
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
+
+from momkd_viewer.widgets.colours import colour
 
 _HANDLE = 12
 _GROOVE = 4
@@ -58,17 +60,17 @@ class RangeSlider(QWidget):
         painter.setPen(Qt.PenStyle.NoPen)
         middle = self.height() / 2
         low, high = self._x(self._shares[0]), self._x(self._shares[1])
-        for colour, left, right in (
-            ("#454b55", self._x(0.0), self._x(1.0)),
-            ("#7db7f0", low, high),
+        for token, left, right in (
+            ("track", self._x(0.0), self._x(1.0)),
+            ("accent", low, high),
         ):
-            painter.setBrush(QColor(colour))
+            painter.setBrush(colour(token))
             groove = QRectF(left, middle - _GROOVE / 2, right - left, _GROOVE)
             painter.drawRoundedRect(groove, 2, 2)
         for handle, x in enumerate((low, high)):
             held = self.hasFocus() and handle == self._held
-            painter.setPen(QPen(QColor("#7db7f0" if held else "#24272c"), 2 if held else 1))
-            painter.setBrush(QColor("#e4e6e9"))
+            painter.setPen(QPen(colour("accent" if held else "window"), 2 if held else 1))
+            painter.setBrush(colour("knob"))
             painter.drawEllipse(QPointF(x, middle), _HANDLE / 2, _HANDLE / 2)
         painter.end()
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from html import escape
 
 from PySide6.QtCore import QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
@@ -18,6 +19,8 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+
+from momkd_viewer.widgets.colours import colour
 
 
 @dataclass(frozen=True)
@@ -62,15 +65,15 @@ class ProbabilityBar(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         area = QRectF(self.rect()).adjusted(0, 5, 0, -5)
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor("#3a3f47"))
+        painter.setBrush(colour("track"))
         painter.drawRoundedRect(area, 3, 3)
         filled = QRectF(area)
         filled.setWidth(area.width() * self._probability)
         above = self._probability >= self._threshold
-        painter.setBrush(QColor("#f5962a" if above else "#3f8fd9"))
+        painter.setBrush(colour("positive" if above else "negative"))
         painter.drawRoundedRect(filled, 3, 3)
         x = area.left() + area.width() * self._threshold
-        painter.setPen(QPen(QColor("#f2f3f5"), 2))
+        painter.setPen(QPen(colour("strong"), 2))
         painter.drawLine(int(x), 0, int(x), self.height())
         painter.end()
 
@@ -146,15 +149,22 @@ class ResultPanel(QWidget):
         self._button.clicked.connect(self.model_wanted)
         self._layout.addWidget(self._button)
         self._cards: list[_ModelCard] = []
+        self.worded: Callable[[str], str] = str  # how messages are shown: names may be masked
+        self._views: list[ModelView] = []
+
+    def refresh(self) -> None:
+        """Words all messages anew."""
+        self.show_models(self._views)
 
     def show_models(self, views: list[ModelView]) -> None:
+        self._views = views
         for card in self._cards:
             self._layout.removeWidget(card)
             card.hide()
             card.deleteLater()
         self._cards = []
         for position, view in enumerate(views):
-            card = _ModelCard(view)
+            card = _ModelCard(replace(view, message=self.worded(view.message)))
             # The position is bound late on purpose: cards are rebuilt with every change.
             card.chosen.connect(lambda p=position: self.model_chosen.emit(p))
             card.removed.connect(lambda p=position: self.model_closed.emit(p))

@@ -12,13 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QPointF, QRect, QRectF
-from PySide6.QtGui import QColor, QImage, QPainter, QRegion
+from PySide6.QtGui import QImage, QPainter, QRegion
 
 from momkd_viewer.state.tile_pyramid import TileKey, TilePyramid
 from momkd_viewer.state.viewport import Rect, Viewport
+from momkd_viewer.widgets.colours import colour
 
-GLASS = QColor("#ffffff")
-SURROUND = QColor("#24272c")
 _MOST_RECTANGLES = 24
 _MAGNIFIED = 0.45  # level pixels per device pixel below which slide pixels are shown as squares
 
@@ -44,7 +43,7 @@ class Scene:
     """
 
     def __init__(self) -> None:
-        self.surround = SURROUND
+        self.surround = colour("surround")
         self._pyramid: TilePyramid | None = None
         self._tile: Callable[[TileKey], QImage | None] = lambda key: None
         self._base = QImage()
@@ -72,6 +71,11 @@ class Scene:
     def show_base(self, base: QImage) -> None:
         self._base = base
         self.invalidate()
+
+    @property
+    def overlay(self) -> tuple[RasterOverlay | None, float]:
+        """The overlay and its opacity, 0 to 1."""
+        return self._overlay, self._opacity
 
     def set_overlay(self, overlay: RasterOverlay | None) -> None:
         self._overlay = overlay
@@ -174,7 +178,7 @@ class Scene:
     ) -> bool:
         """Paints what lies within bounds; whether anything was scaled that smoothing would improve."""
         slide = _on_screen(view, Rect(0, 0, view.slide_width, view.slide_height))
-        painter.fillRect(slide, GLASS)
+        painter.fillRect(slide, colour("glass"))
         level = pyramid.view_level(view)
         smooth = QPainter.RenderHint.SmoothPixmapTransform
         painter.setRenderHint(smooth, not quick)

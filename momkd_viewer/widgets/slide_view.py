@@ -23,6 +23,7 @@ from PySide6.QtWidgets import QGestureEvent, QPinchGesture, QWidget
 from momkd_viewer.state.tile_pyramid import TileKey, TilePyramid
 from momkd_viewer.state.viewport import Rect, Viewport
 from momkd_viewer.widgets.canvas_tool import Layer, Pointer, Tool
+from momkd_viewer.widgets.colours import colour
 from momkd_viewer.widgets.kinetic_pan import KineticPan
 from momkd_viewer.widgets.scene import RasterOverlay, Scene
 from momkd_viewer.widgets.view_marks import Highlight, ScaleBar
@@ -192,6 +193,7 @@ class SlideView(QWidget):
     def show_view(self, view: Viewport) -> None:
         """Shows what another view showed, in this window's size."""
         if self.view is not None:
+            self._kinetic.stop()
             self._set_view(
                 replace(
                     self.view,
@@ -282,13 +284,23 @@ class SlideView(QWidget):
         ratio = self.devicePixelRatioF()
         painter.scale(1.0 / ratio, 1.0 / ratio)
         self._paint_scene(painter, view)
+        self.paint_layers(painter, view, ratio)
+        painter.scale(ratio, ratio)
+        self.paint_scale_bar(painter, view, ratio, QRectF(self.rect()))
+        painter.end()
+
+    def paint_layers(self, painter: QPainter, view: Viewport, ratio: float) -> None:
+        """Paints what lies over the slide, in device pixels of any view of it."""
         for layer in self._layers:
             painter.save()
             layer.paint(painter, view, ratio)
             painter.restore()
-        painter.scale(ratio, ratio)
-        self._scale_bar.paint(painter, view, ratio, QRectF(self.rect()))
-        painter.end()
+
+    def paint_scale_bar(
+        self, painter: QPainter, view: Viewport, ratio: float, place: QRectF
+    ) -> None:
+        """Paints the scale bar of any view into the bottom left corner of a place, logical pixels."""
+        self._scale_bar.paint(painter, view, ratio, place)
 
     def _paint_scene(self, painter: QPainter, view: Viewport) -> None:
         picture = self.scene.picture(view, quick=self.is_moving)
@@ -325,6 +337,12 @@ class SlideView(QWidget):
         elif steps:
             self.zoom(_WHEEL_STEP**steps, event.position())
         event.accept()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange:
+            self.scene.surround = colour("surround")
+            self.tiles_changed()
 
     def event(self, event: QEvent) -> bool:
         if (

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
+from PySide6.QtGui import QPainter, QPen, QPolygonF
 
 from momkd_viewer.state.scale_bar import scale_bar
 from momkd_viewer.state.viewport import Rect, Viewport
+from momkd_viewer.widgets.colours import card, colour
 
-_FRAME = QColor("#ffd24a")
 _SMALLEST = 10  # logical pixels: a frame is findable from far away
 _BAR_LENGTH = 150
 _HEIGHT = 34
@@ -39,8 +39,8 @@ class Highlight:
         half_y = max(self.area.height, _SMALLEST * ratio * view.downsample) / 2
         frame = corners_on_screen(view, Rect(x - half_x, y - half_y, x + half_x, y + half_y))
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        for colour, width in ((QColor(0, 0, 0, 190), 4), (_FRAME, 2)):
-            painter.setPen(QPen(colour, width * ratio))
+        for pen, width in ((colour("halo", 190), 4), (colour("slide_mark"), 2)):
+            painter.setPen(QPen(pen, width * ratio))
             painter.drawPolygon(frame)
 
 
@@ -63,12 +63,12 @@ class ScaleBar:
         box = QRectF(place.left() + 12, place.bottom() - 46, length + 24, _HEIGHT)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(30, 33, 38, 225))
+        painter.setBrush(card())
         painter.drawRoundedRect(box, 6, 6)
-        painter.setPen(QColor("#f2f3f5"))
+        painter.setPen(colour("card_text"))
         painter.drawText(
             box.adjusted(0, 3, 0, 0),
             Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop,
             bar.text,
         )
-        painter.fillRect(QRectF(box.left() + 12, box.bottom() - 10, length, 3), QColor("#f2f3f5"))
+        painter.fillRect(QRectF(box.left() + 12, box.bottom() - 10, length, 3), colour("card_text"))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
@@ -51,13 +49,14 @@ class Welcome(QWidget):
         self._news.setText(text)
         self._news.setVisible(bool(text))
 
-    def show_recent(self, paths: list[str]) -> None:
+    def show_recent(self, paths: list[str], names: list[str]) -> None:
+        """Offers recent files by the names that are to be shown."""
         if not paths:
             self._recent.setText("")
             return
         rows = "".join(
-            f'<p><a style="color:#7db7f0" href="{_escaped(path)}">{_escaped(Path(path).name)}</a></p>'
-            for path in paths[:6]
+            f'<p><a href="{_escaped(path)}">{_escaped(name)}</a></p>'
+            for path, name in list(zip(paths, names, strict=True))[:6]
         )
         self._recent.setText(f"<center>Recent{rows}</center>")
 
