@@ -77,6 +77,26 @@ ACTIONS = (
     ),
     ActionSpec("patch_grid", "&View", "Patch grid", ("Shift+G",), separated=True),
     ActionSpec("tissue_contour", "&View", "Tissue contour", ("T",)),
+    ActionSpec(
+        "split_view",
+        "&View",
+        "Second view",
+        ("F6",),
+        "Show the slide a second time beside itself, under another overlay",
+        separated=True,
+        needs_slide=True,
+    ),
+    ActionSpec(
+        "open_second",
+        "&View",
+        "Slide in the second view…",
+        ("Ctrl+Shift+2",),
+        "Compare with another slide",
+        needs_slide=True,
+    ),
+    ActionSpec(
+        "link_views", "&View", "Link views", ("Ctrl+Alt+S",), "Both views move together, or not"
+    ),
     ActionSpec("check_alignment", "&View", "Check alignment", separated=True),
     ActionSpec(
         "turn_left",

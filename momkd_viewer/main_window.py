@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QSettings, Qt, QTimer, QUrl
@@ -12,6 +13,7 @@ from PySide6.QtWidgets import (
     QInputDialog,
     QMainWindow,
     QMessageBox,
+    QSplitter,
     QToolBar,
     QVBoxLayout,
     QWidget,
@@ -32,6 +34,7 @@ from momkd_viewer.controllers.overlay_controller import OverlayController
 from momkd_viewer.controllers.overlay_panel_controller import OverlayPanelController
 from momkd_viewer.controllers.readout_controller import ReadoutController
 from momkd_viewer.controllers.slide_controller import SlideController
+from momkd_viewer.controllers.split_controller import SplitController
 from momkd_viewer.controllers.window_tools import WindowTools
 from momkd_viewer.jobs.runner import JobRunner
 from momkd_viewer.resource_files import resource
@@ -52,6 +55,7 @@ DEMO_TASKS = ("her2", "pr")
 _MOST_RECENT = 8
 _SIDE_WIDTH = 378
 _CASES_WIDTH = 338
+_SLIDE_FILES = f"Slides ({' '.join(f'*{suffix}' for suffix in SLIDE_SUFFIXES)});;All files (*)"
 _NO_RESOLUTION = (
     "This slide does not state its resolution, which the models need. "
     "State it, for instance 0.25 µm/px for a 40× scan."
@@ -143,6 +147,17 @@ class MainWindow(QMainWindow):
             self._settings,
         )
         self._names = self.tools.privacy.mask
+        self.split = SplitController(
+            self._splitter,
+            self.slides,
+            self.analysis,
+            self.overlay,
+            self.canvas.slide_view,
+            self._jobs,
+            self._analysis_jobs,
+            self._names.slide,
+            self,
+        )
         self._build_actions()
         self.readout = ReadoutController(
             self.canvas, self.slides, self.position, self._magnification, self
@@ -153,7 +168,10 @@ class MainWindow(QMainWindow):
     # -- assembly --------------------------------------------------------------------------------
 
     def _build_layout(self) -> None:
-        self.setCentralWidget(self.canvas)
+        self._splitter = QSplitter(Qt.Orientation.Horizontal)
+        self._splitter.setChildrenCollapsible(False)
+        self._splitter.addWidget(self.canvas)
+        self.setCentralWidget(self._splitter)
         side = QWidget()
         side.setMinimumWidth(_SIDE_WIDTH)
         column = QVBoxLayout(side)
@@ -198,7 +216,6 @@ class MainWindow(QMainWindow):
         return dock
 
     def _build_actions(self) -> None:
-        view = self.canvas.slide_view
         slots = {
             "open_slide": self.ask_for_slide,
             "open_cohort": self.ask_for_cohort,
@@ -207,9 +224,12 @@ class MainWindow(QMainWindow):
             "open_demo": self.open_demo,
             "close_slide": self.slides.close,
             "quit": self.close,
-            "zoom_in": lambda: view.zoom(1.5),
-            "zoom_out": lambda: view.zoom(1 / 1.5),
-            "fit": view.fit,
+            "zoom_in": lambda: self.split.active_view.zoom(1.5),
+            "zoom_out": lambda: self.split.active_view.zoom(1 / 1.5),
+            "fit": self._fit,
+            "split_view": self.split.toggle,
+            "link_views": self.split.toggle_link,
+            "open_second": self.ask_for_second_slide,
             **self.overlay_panel.slots(),
             **self.layers.slots(),
             "check_alignment": self.alignment.check,
@@ -228,7 +248,7 @@ class MainWindow(QMainWindow):
         }
         for magnification in MAGNIFICATIONS:
             slots[f"magnify_{magnification:g}"] = lambda m=magnification: (
-                self.slides.set_magnification(m)
+                self.split.active_slides.set_magnification(m)
             )
         self.actions_by_name = build_actions(self, self.menuBar(), slots)
         self.tools.attach(self.actions_by_name)
@@ -263,6 +283,7 @@ class MainWindow(QMainWindow):
             self.layers,
             self.alignment,
             self.annotations,
+            self.split,
         ):
             source.failed.connect(self.show_failure)
         self.analysis.resolution_wanted.connect(self._want_resolution)
@@ -271,6 +292,8 @@ class MainWindow(QMainWindow):
         for source in (self.slides, self.analysis, self.layers, self.alignment):
             source.busy.connect(lambda text: self._busy.setText(self._names.text(text)))
         self.tools.privacy.names_changed.connect(self._show_names)
+        self.tools.privacy.names_changed.connect(self.split.show_names)
+        self.split.slide_wanted.connect(self.ask_for_second_slide)
         self.cases.opened.connect(self._show_cases)
 
     def _show_cases(self) -> None:
@@ -302,8 +325,10 @@ class MainWindow(QMainWindow):
         self.demo.start([resource(f"demo/{task}.safetensors") for task in DEMO_TASKS])
 
     def ask_for_slide(self) -> None:
-        endings = " ".join(f"*{suffix}" for suffix in SLIDE_SUFFIXES)
-        self._ask("Open slide", f"Slides ({endings});;All files (*)")
+        self._ask("Open slide", _SLIDE_FILES)
+
+    def ask_for_second_slide(self) -> None:
+        self._ask("Open slide in the second view", _SLIDE_FILES, chosen=self.split.open)
 
     def ask_for_cohort(self) -> None:
         self._ask("Open cohort", "Cohort tables (*.csv);;All files (*)")
@@ -314,17 +339,24 @@ class MainWindow(QMainWindow):
     def ask_for_run(self) -> None:
         self._ask("Open run folder", "", folder=True)
 
-    def _ask(self, title: str, pattern: str, *, folder: bool = False) -> None:
+    def _ask(
+        self,
+        title: str,
+        pattern: str,
+        *,
+        folder: bool = False,
+        chosen: Callable[[Path], None] | None = None,
+    ) -> None:
         dialog = QFileDialog(self, title, str(self._settings.value("folder", "")), pattern)
         if folder:
             dialog.setFileMode(QFileDialog.FileMode.Directory)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(lambda name: self._on_chosen(Path(name)))
+        dialog.fileSelected.connect(lambda name: self._on_chosen(Path(name), chosen))
         dialog.open()
 
-    def _on_chosen(self, path: Path) -> None:
+    def _on_chosen(self, path: Path, then: Callable[[Path], None] | None) -> None:
         self._settings.setValue("folder", str(path.parent))
-        self.open_path(path)
+        (then or self.open_path)(path)
 
     def ask_for_mpp(self) -> None:
         """Asks for the shown slide's own resolution and opens it again with that."""
@@ -395,6 +427,9 @@ class MainWindow(QMainWindow):
         assert kind in dict(KINDS)
         self.overlay.set_kind(kind)
 
+    def _fit(self) -> None:
+        self.split.active_view.fit()
+
     def _about(self) -> None:
         box = QMessageBox(self)
         box.setWindowTitle("About MoMKD Viewer")
@@ -410,7 +445,7 @@ class MainWindow(QMainWindow):
         """Whether nothing is being opened, analysed, read or drawn any more."""
         runners = (self._jobs, self._analysis_jobs, self._cohort_jobs, self._demo_jobs)
         idle = all(runner.idle for runner in runners) and self.annotations.store.idle
-        return idle and self.slides.tiles_complete
+        return idle and self.slides.tiles_complete and self.split.tiles_complete
 
     # -- events ----------------------------------------------------------------------------------
 
@@ -435,4 +470,5 @@ class MainWindow(QMainWindow):
         for runner in (self._demo_jobs, self._cohort_jobs, self._analysis_jobs, self._jobs):
             runner.close()
         self.slides.shut_down()
+        self.split.shut_down()
         super().closeEvent(event)

@@ -18,6 +18,7 @@ from momkd_viewer.state.analysis import Analysis, OpenModel, Outcome
 from momkd_viewer.state.work_list import Asked
 from momkd_viewer.widgets.progress_strip import ProgressStrip
 from momkd_viewer.widgets.result_panel import ModelView, ResultPanel
+from momkd_viewer.widgets.second_pane import SecondPane
 
 if TYPE_CHECKING:
     from momkd_core.checkpoint import Model
@@ -25,10 +26,14 @@ if TYPE_CHECKING:
 CANCELLED = "Analysis was cancelled. Press Analyse to run it again."
 _EVEN = "Attention is nearly even: the overlay shows small differences."
 NO_RESOLUTION = "Needs the slide's resolution."
+WAITING = "Analysed in the first view."
 
 
 class AnalysisController(QObject):
-    """Signals:
+    """Attributes:
+    starts_itself: whether models run as soon as a slide is opened.
+
+    Signals:
     shown_changed(): another result, or none, is to be shown.
     failed(str): a model could not be opened, or an analysis failed.
     muting_refused(): what the browser shows must be set back.
@@ -46,7 +51,7 @@ class AnalysisController(QObject):
     def __init__(
         self,
         slides: SlideController,
-        panel: ResultPanel,
+        panel: ResultPanel | SecondPane,
         strip: ProgressStrip,
         jobs: JobRunner,
         loading_jobs: JobRunner,
@@ -60,7 +65,8 @@ class AnalysisController(QObject):
         self._jobs, self._loading_jobs = jobs, loading_jobs
         self._running: tuple[OpenModel, Job] | None = None
         slides.closing.connect(self._on_slide_closing)
-        slides.opened.connect(self.run_pending)
+        self.starts_itself = True
+        slides.opened.connect(self._on_slide_opened)
         strip.cancelled.connect(self.cancel)
         panel.model_chosen.connect(self.choose)
         panel.model_closed.connect(self.close_model)
@@ -90,6 +96,25 @@ class AnalysisController(QObject):
             progress=lambda at, total, what: self.busy.emit(what),
             finally_=lambda: self.busy.emit(""),
         )
+
+    def adopt(self, other: AnalysisController, *, with_results: bool) -> None:
+        """Takes over another view's models, and for the same slide what they said of it."""
+        theirs = other.analysis.models
+        kept = {entry.model.sha256 for entry in theirs}
+        for position in reversed(range(len(self.analysis.models))):
+            if self.analysis.models[position].model.sha256 not in kept:
+                self.close_model(position)
+        for their in theirs:
+            mine = self.analysis.models[self.analysis.add(their.model)]
+            changed, mine.muted = mine.muted != their.muted, their.muted
+            if with_results:
+                mine.outcome = their.outcome
+                mine.failure = None if their.outcome else their.failure or WAITING
+            elif changed:
+                self._read_again(mine)
+        self._refresh()
+        if not with_results:
+            self.run_pending()
 
     def choose(self, position: int) -> None:
         if position != self.analysis.chosen:
@@ -191,6 +216,10 @@ class AnalysisController(QObject):
 
     def _hide_strip(self) -> None:
         self._strip.finish()
+
+    def _on_slide_opened(self) -> None:
+        if self.starts_itself:
+            self.run_pending()
 
     def _on_slide_closing(self) -> None:
         if self._running is not None:

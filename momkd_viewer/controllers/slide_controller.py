@@ -37,6 +37,7 @@ class SlideController(QObject):
         closing(): the shown slide goes away.
         failed(str): a slide could not be opened or read.
         busy(str): what is being opened, '' when done.
+        rendition_changed(Rendition): pixels are shown in another way.
     """
 
     busy = Signal(str)
@@ -45,6 +46,7 @@ class SlideController(QObject):
     opened = Signal()
     closing = Signal()
     failed = Signal(str)
+    rendition_changed = Signal(object)
 
     def __init__(self, canvas: Canvas, jobs: JobRunner, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -165,6 +167,7 @@ class SlideController(QObject):
     def set_rendition(self, rendition: Rendition) -> None:
         """How pixels are shown from now on; what is on screen is replaced tile by tile."""
         self.rendition = rendition
+        self.rendition_changed.emit(rendition)
         if self._reader is None:
             return
         self._reader.source.rendition = rendition

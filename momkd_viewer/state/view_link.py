@@ -52,6 +52,10 @@ class ViewLink:
             (second.centre_x, second.centre_y),
         )
 
+    def at_equal_zoom(self) -> ViewLink:
+        """The same, at equal microns per pixel and equally turned."""
+        return replace(self, zoom=1.0, turn=0.0)
+
     def follow(self, moved: Viewport, other: Viewport) -> Viewport:
         """The second view for a first one that moved."""
         dx, dy = moved.centre_x - self.first[0], moved.centre_y - self.first[1]

@@ -50,17 +50,20 @@ class _Floating(SlideView):
 class Canvas(QWidget):
     """Attributes: banner, welcome, slide_view, overview, legend, hover_card."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, *, welcomes: bool = True) -> None:
         super().__init__(parent)
         self.banner = Banner()
         self.welcome = Welcome()
+        self.welcome.setParent(self)
+        self.welcome.setVisible(welcomes)
         self._floating = _Floating()
         self.slide_view: SlideView = self._floating
         self.overview = self._floating.overview
         self.legend = self._floating.legend
         self.hover_card = self._floating.hover_card
         self._pages = QStackedLayout()
-        self._pages.addWidget(self.welcome)
+        self._empty = self.welcome if welcomes else QWidget()
+        self._pages.addWidget(self._empty)
         self._pages.addWidget(self.slide_view)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -69,7 +72,7 @@ class Canvas(QWidget):
         layout.addLayout(self._pages, 1)
 
     def show_slide(self, shown: bool) -> None:
-        self._pages.setCurrentWidget(self.slide_view if shown else self.welcome)
+        self._pages.setCurrentWidget(self.slide_view if shown else self._empty)
 
     def place(self) -> None:
         """After a floating widget changed its size."""

@@ -11,7 +11,7 @@ import shapely
 from driving import open_all, settle
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QAction, QColor, QImage, QWheelEvent
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
 from momkd_core.annotation_files import AnnotationFile, read_annotations, write_annotations
@@ -333,7 +333,7 @@ def test_analysing_inside_an_annotation_agrees_with_the_command_line(
     inside = window.analysis.result
     assert inside is not None and inside.region == "left half" and len(inside) < len(whole)
     assert (inside.coords[:, 0] + inside.size_level0 / 2 <= 768).all()
-    texts = " ".join(label.text() for label in window.results.findChildren(type(window.position)))
+    texts = " ".join(label.text() for label in window.results.findChildren(QLabel))
     assert f"Inside left half alone: {len(inside)} of {len(whole)} patches" in texts
     region = slide.with_name("case.annotations.geojson")
     capsys.readouterr()
