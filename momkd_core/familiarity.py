@@ -88,8 +88,8 @@ def fit_familiarity(
 ) -> Familiarity:
     """Clusters training patches, and takes the limit from validation slides.
 
-    The limit is Tukey's outer fence of the validation slides' distances, Q3 + 3 (Q3 - Q1), and at least
-    the largest of them.
+    The limit is Tukey's outer fence of the n validation slides' distances, Q3 + 3 (Q3 - Q1), and at
+    least the largest of them and 1/n more.
 
     Args:
         train, validation: what reads each slide's features (N, W).
@@ -105,7 +105,8 @@ def fit_familiarity(
         features = read()
         drawn.append(features[random.permutation(len(features))[:each]])
     patches = np.concatenate(drawn).astype(np.float32)
-    mean, spread = patches.mean(axis=0), patches.std(axis=0)
+    mean = patches.mean(axis=0, dtype=np.float64).astype(np.float32)
+    spread = patches.std(axis=0, dtype=np.float64).astype(np.float32)
     spread = np.maximum(spread, max(_SMALLEST_SPREAD * float(spread.mean()), 1e-12))
     scaled = (patches - mean) / spread
     count = min(_CENTRES, len(np.unique(scaled, axis=0)))
@@ -116,6 +117,8 @@ def fit_familiarity(
     distances = [found.distance(read()) for read in validation]
     if distances:
         low, high = np.percentile(distances, [25, 75])
-        limit = float(max(high + _FENCE * (high - low), *distances))
+        # The largest of n says little of the next one where n is small: it is widened by 1/n.
+        widened = max(distances) * (1.0 + 1.0 / len(distances))
+        limit = float(max(high + _FENCE * (high - low), widened))
     assert limit is not None, "no validation slide and no limit"
     return Familiarity(mean, spread, centres, max(limit, 1e-6), len(validation))

@@ -49,6 +49,16 @@ def tissue_image(
     return np.clip(image, 0, 255).astype(np.uint8)
 
 
+def muscle_image(width: int, height: int) -> NDArray[np.uint8]:
+    """Brown stripes on glass: neither the tissue nor the stain of :func:`tissue_image`."""
+    image = tissue_image(width, height, seed=3)
+    inside = image.astype(int).sum(axis=2) < 690
+    y, x = np.mgrid[0:height, 0:width]
+    image[inside] = (225, 190, 140)
+    image[inside & ((x + y) // 20 % 2 == 0)] = (120, 70, 30)
+    return image
+
+
 def write_slide(
     path: Path, image: NDArray[np.uint8], *, mpp: float | None = 0.5, levels: int = 3
 ) -> Path:
