@@ -58,6 +58,10 @@ class TrainingError(MomkdError):
     """Training cannot start or go on."""
 
 
+class LeakageError(MomkdError):
+    """Something would be fitted on cases that are held out for the test, or parts share a group."""
+
+
 class OutputError(MomkdError):
     """A result cannot be written."""
 

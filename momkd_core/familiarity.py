@@ -21,6 +21,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from momkd_core.processor import one_openmp_thread
+
 _CENTRES = 64
 _PATCHES_A_SLIDE = 200
 _PATCHES = 50_000
@@ -110,7 +112,8 @@ def fit_familiarity(
     spread = np.maximum(spread, max(_SMALLEST_SPREAD * float(spread.mean()), 1e-12))
     scaled = (patches - mean) / spread
     count = min(_CENTRES, len(np.unique(scaled, axis=0)))
-    means = MiniBatchKMeans(count, random_state=seed, n_init=3).fit(scaled)
+    with one_openmp_thread():  # the same seed, the same bits
+        means = MiniBatchKMeans(count, random_state=seed, n_init=3).fit(scaled)
     # Rounded as they will be read back from the file, so that the limit fits them.
     centres = means.cluster_centers_.astype(np.float16).astype(np.float32)
     found = Familiarity(mean, spread, centres, 1.0, len(validation))
