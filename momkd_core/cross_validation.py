@@ -7,19 +7,16 @@ A run folder holds ``run.json`` (what was asked), ``folds/<k>/`` (one finished f
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from momkd_core.checkpoint import save_model
-from momkd_core.evaluation import best_threshold, metrics
+from momkd_core.evaluation import metrics
 from momkd_core.export import write_json
 from momkd_core.final_model import refit
-from momkd_core.gradient_audit import GradientAudit, audit_gradients
+from momkd_core.fold_audit import OnAudit, audit_finished, audit_fold
 from momkd_core.leakage import certificate
+from momkd_core.ledger import Ledger
 from momkd_core.model.network import MoMKD
 from momkd_core.progress import CancelToken, Report, silent
 from momkd_core.run_folder import (
@@ -32,11 +29,16 @@ from momkd_core.run_folder import (
     write_table,
 )
 from momkd_core.run_plots import plot_dynamics, plot_reliability
-from momkd_core.settings import TrainingSettings
 from momkd_core.training import HistoryRow, fit, predict_slides
-from momkd_core.training_data import by_case, card_of, familiarity_of, fit_expression, slides_of
-from momkd_core.training_request import Prepared, TrainingRequest, prepare, with_expression
-from momkd_core.training_slides import SlideStore, TrainingSlide
+from momkd_core.training_data import (
+    card_of,
+    familiarity_of,
+    fit_expression,
+    slides_of,
+    threshold_of,
+)
+from momkd_core.training_request import Prepared, TrainingRequest, prepare
+from momkd_core.training_slides import by_case
 
 log = logging.getLogger(__name__)
 notes = logging.getLogger("momkd_core.notes")  # said to the user, though nothing is wrong
@@ -49,12 +51,13 @@ def cross_validate(
     *,
     report: Report = silent,
     cancel: CancelToken | None = None,
-    on_audit: Callable[[GradientAudit], None] | None = None,
+    on_audit: OnAudit | None = None,
 ) -> dict[str, Any]:
     """Trains the folds that are not finished yet and returns the content of ``summary.json``.
 
     Args:
-        on_audit: told which loss term moves what, on a training slide of either label of each fold;
+        on_audit: told which loss term moves what, on a training slide of either label of each fold, at
+            its beginning or where it goes on; for a finished fold, by its model. The fold's
             ``gradient_audit.json`` keeps it.
 
     Raises:
@@ -75,6 +78,8 @@ def cross_validate(
         folder = request.out / "folds" / str(fold)
         if is_finished(folder):
             log.info("Fold %d is finished already", fold)
+            if on_audit is not None:
+                audit_finished(request, prepared, fold, folder, on_audit)
             continue
 
         def fold_report(done: int, total: int, what: str, fold: int = fold) -> None:
@@ -132,14 +137,13 @@ def _run_fold(
     folder: Path,
     report: Report,
     cancel: CancelToken,
-    on_audit: Callable[[GradientAudit], None] | None,
+    on_audit: OnAudit | None,
 ) -> None:
     split = prepared.splits[fold]
+    ledger = Ledger(held_out=split.test)
     write_json(folder / "split.json", split.as_dict())
-    transform = fit_expression(request, prepared, list(split.train))
+    transform = fit_expression(request, prepared, list(split.train), ledger)
     genes = transform.genes if transform else ()
-    known = with_expression(request.expression, list(prepared.cases))
-    write_json(folder / "leakage.json", certificate(split, prepared.cases, known))
     parts = {
         name: slides_of(request, prepared, cases, transform)
         for name, cases in split.as_dict().items()
@@ -150,10 +154,7 @@ def _run_fold(
 
     def audit(network: MoMKD) -> None:
         if on_audit is not None:
-            found = _audit(network, parts["train"], prepared.store, request.training)
-            write_json(request.out / "gradient_audit.json", [asdict(one) for one in found])
-            for one in found:
-                on_audit(one)
+            audit_fold(network, parts["train"], prepared.store, request.training, folder, on_audit)
 
     fitted = fit(
         parts["train"],
@@ -167,20 +168,17 @@ def _run_fold(
         on_epoch=on_epoch,
         on_begin=audit,
         unfinished=folder / _UNFINISHED,
+        ledger=ledger,
     )
     probabilities = {
-        name: by_case(slides, predict_slides(fitted.network, slides, prepared.store, cancel)[0])
+        name: by_case(slides, predict_slides(fitted.network, slides, prepared.store, cancel))
         for name, slides in parts.items()
     }
 
-    def aligned(cases: tuple[str, ...], part: str) -> tuple[list[int], list[float]]:
-        return (
-            [prepared.labels[case] for case in cases],
-            [probabilities[part][case] for case in cases],
-        )
-
-    threshold = best_threshold(*aligned(split.validation, "validation"))
-    found = metrics(*aligned(split.test, "test"), threshold)
+    threshold = threshold_of(prepared, probabilities["validation"], ledger)
+    tested = probabilities["test"]
+    labels = [prepared.labels[case] for case in tested]
+    found = metrics(labels, list(tested.values()), threshold)
     card = card_of(
         request,
         prepared,
@@ -191,8 +189,14 @@ def _run_fold(
         metrics={**found, "best_epoch": fitted.best_epoch},
     )
     familiarity = familiarity_of(
-        parts["train"], parts["validation"], prepared.store, seed=request.training.seed + fold
+        parts["train"],
+        parts["validation"],
+        prepared.store,
+        seed=request.training.seed + fold,
+        ledger=ledger,
     )
+    grouping = request.group or "patient_id"
+    write_json(folder / "leakage.json", certificate(split, prepared.cases, ledger.used, grouping))
     save_model(folder / "model.safetensors", fitted.network, card, familiarity)
     rows = [
         {
@@ -209,25 +213,3 @@ def _run_fold(
     # Last of all: its presence says that the fold is finished.
     write_table(folder / "predictions.csv", PREDICTION_COLUMNS, rows)
     (folder / _UNFINISHED).unlink(missing_ok=True)
-
-
-def _audit(
-    network: MoMKD, train: list[TrainingSlide], store: SlideStore, training: TrainingSettings
-) -> list[GradientAudit]:
-    """Of the first training slide of either label, one with expression where there is one."""
-    device = network.log_temperature.device
-    found = []
-    for label in (1, 0):
-        slides = [slide for slide in train if slide.label == label]
-        slide = min(slides, key=lambda slide: slide.expression is None)
-        expression = slide.expression
-        found.append(
-            audit_gradients(
-                network,
-                *store[slide.features].on(device),
-                label,
-                None if expression is None else torch.from_numpy(expression).to(device),
-                training,
-            )
-        )
-    return found

@@ -62,6 +62,10 @@ class AnnotationError(MomkdError):
     """A file of annotations cannot be read, or lacks the area that was asked for."""
 
 
+class LeakageError(MomkdError):
+    """Something would be fitted on cases that are held out for the test, or parts share a group."""
+
+
 class OutputError(MomkdError):
     """A result cannot be written."""
 

@@ -13,6 +13,9 @@ from sklearn.metrics import roc_auc_score, roc_curve
 
 _BOOTSTRAPS = 2000
 
+#: How cases come from slides and intervals from cases; part of every summary.
+AGGREGATION = "case probability = mean over its slides; intervals resample patients"
+
 
 def auc(labels: ArrayLike, probabilities: ArrayLike) -> float | None:
     """Area under the ROC curve; None (never 0.5) where only one label is present."""
@@ -20,6 +23,13 @@ def auc(labels: ArrayLike, probabilities: ArrayLike) -> float | None:
     if len(np.unique(y)) < 2:
         return None
     return float(roc_auc_score(y, np.asarray(probabilities)))
+
+
+def cross_entropy(labels: ArrayLike, probabilities: ArrayLike) -> float:
+    """Mean over cases of -log of their label's probability; 0 without cases."""
+    y, p = np.asarray(labels).astype(bool), np.asarray(probabilities, dtype=float)
+    right = np.maximum(np.where(y, p, 1.0 - p), np.finfo(float).eps)
+    return float(-np.log(right).mean()) if len(y) else 0.0
 
 
 def metrics(labels: ArrayLike, probabilities: ArrayLike, threshold: float) -> dict[str, Any]:
@@ -58,13 +68,22 @@ def decisions(labels: ArrayLike, predicted: ArrayLike) -> dict[str, float | None
 
 
 def bootstrap_decisions(
-    labels: ArrayLike, predicted: ArrayLike, *, seed: int = 0
+    labels: ArrayLike,
+    predicted: ArrayLike,
+    patients: Sequence[str] | None = None,
+    *,
+    seed: int = 0,
 ) -> dict[str, dict[str, float | None]]:
-    """:func:`decisions` with 95 % percentile intervals, resampling cases within each label."""
+    """:func:`decisions` over cases with 95 % percentile intervals, resampling patients.
+
+    Args:
+        patients: of each case: cases of one patient are drawn together; None takes each case for a
+            patient of its own.
+    """
     y, decided = np.asarray(labels).astype(bool), np.asarray(predicted).astype(bool)
     values = decisions(y, decided)
     random = np.random.default_rng(seed)
-    samples = [decisions(y[c], decided[c]) for c in _resamples(y, random)]
+    samples = [decisions(y[c], decided[c]) for c in _resamples(y, patients, random)]
     found: dict[str, dict[str, float | None]] = {}
     for name, value in values.items():
         known = [sample[name] for sample in samples if sample[name] is not None]
@@ -110,16 +129,23 @@ def calibration(
 
 
 def bootstrap_auc(
-    labels: ArrayLike, probabilities: ArrayLike, *, seed: int = 0
+    labels: ArrayLike,
+    probabilities: ArrayLike,
+    patients: Sequence[str] | None = None,
+    *,
+    seed: int = 0,
 ) -> dict[str, float | None]:
-    """AUC with a 95 % percentile interval, resampling cases within each label."""
+    """AUC over cases with a 95 % percentile interval, resampling patients.
+
+    ``patients`` as for :func:`bootstrap_decisions`.
+    """
     y = np.asarray(labels)
     p = np.asarray(probabilities, dtype=float)
     value = auc(y, p)
     if value is None:
         return {"auc": None, "low": None, "high": None}
     random = np.random.default_rng(seed)
-    values = [_fast_auc(y[chosen], p[chosen]) for chosen in _resamples(y, random)]
+    values = [_fast_auc(y[chosen], p[chosen]) for chosen in _resamples(y, patients, random)]
     low, high = np.percentile(values, [2.5, 97.5])
     return {"auc": value, "low": float(low), "high": float(high)}
 
@@ -162,13 +188,28 @@ def best_threshold(labels: ArrayLike, probabilities: ArrayLike) -> float:
     return float(min(close, key=lambda t: abs(t - 0.5))) if close else 0.5
 
 
-def _resamples(labels: NDArray[Any], random: np.random.Generator) -> Iterator[NDArray[np.int64]]:
-    """Cases drawn with replacement within each label, so that every sample holds both."""
-    positive, negative = np.flatnonzero(labels == 1), np.flatnonzero(labels == 0)
+def _resamples(
+    labels: NDArray[Any], patients: Sequence[str] | None, random: np.random.Generator
+) -> Iterator[NDArray[np.int64]]:
+    """Cases of patients drawn with replacement.
+
+    Patients are drawn among those alike: with positive cases only, with negative ones only, with
+    both. So every sample holds both labels, if there are both.
+    """
+    y = np.asarray(labels) == 1
+    names = np.arange(len(y)) if patients is None else np.asarray(patients)
+    _, owner = np.unique(names, return_inverse=True)
+    cases = np.argsort(owner, kind="stable")  # patient by patient
+    counts = np.bincount(owner)
+    first = np.cumsum(counts) - counts
+    positive = np.bincount(owner, weights=y)
+    strata = [positive == counts, positive == 0, (positive > 0) & (positive < counts)]
+    alike = [np.flatnonzero(stratum) for stratum in strata]
     for _ in range(_BOOTSTRAPS):
-        yield np.concatenate(
-            [random.choice(part, len(part)) if len(part) else part for part in (positive, negative)]
-        )
+        drawn = np.concatenate([random.choice(p, len(p)) if len(p) else p for p in alike])
+        size = counts[drawn]
+        starts = np.repeat(first[drawn] - (np.cumsum(size) - size), size)
+        yield cases[starts + np.arange(size.sum())]
 
 
 def _mean_of(a: float | None, b: float | None) -> float | None:

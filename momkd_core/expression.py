@@ -21,6 +21,7 @@ from scipy import stats
 from sklearn.feature_selection import f_classif
 
 from momkd_core.errors import ExpressionError
+from momkd_core.ledger import Ledger
 
 log = logging.getLogger(__name__)
 
@@ -175,14 +176,17 @@ def fit_transform(
     *,
     top_genes: int,
     clip: float,
+    ledger: Ledger | None = None,
 ) -> ExpressionTransform:
     """Fits logarithm, scaling and gene selection on training cases only.
 
     Genes are ranked by the ANOVA F statistic between the two labels (scikit-learn's
-    ``f_classif``), which is deterministic and ranks every gene.
+    ``f_classif``), which is deterministic and ranks every gene. The ledger is told the cases that have
+    expression.
 
     Raises:
         ExpressionError: no training case has expression, or one label has none.
+        LeakageError: of the ledger.
     """
     raw = table.rows(case_ids)
     known = np.asarray(~np.isnan(raw).all(axis=1))
@@ -193,6 +197,10 @@ def fit_transform(
             "both labels",
             "Check that the table's first column holds the cohort's case_id",
         )
+    if ledger is not None:
+        used = [case for case, has in zip(case_ids, known, strict=True) if has]
+        for what in ("gene selection", "expression scaling"):
+            ledger.note(what, used)
     raw = raw[known]
     with (
         warnings.catch_warnings(),

@@ -11,6 +11,7 @@ from momkd_core.cohort import Cohort
 from momkd_core.cohort_prediction import CaseFailure, predict_cohort
 from momkd_core.errors import CohortError
 from momkd_core.evaluation import (
+    AGGREGATION,
     bootstrap_auc,
     bootstrap_decisions,
     calibration,
@@ -58,7 +59,7 @@ def evaluate_cohort(
         log.warning(warnings[0])
     outside: list[str] = []
     label_of = dict(zip((case.case_id for case in cases), labels, strict=True))
-    known, probabilities, failed = [], [], []
+    known, probabilities, patients, failed = [], [], [], []
     for outcome in predict_cohort(
         model, chosen, features_folder=features_folder, mpp=mpp, report=report
     ):
@@ -70,6 +71,7 @@ def evaluate_cohort(
             outside.append(outcome.case.case_id)
         known.append(label_of[outcome.case.case_id])
         probabilities.append(outcome.probability)
+        patients.append(outcome.case.patient_id)
     if not known:
         raise CohortError("No case of the cohort could be predicted", "See the warnings above")
     if outside:
@@ -85,15 +87,18 @@ def evaluate_cohort(
         "positive": card.positive,
         "method": card.method,
         "preset": card.preset,
+        "aggregation": AGGREGATION,
         "folds": [fold],
         **{
             name: mean_over_folds([found[name]])
             for name in ("auc", "accuracy", "balanced_accuracy", "f1", "f1_macro")
         },
         "pooled": {
-            **bootstrap_auc(known, probabilities),
+            **bootstrap_auc(known, probabilities, patients),
             "cases": len(known),
-            "decisions": bootstrap_decisions(known, [p >= model.threshold for p in probabilities]),
+            "decisions": bootstrap_decisions(
+                known, [p >= model.threshold for p in probabilities], patients
+            ),
             "calibration": calibration(known, probabilities),
         },
         "outside": outside,

@@ -21,6 +21,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from momkd_core.processor import one_openmp_thread
+
 _CENTRES = 64
 _PATCHES_A_SLIDE = 200
 _PATCHES = 50_000
@@ -88,8 +90,8 @@ def fit_familiarity(
 ) -> Familiarity:
     """Clusters training patches, and takes the limit from validation slides.
 
-    The limit is Tukey's outer fence of the validation slides' distances, Q3 + 3 (Q3 - Q1), and at least
-    the largest of them.
+    The limit is Tukey's outer fence of the n validation slides' distances, Q3 + 3 (Q3 - Q1), and at
+    least the largest of them and 1/n more.
 
     Args:
         train, validation: what reads each slide's features (N, W).
@@ -105,17 +107,21 @@ def fit_familiarity(
         features = read()
         drawn.append(features[random.permutation(len(features))[:each]])
     patches = np.concatenate(drawn).astype(np.float32)
-    mean, spread = patches.mean(axis=0), patches.std(axis=0)
+    mean = patches.mean(axis=0, dtype=np.float64).astype(np.float32)
+    spread = patches.std(axis=0, dtype=np.float64).astype(np.float32)
     spread = np.maximum(spread, max(_SMALLEST_SPREAD * float(spread.mean()), 1e-12))
     scaled = (patches - mean) / spread
     count = min(_CENTRES, len(np.unique(scaled, axis=0)))
-    means = MiniBatchKMeans(count, random_state=seed, n_init=3).fit(scaled)
+    with one_openmp_thread():  # the same seed, the same bits
+        means = MiniBatchKMeans(count, random_state=seed, n_init=3).fit(scaled)
     # Rounded as they will be read back from the file, so that the limit fits them.
     centres = means.cluster_centers_.astype(np.float16).astype(np.float32)
     found = Familiarity(mean, spread, centres, 1.0, len(validation))
     distances = [found.distance(read()) for read in validation]
     if distances:
         low, high = np.percentile(distances, [25, 75])
-        limit = float(max(high + _FENCE * (high - low), *distances))
+        # The largest of n says little of the next one where n is small: it is widened by 1/n.
+        widened = max(distances) * (1.0 + 1.0 / len(distances))
+        limit = float(max(high + _FENCE * (high - low), widened))
     assert limit is not None, "no validation slide and no limit"
     return Familiarity(mean, spread, centres, max(limit, 1e-6), len(validation))

@@ -113,11 +113,13 @@ def audit_gradients(
 def _norms(term: Tensor, parameters: Mapping[str, Tensor]) -> dict[str, float]:
     if not term.requires_grad:
         return dict.fromkeys(PARTS, 0.0)
+    # A fixed memory, or one that follows by ema, takes no gradient.
+    moved = {name: value for name, value in parameters.items() if value.requires_grad}
     gradients = torch.autograd.grad(
-        term, list(parameters.values()), retain_graph=True, allow_unused=True
+        term, list(moved.values()), retain_graph=True, allow_unused=True
     )
     squares = dict.fromkeys(PARTS, 0.0)
-    for name, gradient in zip(parameters, gradients, strict=True):
+    for name, gradient in zip(moved, gradients, strict=True):
         part = next(part for part, prefixes in PARTS.items() if name.startswith(prefixes))
         if gradient is not None:
             squares[part] += float(gradient.double().square().sum())

@@ -1,5 +1,6 @@
 """The leakage certificate: which cases fitted what in a fold, and whom the parts share.
 
+It is written from what the fitting functions reported (:mod:`momkd_core.ledger`), not from the split.
 ``folds/<k>/leakage.json`` states it in a form that anyone can check: a hash is the SHA-256 of the
 sorted case ids, one a line. Sharing patients or sites is not forbidden here (splits refuse shared
 groups), it is written down.
@@ -12,37 +13,47 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from momkd_core.cohort import Case
+from momkd_core.ledger import refuse_held_out
 from momkd_core.splits import Split
+
+#: What a fold fits; without expression the two that need it are fitted on no case.
+FITTED = (
+    "network weights", "memory initialisation", "gene selection", "expression scaling",
+    "look of training patches", "limit of strangeness", "epoch that is kept", "threshold",
+)  # fmt: skip
 
 _PAIRS = (("train", "validation"), ("train", "test"), ("validation", "test"))
 
 
 def certificate(
-    split: Split, cases: Mapping[str, Case], with_expression: Iterable[str]
+    split: Split, cases: Mapping[str, Case], used: Mapping[str, Iterable[str]], grouping: str
 ) -> dict[str, Any]:
     """The certificate of a fold.
 
     Args:
         cases: by case id; all of the split.
-        with_expression: case ids that have expression.
+        used: case ids by what they fitted, as the fitting functions reported them.
+        grouping: the column whose values stay together.
+
+    Raises:
+        LeakageError: a test case fitted something.
     """
-    known = set(with_expression)
     parts = split.as_dict()
-    learned = _named([case for case in split.train if case in known])
+    fitted: dict[str, Iterable[str]] = {**dict.fromkeys(FITTED, ()), **used}
+    for what, case_ids in fitted.items():
+        refuse_held_out(what, set(case_ids) & set(split.test))
+
+    def group(case: str) -> str:
+        found = cases[case]
+        return found.patient_id if grouping == "patient_id" else found.values.get(grouping, "")
+
     return {
-        "fitted": {
-            "network weights": _named(split.train),
-            "memory initialisation": _named(split.train),
-            "gene selection": learned,
-            "expression scaling": learned,
-            "look of training patches": _named(split.train),
-            "limit of strangeness": _named(split.validation),
-            "epoch that is kept": _named(split.validation),
-            "threshold": _named(split.validation),
-        },
+        "grouping": grouping,
+        "fitted": {what: _named(case_ids) for what, case_ids in fitted.items()},
         "tested": _named(split.test),
         "shared": {
             "cases": _shared(parts, lambda case: case),
+            "groups": _shared(parts, group),
             "patients": _shared(parts, lambda case: cases[case].patient_id),
             "sites": _shared(parts, lambda case: cases[case].values.get("site", "")),
         },

@@ -15,7 +15,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from momkd_core.errors import TrainingError
+from momkd_core.ledger import Ledger
 from momkd_core.model.network import MoMKD
+from momkd_core.processor import one_openmp_thread
 from momkd_core.progress import CancelToken
 from momkd_core.settings import TrainingSettings
 from momkd_core.training_slides import SlideStore, TrainingSlide
@@ -31,11 +33,13 @@ def initialise_memory(
     settings: TrainingSettings,
     seed: int,
     cancel: CancelToken,
+    ledger: Ledger,
 ) -> None:
     """Clusters patch projections of the untrained encoder, each label's for its own memory.
 
     Raises:
         TrainingError: fewer distinct patches of a label than components.
+        LeakageError: of the ledger, which is told whose patches are taken.
         Cancelled: on request, between two slides.
     """
     network.eval()
@@ -56,6 +60,7 @@ def initialise_memory(
         found = []
         for slide, quota in zip(slides, quotas, strict=True):
             cancel.raise_if_cancelled()
+            ledger.note("memory initialisation", [slide.case_id])
             patches = network.encode_patches(*store[slide.features].on(device))
             chosen = random.permutation(len(patches.projected))[:quota]
             found.append(patches.projected.cpu().numpy()[chosen])
@@ -96,7 +101,8 @@ def initial_components(
     # Imported here: scikit-learn takes a second, and only training needs it.
     from sklearn.cluster import KMeans
 
-    means = KMeans(components, n_init=4, random_state=seed).fit(projections)
+    with one_openmp_thread():  # the same seed, the same bits
+        means = KMeans(components, n_init=4, random_state=seed).fit(projections)
     return F.normalize(torch.from_numpy(means.cluster_centers_.astype(np.float32)), dim=1)
 
 

@@ -6,9 +6,12 @@ import ctypes
 import os
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 import torch
+from threadpoolctl import threadpool_limits
 
 
 def best_device() -> str:
@@ -25,6 +28,17 @@ def compiler_found() -> bool:
         return False
     chosen = os.environ.get("CXX")
     return any(shutil.which(name) for name in (chosen, "g++", "clang++") if name)
+
+
+@contextmanager
+def one_openmp_thread() -> Iterator[None]:
+    """Inside, OpenMP loops run on one thread.
+
+    scikit-learn's k-means adds up what each thread found in the order in which they arrive, so three
+    threads or more give other last digits each time.
+    """
+    with threadpool_limits(limits=1, user_api="openmp"):
+        yield
 
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # mallopt(3)

@@ -13,7 +13,13 @@ from typing import Any
 
 from momkd_core.checkpoint import Model, fold_folders, load_model, software_versions
 from momkd_core.errors import ModelFileError, TrainingError
-from momkd_core.evaluation import bootstrap_auc, bootstrap_decisions, calibration, mean_over_folds
+from momkd_core.evaluation import (
+    AGGREGATION,
+    bootstrap_auc,
+    bootstrap_decisions,
+    calibration,
+    mean_over_folds,
+)
 from momkd_core.export import write_json
 from momkd_core.expression import ExpressionTable
 from momkd_core.storage import write_text
@@ -131,9 +137,9 @@ def summarise(
     """The content of ``summary.json`` from the finished folds of a run.
 
     ``auc`` and its like are means over folds with a t-interval; ``pooled`` takes all held-out
-    cases together, with a bootstrap interval.
+    cases together, with a bootstrap interval over their patients; ``aggregation`` states the rule.
     """
-    folds, labels, probabilities, predicted = [], [], [], []
+    folds, labels, probabilities, predicted, patients = [], [], [], [], []
     for fold in fold_folders(folder):
         if not is_finished(fold):
             continue
@@ -151,20 +157,22 @@ def summarise(
                 labels.append(int(row["label"] == positive))
                 probabilities.append(float(row["probability"]))
                 predicted.append(row["predicted"] == positive)
+                patients.append(row["patient_id"])
     return {
         "task": task,
         "positive": positive,
         "method": "momkd",
         "preset": preset,
+        "aggregation": AGGREGATION,
         "folds": folds,
         **{
             name: mean_over_folds([fold[name] for fold in folds])
             for name in ("auc", "accuracy", "balanced_accuracy", "f1", "f1_macro")
         },
         "pooled": {
-            **bootstrap_auc(labels, probabilities),
+            **bootstrap_auc(labels, probabilities, patients),
             "cases": len(labels),
-            "decisions": bootstrap_decisions(labels, predicted),
+            "decisions": bootstrap_decisions(labels, predicted, patients),
             "calibration": calibration(labels, probabilities),
         },
         "memory": _memory_use(folder, folds),

@@ -106,6 +106,12 @@ class TrainingSettings(_Frozen):
     clip_norm: float = Field(
         16.0, gt=0, description="largest gradient norm of a step; one reading of the paper's gc=16"
     )
+    clip_branches: bool = Field(
+        True,
+        description="clip_norm holds for the gradients of histology, expression and memory each, so "
+        "that a large one of one branch does not shorten the other's step; false: for all together, "
+        "as in the authors' code",
+    )
     accumulate: int = Field(
         1, ge=1, description="passes whose mean gradient makes a step; the other reading is 16"
     )
@@ -143,7 +149,8 @@ class TrainingSettings(_Frozen):
     memory: MemoryUpdate = Field(
         "momentum",
         description="how components move: momentum, slowly by the gradients of alignment and "
-        "orthogonality; ema, towards the patches that match them; fixed, not at all (Table 4)",
+        "orthogonality; ema, towards the patches and the expression of their label's cases that match "
+        "them (expression only where align_expression_weight is not 0); fixed, not at all (Table 4)",
     )
     ema_decay: float = Field(
         0.99, ge=0, lt=1, description="share a component keeps a step, for ema"
@@ -188,6 +195,7 @@ REFERENCE: dict[str, Any] = {
     "patience": 1,
     "earliest_stop": 2,
     "decay_all": True,
+    "clip_branches": False,
     "normalise_commitment": False,
     "initial_patches": 50_000,
     "initial_sampling": "whole-slides",

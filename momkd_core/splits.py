@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
-from momkd_core.errors import CohortError
+from momkd_core.errors import CohortError, LeakageError
 
 _VALIDATION_PARTS = 8  # an eighth of the remaining 80 % is 10 %
 
@@ -39,6 +39,7 @@ def make_splits(
 
     Raises:
         CohortError: too few groups, or a part that would lack one of the labels.
+        LeakageError: two parts share a group.
     """
     count = len(set(groups))
     needed = max(folds, 3)
@@ -95,13 +96,19 @@ def _validation(
 def _check(
     split: Split, case_ids: list[str], labels: list[int], groups: list[str], fold: int
 ) -> None:
-    """Asserts what the rest relies on: disjoint groups, both labels in every part."""
+    """Makes sure of what the rest relies on: disjoint groups, both labels in every part."""
     label = dict(zip(case_ids, labels, strict=True))
     group = dict(zip(case_ids, groups, strict=True))
     parts = {name: set(cases) for name, cases in split.as_dict().items()}
     by_group = {name: {group[c] for c in cases} for name, cases in parts.items()}
     for a, b in (("train", "validation"), ("train", "test"), ("validation", "test")):
-        assert not by_group[a] & by_group[b], f"fold {fold}: {a} and {b} share a group"
+        shared = by_group[a] & by_group[b]
+        if shared:
+            raise LeakageError(
+                f"The {a} and the {b} part of fold {fold} share {len(shared)} groups (the first is "
+                f"{min(shared)})",
+                "This is a fault of the program, and nothing was trained: please report it",
+            )
     for name, cases in parts.items():
         if len({label[c] for c in cases}) < 2:
             raise CohortError(

@@ -16,7 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from momkd_core.evaluation import auc
+from momkd_core.evaluation import auc, cross_entropy
+from momkd_core.ledger import Ledger
 from momkd_core.memory_dynamics import UseCounter, drift
 from momkd_core.memory_initialisation import initialise_memory
 from momkd_core.model.attention import MEMORIES
@@ -25,7 +26,7 @@ from momkd_core.model.network import LossTerms, MoMKD
 from momkd_core.processor import best_device, keep_freed_memory
 from momkd_core.progress import CancelToken, Report, silent
 from momkd_core.settings import ModelSettings, TrainingSettings
-from momkd_core.training_slides import SlideStore, TrainingSlide
+from momkd_core.training_slides import SlideStore, TrainingSlide, by_case
 from momkd_core.training_state import Progressed, load_state, save_state
 from momkd_core.training_step import forward_pass, new_optimiser, take_step
 
@@ -35,8 +36,8 @@ log = logging.getLogger(__name__)
 _PATCHES_WORTH_COMPILING = 4_000_000
 _BAG_WORTH_COMPILING = 256
 
-#: One row of ``history.csv``: what was measured in an epoch, :data:`HISTORY_COLUMNS` first, then the
-#: drift of each component.
+#: One row of ``history.csv``: what was measured in an epoch, :data:`HISTORY_COLUMNS` first, then
+#: :data:`MEMORY_COLUMNS` and the drift of each component.
 HistoryRow = dict[str, float | int | None]
 
 HISTORY_COLUMNS = (
@@ -44,6 +45,9 @@ HISTORY_COLUMNS = (
     "train_auc validation_auc positive_active_ratio negative_active_ratio positive_perplexity "
     "negative_perplexity drift seconds"
 ).split()
+
+#: The two terms of eq. 10 whose sum is ``loss_memory``.
+MEMORY_COLUMNS = ("loss_commitment", "loss_orthogonality")
 
 
 @dataclass(frozen=True)
@@ -69,26 +73,32 @@ def fit(
     on_begin: Callable[[MoMKD], None] | None = None,
     unfinished: Path | None = None,
     stop_after: int | None = None,
+    ledger: Ledger | None = None,
 ) -> Fitted:
     """Trains one fold and keeps the epoch with the best validation AUC.
 
-    ``train_auc`` is taken from the training passes themselves (dropout on, balanced sampling);
-    equal validation AUCs are decided by the lower validation cross-entropy. Without validation slides
-    the last epoch is kept.
-    ``on_begin`` gets the network with its memory initialised, ``on_epoch`` the history so far.
+    ``train_auc`` is taken from the training passes themselves (dropout on, balanced sampling), slide by
+    slide. Validation is by case, as predictions are: a case's probability is the mean over its
+    slides. Equal validation AUCs are decided by the lower validation cross-entropy. Without validation
+    slides the last epoch is kept.
+    ``on_begin`` gets the network before its first epoch of this call (its memory initialised, or as a
+    killed call left it), ``on_epoch`` the history so far.
 
     Args:
         unfinished: where every epoch's state is kept; what a killed call left there is gone on with, to
             the same result (on one processor; a GPU's dropout is drawn anew).
         stop_after: end after so many epochs, on the learning rates of ``settings.epochs``.
+        ledger: told which cases initialise the memory, are trained on, and choose the epoch.
 
     Raises:
         TrainingError: a loss that is not finite, too few patches to initialise the memory, or a damaged
             state.
         FeatureError, TissueError: a slide's features cannot be used.
+        LeakageError: of the ledger.
         Cancelled: on request, between two slides.
     """
     cancel = cancel or CancelToken()
+    ledger = ledger or Ledger()
     store = store or SlideStore(model_settings)
     device = torch.device(best_device())
     torch.manual_seed(seed)
@@ -116,16 +126,18 @@ def fit(
     found = load_state(unfinished, network, optimiser, random, asked) if unfinished else None
     if found is None:
         report(0, settings.epochs, "initialising the memory")
-        initialise_memory(network, train, store, settings, seed, cancel)
-        if on_begin is not None:
-            on_begin(network)
+        initialise_memory(network, train, store, settings, seed, cancel, ledger)
     else:
         history, best = found.history, found.best
         best_epoch, best_state = found.best_epoch, found.best_state
         schedule.last_epoch = found.step
         for group in optimiser.param_groups:
             group["lr"] = group["initial_lr"] * rate(found.step)
+        for what, cases in found.used.items():
+            ledger.note(what, cases)
         log.info("Going on from epoch %d", len(history))
+    if on_begin is not None:
+        on_begin(network)
     last = settings.epochs if stop_after is None else min(stop_after, settings.epochs)
     for epoch in range(len(history), last):
         if epoch and _stops(epoch - 1, best_epoch, settings):
@@ -135,14 +147,17 @@ def fit(
         before = _components(network)
         row: HistoryRow = {"epoch": epoch}
         row.update(
-            _train_epoch(network, optimiser, schedule, train, store, settings, random, cancel)
+            _train_epoch(
+                network, optimiser, schedule, train, store, settings, random, cancel, ledger
+            )
         )
         row.update(_drifts(before, _components(network)))
-        probabilities, validation_ce = predict_slides(network, validation, store, cancel)
-        row["validation_auc"] = auc([s.label for s in validation], probabilities)
+        row["validation_auc"], validation_ce = _validated(
+            network, validation, store, cancel, ledger
+        )
         row["seconds"] = time.perf_counter() - started
-        drifts = {name: row[name] for name in row if name.startswith("drift_")}
-        history.append({name: row[name] for name in HISTORY_COLUMNS} | drifts)
+        drifts = [name for name in row if name.startswith("drift_")]
+        history.append({name: row[name] for name in (*HISTORY_COLUMNS, *MEMORY_COLUMNS, *drifts)})
         if on_epoch is not None:
             on_epoch(history)
         quality = (row["validation_auc"] or 0.0, -validation_ce)
@@ -150,7 +165,8 @@ def fit(
             best, best_epoch = quality, epoch
             best_state = {k: v.detach().clone() for k, v in network.state_dict().items()}
         if unfinished is not None:
-            done = Progressed(history, best, best_epoch, best_state, schedule.last_epoch)
+            step = schedule.last_epoch
+            done = Progressed(history, best, best_epoch, best_state, step, ledger.used)
             save_state(unfinished, done, network, optimiser, random, asked)
         if _stops(epoch, best_epoch, settings):
             log.info("No better validation for %d epochs: stopping", settings.patience)
@@ -175,20 +191,34 @@ def _asked(
 
 def predict_slides(
     network: MoMKD, slides: list[TrainingSlide], store: SlideStore, cancel: CancelToken
-) -> tuple[list[float], float]:
-    """Probabilities of slides, histology alone, and their mean cross-entropy."""
+) -> list[float]:
+    """Probabilities of slides, histology alone."""
     network.eval()
     device = network.log_temperature.device
-    probabilities, losses = [], []
+    probabilities = []
     with torch.no_grad():
         for slide in slides:
             cancel.raise_if_cancelled()
             graph = store[slide.features]
             output = network(*graph.on(device))
-            logs = torch.log_softmax(output.logits, dim=0)
-            probabilities.append(float(logs[1].exp()))
-            losses.append(-float(logs[slide.label]))
-    return probabilities, float(np.mean(losses)) if losses else 0.0
+            # In double precision, so that a sure answer still has a cross-entropy.
+            probabilities.append(float(torch.softmax(output.logits.cpu().double(), dim=0)[1]))
+    return probabilities
+
+
+def _validated(
+    network: MoMKD,
+    validation: list[TrainingSlide],
+    store: SlideStore,
+    cancel: CancelToken,
+    ledger: Ledger,
+) -> tuple[float | None, float]:
+    """AUC and cross-entropy over validation cases."""
+    ledger.note("epoch that is kept", [slide.case_id for slide in validation])
+    cases = by_case(validation, predict_slides(network, validation, store, cancel))
+    label = {slide.case_id: slide.label for slide in validation}
+    labels, probabilities = [label[case] for case in cases], list(cases.values())
+    return auc(labels, probabilities), cross_entropy(labels, probabilities)
 
 
 def _train_epoch(
@@ -200,6 +230,7 @@ def _train_epoch(
     settings: TrainingSettings,
     random: np.random.Generator,
     cancel: CancelToken,
+    ledger: Ledger,
 ) -> HistoryRow:
     network.train()
     counters = [UseCounter(network.settings.components) for _ in range(2)]
@@ -212,6 +243,7 @@ def _train_epoch(
     for position, chosen in enumerate(passes):
         cancel.raise_if_cancelled()
         slides = [train[index] for index in chosen]
+        ledger.note("network weights", [slide.case_id for slide in slides])
         found = forward_pass(network, slides, store, settings)
         # The gradient of a step is the mean over its passes; its last group may be smaller.
         first = position - position % settings.accumulate
@@ -234,6 +266,8 @@ def _train_epoch(
         "loss_align_slide": float(means["align_slide"]),
         "loss_align_expression": float(means["align_expression"]),
         "loss_memory": float(means["memory"]),
+        "loss_commitment": float(means["commitment"]),
+        "loss_orthogonality": float(means["orthogonality"]),
         "train_auc": auc(labels, probabilities),
         "positive_active_ratio": positive.active_ratio,
         "negative_active_ratio": negative.active_ratio,

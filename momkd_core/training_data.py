@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from momkd_core.checkpoint import ModelCard, software_versions
+from momkd_core.evaluation import best_threshold
 from momkd_core.expression import ExpressionTransform, fit_transform
 from momkd_core.familiarity import Familiarity, fit_familiarity
+from momkd_core.ledger import Ledger
 from momkd_core.settings import ModelSettings
 from momkd_core.training_request import Prepared, TrainingRequest
 from momkd_core.training_slides import SlideStore, TrainingSlide
 
 
 def fit_expression(
-    request: TrainingRequest, prepared: Prepared, cases: list[str]
+    request: TrainingRequest, prepared: Prepared, cases: list[str], ledger: Ledger | None = None
 ) -> ExpressionTransform | None:
     """Logarithm, scaling and gene selection, fitted on these cases alone; None without expression.
 
     Raises:
         ExpressionError: too few of them have expression.
+        LeakageError: of the ledger.
     """
     if request.expression is None:
         return None
@@ -32,6 +35,7 @@ def fit_expression(
         [prepared.labels[case] for case in cases],
         top_genes=request.training.top_genes,
         clip=request.training.expression_clip,
+        ledger=ledger,
     )
 
 
@@ -53,12 +57,11 @@ def slides_of(
     return slides
 
 
-def by_case(slides: list[TrainingSlide], values: list[float]) -> dict[str, float]:
-    """A case's probability is the mean over its slides."""
-    found: dict[str, list[float]] = {}
-    for slide, value in zip(slides, values, strict=True):
-        found.setdefault(slide.case_id, []).append(value)
-    return {case: float(np.mean(several)) for case, several in found.items()}
+def threshold_of(prepared: Prepared, probabilities: Mapping[str, float], ledger: Ledger) -> float:
+    """The best threshold on cases' probabilities. Raises :class:`LeakageError` of the ledger."""
+    ledger.note("threshold", probabilities)
+    labels = [prepared.labels[case] for case in probabilities]
+    return best_threshold(labels, list(probabilities.values()))
 
 
 def familiarity_of(
@@ -68,19 +71,26 @@ def familiarity_of(
     *,
     seed: int,
     limit: float | None = None,
+    ledger: Ledger | None = None,
 ) -> Familiarity:
-    """What the training slides look like, with the limit that validation slides set (or ``limit``)."""
+    """What the training slides look like, with the limit that validation slides set (or ``limit``).
 
-    def reader(slide: TrainingSlide) -> Callable[[], NDArray[np.float32]]:
+    Raises:
+        LeakageError: of the ledger, which is told which cases' slides are read.
+    """
+    told = ledger or Ledger()
+
+    def reader(slide: TrainingSlide, what: str) -> Callable[[], NDArray[np.float32]]:
         def read() -> NDArray[np.float32]:
+            told.note(what, [slide.case_id])
             features: NDArray[np.float32] = store[slide.features].features.numpy()
             return features
 
         return read
 
     return fit_familiarity(
-        [reader(slide) for slide in train],
-        [reader(slide) for slide in validation],
+        [reader(slide, "look of training patches") for slide in train],
+        [reader(slide, "limit of strangeness") for slide in validation],
         seed=seed,
         limit=limit,
     )

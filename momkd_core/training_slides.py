@@ -37,6 +37,14 @@ class TrainingSlide:
     expression: NDArray[np.float32] | None
 
 
+def by_case(slides: list[TrainingSlide], values: list[float]) -> dict[str, float]:
+    """A case's probability is the mean over its slides; cases in the order of their first slide."""
+    found: dict[str, list[float]] = {}
+    for slide, value in zip(slides, values, strict=True):
+        found.setdefault(slide.case_id, []).append(value)
+    return {case: float(np.mean(several)) for case, several in found.items()}
+
+
 @dataclass(frozen=True)
 class SlideGraph:
     """Tensors of one slide: features (I, D_in) and its patch graph."""

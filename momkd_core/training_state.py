@@ -31,6 +31,7 @@ class Progressed:
         history: rows of the epochs so far; the next epoch is ``len(history)``.
         best: (validation AUC, minus cross-entropy) of the best epoch, its number and its weights.
         step: of the learning-rate schedule.
+        used: case ids by what they fitted so far.
     """
 
     history: list[dict[str, Any]]
@@ -38,6 +39,7 @@ class Progressed:
     best_epoch: int
     best_state: dict[str, Tensor]
     step: int
+    used: dict[str, list[str]]
 
 
 def save_state(
@@ -67,6 +69,7 @@ def save_state(
         "best": progressed.best,
         "best_epoch": progressed.best_epoch,
         "step": progressed.step,
+        "used": progressed.used,
         "random": random.bit_generator.state,
     }
     with atomic_path(path) as temporary:
@@ -112,6 +115,7 @@ def load_state(
             best_epoch=int(facts["best_epoch"]),
             best_state=_part(tensors, "best."),
             step=int(facts["step"]),
+            used=facts["used"],
         )
     except (SafetensorError, OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
         raise TrainingError(

@@ -38,7 +38,7 @@ def forward_pass(
 ) -> Passed:
     """The objective of one bag, or of several side by side.
 
-    With ``memory="ema"`` the memory also follows the patches here, bag by bag.
+    With ``memory="ema"`` the memory also follows patches and expression here, bag by bag.
 
     Raises:
         TrainingError: a loss that is not finite.
@@ -65,7 +65,7 @@ def _one(
     expression = None if slide.expression is None else torch.from_numpy(slide.expression).to(device)
     output = network(*store[slide.features].on(device), expression)
     terms = network.loss(output, slide.label, expression, settings)
-    _follow(network, output.patches.projected, slide.label, settings)
+    _follow(network, output.patches.projected, output.expression_projection, slide.label, settings)
     return Passed(
         terms,
         [float(output.probability.detach())],
@@ -91,8 +91,13 @@ def _several(
         ),
         settings,
     )
-    for slide, projected in zip(slides, output.patches.projected.split(list(counts)), strict=True):
-        _follow(network, projected, slide.label, settings)
+    for slide, projected, expression in zip(
+        slides,
+        output.patches.projected.split(list(counts)),
+        output.expression_projection,
+        strict=True,
+    ):
+        _follow(network, projected, expression, slide.label, settings)
     return Passed(
         output.terms,
         output.probability.detach().tolist(),
@@ -110,24 +115,48 @@ def _expression(slides: Sequence[TrainingSlide], genes: int, device: torch.devic
     return torch.from_numpy(np.stack(rows)).to(device)
 
 
-def _follow(network: MoMKD, projected: Tensor, label: int, settings: TrainingSettings) -> None:
-    if settings.memory == "ema":
-        network.memory.follow(projected.detach(), label, settings.ema_decay)
+def _follow(
+    network: MoMKD,
+    projected: Tensor,
+    expression: Tensor | None,
+    label: int,
+    settings: TrainingSettings,
+) -> None:
+    """With ``memory="ema"``: towards a bag's patches (I, D_N), then its expression (D_N,).
+
+    Without the latter expression would teach nothing: no gradient reaches this memory.
+    """
+    if settings.memory != "ema":
+        return
+    network.memory.follow(projected.detach(), label, settings.ema_decay)
+    # Where nothing aligns expression with the memory, its projection means nothing.
+    if expression is not None and settings.align_expression_weight > 0:
+        network.memory.follow(expression.detach()[None], label, settings.ema_decay)
 
 
 def take_step(network: MoMKD, optimiser: torch.optim.Optimizer, settings: TrainingSettings) -> None:
     """Clips the gradients, moves the weights, and forgets the gradients."""
-    clip(network, settings.clip_norm)
+    clip(network, settings)
     optimiser.step()
     optimiser.zero_grad(set_to_none=True)
 
 
-def clip(network: MoMKD, largest: float) -> None:
-    """Scales the gradients down to a norm of ``largest``; leaves smaller ones untouched."""
-    gradients = [p.grad for p in network.parameters() if p.grad is not None]
-    norm = torch.nn.utils.get_total_norm(gradients)
-    if norm > largest:
-        torch.nn.utils.clip_grads_with_norm_(network.parameters(), largest, norm)
+def clip(network: MoMKD, settings: TrainingSettings) -> None:
+    """Scales the gradients down to a norm of ``clip_norm``; leaves smaller ones untouched.
+
+    One norm over everything would let expression shorten the histology branch's steps, past the memory;
+    so each branch has its own unless ``clip_branches`` is off.
+    """
+    branches = list(network.branches().values())
+    if not settings.clip_branches:
+        branches = [[parameter for branch in branches for parameter in branch]]
+    for parameters in branches:
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        if not gradients:
+            continue  # a fixed memory, or no expression
+        norm = torch.nn.utils.get_total_norm(gradients)
+        if norm > settings.clip_norm:
+            torch.nn.utils.clip_grads_with_norm_(parameters, settings.clip_norm, norm)
 
 
 def new_optimiser(network: MoMKD, settings: TrainingSettings) -> torch.optim.Optimizer:

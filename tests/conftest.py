@@ -15,8 +15,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest
 from synthetic import TRAINING, tissue_image, write_cohort, write_slide
 
-SHARED = Path(__file__).parents[2] / "shared" / "data"
-
 
 @pytest.fixture(scope="session", autouse=True)
 def private_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:

@@ -15,6 +15,12 @@ TRAINING = (
     "--set memory_width=16 --set top_genes=16 --set learning_rate=0.002"
 ).split()
 
+#: The same for :func:`write_feature_cohort`, with the smallest network.
+TINY = (
+    "--label grade --positive high --folds 3 --set components=2 --set hidden_width=8 "
+    "--set memory_width=4 --set learning_rate=0.002"
+).split()
+
 GLASS = (242, 241, 243)
 EOSIN = (222, 150, 186)
 NUCLEUS = (84, 56, 128)
@@ -49,6 +55,16 @@ def tissue_image(
     return np.clip(image, 0, 255).astype(np.uint8)
 
 
+def muscle_image(width: int, height: int) -> NDArray[np.uint8]:
+    """Brown stripes on glass: neither the tissue nor the stain of :func:`tissue_image`."""
+    image = tissue_image(width, height, seed=3)
+    inside = image.astype(int).sum(axis=2) < 690
+    y, x = np.mgrid[0:height, 0:width]
+    image[inside] = (225, 190, 140)
+    image[inside & ((x + y) // 20 % 2 == 0)] = (120, 70, 30)
+    return image
+
+
 def write_slide(
     path: Path, image: NDArray[np.uint8], *, mpp: float | None = 0.5, levels: int = 3
 ) -> Path:
@@ -80,6 +96,32 @@ def write_slide(
                 ),
             )
     return path
+
+
+def write_feature_cohort(
+    folder: Path, *, cases: int = 18, patches: int = 20, width: int = 8, slides: int = 1
+) -> Path:
+    """A cohort of feature files alone, with expression; every third patient has two cases."""
+    from momkd_core.features import FeatureBag, write_features
+
+    random = np.random.default_rng(3)
+    side = int(np.ceil(np.sqrt(patches)))
+    grid = np.stack(np.divmod(np.arange(patches), side), axis=1).astype(np.int64) * 256
+    rows, expression = ["case_id,patient_id,features,grade,site"], ["case_id,A,B,C,D"]
+    for case in range(cases):
+        positive = case % 2 == 0
+        name, patient = f"c{case:02d}", f"p{case - (case % 3 == 1):02d}"
+        for slide in range(slides):
+            features = random.normal(0.5 * positive, 1, (patches, width)).astype(np.float32)
+            path = folder / f"{name}_{slide}.h5"
+            write_features(path, FeatureBag(features, grid, size_level0=256))
+            grade = "high" if positive else "low"
+            rows.append(f"{name},{patient},{path.name},{grade},s{case % 3}")
+        values = random.poisson([80 if positive else 30, 50, 50, 50])
+        expression.append(",".join([name, *(str(v) for v in values)]))
+    (folder / "expression.csv").write_text("\n".join(expression))
+    (folder / "cohort.csv").write_text("\n".join(rows))
+    return folder / "cohort.csv"
 
 
 def write_cohort(folder: Path, *, cases: int = 12, side: int = 640) -> Path:

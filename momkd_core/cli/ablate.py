@@ -1,12 +1,13 @@
 """Train the paper's ablations on one cohort and the same folds, and print them as a table.
 
-Table 3 leaves loss terms out, Table 4 changes how the memory moves, --components sweeps its size
-(Fig. S1). Options are those of momkd train; every variant is a run folder below --out, and a stopped
-command goes on.
+Table 3 leaves loss terms out, Table 4 changes how the memory moves, Fig. S1 its size (4, 8, 16 and 32
+components, or those of --components). Options are those of momkd train; every variant is a run folder
+below --out, and a stopped command goes on. A variant that cannot be trained is named, and the others
+are trained all the same.
 
 example:
   momkd ablate cohort.csv --expression expression.csv.gz --features features \\
-      --label her2 --positive positive --out runs/ablation --components 4 8 16 32
+      --label her2 --positive positive --out runs/ablation --components 8 16
 """
 
 from __future__ import annotations
@@ -25,22 +26,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--components",
         type=positive_count,
-        nargs="+",
-        default=[],
+        nargs="*",
         metavar="N",
-        help="numbers of components to try besides",
+        help="numbers of components to try (default 4 8 16 32; without numbers none)",
     )
     parser.add_argument(
         "--only", nargs="+", metavar="NAME", help="these rows only, for instance wsi-only full"
     )
 
 
-def run(options: argparse.Namespace) -> None:
-    from momkd_core.ablation import Variant, ablate, variants
+def run(options: argparse.Namespace) -> int:
+    from momkd_core.ablation import SIZES, Variant, ablate, variants
     from momkd_core.errors import SettingsError
     from momkd_core.training_request import TrainingRequest
 
-    chosen = variants(options.components)
+    chosen = variants(SIZES if options.components is None else options.components)
     if options.only:
         unknown = set(options.only) - {variant.name for variant in chosen}
         if unknown:
@@ -58,6 +58,7 @@ def run(options: argparse.Namespace) -> None:
     with Progress() as progress:
         result = ablate(chosen, request, options.out, report=progress)
     print(to_json(result) if options.json else table(result))
+    return 1 if any("error" in row for row in result["variants"]) else 0
 
 
 def table(result: dict[str, Any]) -> str:
@@ -76,6 +77,9 @@ def table(result: dict[str, Any]) -> str:
         f"{'AUC − full':<16} perplexity C⁺, C⁻",
     ]
     for row in result["variants"]:
+        if "error" in row:
+            lines.append(f"{row['table']:<9}{row['name']:<{width}}  not trained: {row['error']}")
+            continue
         used = {name: use["perplexity"]["mean"] for name, use in row["memory"].items()}
         lines.append(
             f"{row['table']:<9}{row['name']:<{width}}  {spread(row['auc']):<15} "

@@ -38,8 +38,14 @@ class Progress:
         bar = self._bar
         if bar is None or what != self._what or bar.total != (total or None):
             self.close()
+            # From what is done already, so that the time left of a resumed work is told rightly.
             bar = tqdm(
-                range(total or 0), total=total or None, desc=what, file=sys.stderr, leave=False
+                range(total or 0),
+                total=total or None,
+                initial=done,
+                desc=what,
+                file=sys.stderr,
+                leave=False,
             )
             self._bar, self._what = bar, what
         bar.set_postfix_str(remark, refresh=False)

@@ -54,6 +54,7 @@ class BatchOutput:
         probability: (B,) of the positive class.
         patches: encoded and projected, of all bags.
         positive_similarity, negative_similarity: (I, n).
+        expression_projection: unit (D_N,) of each bag, None where it has no expression.
     """
 
     terms: LossTerms
@@ -61,6 +62,7 @@ class BatchOutput:
     patches: EncodedPatches
     positive_similarity: Tensor
     negative_similarity: Tensor
+    expression_projection: tuple[Tensor | None, ...]
 
 
 def batch_loss(network: MoMKD, batch: BagBatch, training: TrainingSettings) -> BatchOutput:
@@ -91,6 +93,7 @@ def batch_loss(network: MoMKD, batch: BagBatch, training: TrainingSettings) -> B
     ce = F.cross_entropy(logits, labels)
     align_slide = align(F.normalize(network.slide_projection(slides), dim=1), labels).mean()
     align_expression = reconstruction = ce.new_zeros(())
+    projections: list[Tensor | None] = [None] * bags
     if batch.expression is not None and network.autoencoder is not None:
         assert network.expression_projection is not None
         known = ~batch.expression.isnan().any(dim=1)
@@ -100,6 +103,8 @@ def batch_loss(network: MoMKD, batch: BagBatch, training: TrainingSettings) -> B
             projection = F.normalize(network.expression_projection(embedding), dim=1)
             # Bags without expression count as 0, as they do one by one.
             align_expression = align(projection, labels[known]).sum() / bags
+            for row, bag in enumerate(known.nonzero()[:, 0].tolist()):
+                projections[bag] = projection[row]
             reconstruction = (rebuilt - expression).square().mean(dim=1).sum() / bags
     memory = _memory(network, patches.projected, owner, labels, training)
     terms = network.weigh(ce, reconstruction, align_slide, align_expression, memory, training)
@@ -109,13 +114,14 @@ def batch_loss(network: MoMKD, batch: BagBatch, training: TrainingSettings) -> B
         patches,
         reading.positive_similarity,
         reading.negative_similarity,
+        tuple(projections),
     )
 
 
 def _memory(
     network: MoMKD, projected: Tensor, owner: Tensor, labels: Tensor, training: TrainingSettings
-) -> Tensor:
-    """Eq. 10, mean over bags."""
+) -> tuple[Tensor, Tensor]:
+    """Commitment and orthogonality of eq. 10, means over bags."""
     bags = len(labels)
     commit = network.commitment_target()
     if training.commitment_scope == "all":
@@ -134,7 +140,7 @@ def _memory(
     weights = (1.0, 1.0) if training.orthogonality_scope == "both" else (share, 1.0 - share)
     spread = losses.orthogonality_of(training.orthogonality_mean)
     positive, negative = network.memory.unit()
-    return commitment + weights[0] * spread(positive) + weights[1] * spread(negative)
+    return commitment, weights[0] * spread(positive) + weights[1] * spread(negative)
 
 
 def _per_bag(values: Tensor, owner: Tensor, bags: int) -> Tensor:

@@ -23,6 +23,9 @@ from momkd_core.model.neighbour_attention import Kernels
 from momkd_core.model.neighbourhood import Neighbourhood
 from momkd_core.settings import ModelSettings, TrainingSettings
 
+#: Branches of the network by the prefixes of their parameters' names; all others are histology's.
+_BRANCHES = {"memory": ("memory.",), "expression": ("autoencoder.", "expression_projection.")}
+
 
 class EncodedPatches(NamedTuple):
     """One slide after the graph encoder; I patches.
@@ -65,7 +68,10 @@ class SlideOutput:
 
 
 class LossTerms(NamedTuple):
-    """The terms of eq. 9, unweighted, and their weighted total; scalars."""
+    """The terms of eq. 9, unweighted, and their weighted total; scalars.
+
+    ``memory`` is the sum of ``commitment`` and ``orthogonality``.
+    """
 
     total: Tensor
     ce: Tensor
@@ -73,6 +79,8 @@ class LossTerms(NamedTuple):
     align_slide: Tensor
     align_expression: Tensor
     memory: Tensor
+    commitment: Tensor
+    orthogonality: Tensor
 
 
 class MoMKD(nn.Module):
@@ -106,6 +114,14 @@ class MoMKD(nn.Module):
     def temperature(self) -> Tensor:
         """τ of eq. 7, scalar."""
         return self.log_temperature.exp().clamp(0.01, 2.0)
+
+    def branches(self) -> dict[str, list[nn.Parameter]]:
+        """The parameters of histology, expression and memory; they share none."""
+        found: dict[str, list[nn.Parameter]] = {"histology": [], "expression": [], "memory": []}
+        for name, parameter in self.named_parameters():
+            branch = next((b for b, p in _BRANCHES.items() if name.startswith(p)), "histology")
+            found[branch].append(parameter)
+        return found
 
     def use_kernels(self, kernels: Kernels) -> None:
         """Which loops run over a patch's neighbours: plain ones, or compiled ones."""
@@ -204,7 +220,7 @@ class MoMKD(nn.Module):
             align_expression = align(output.expression_projection)
             reconstruction = F.mse_loss(output.reconstruction, expression)
         align_slide = align(output.slide_projection)
-        memory = sum(self.memory_terms(output.patches.projected, label, training), start=zero)
+        memory = self.memory_terms(output.patches.projected, label, training)
         return self.weigh(ce, reconstruction, align_slide, align_expression, memory, training)
 
     @staticmethod
@@ -213,10 +229,11 @@ class MoMKD(nn.Module):
         reconstruction: Tensor,
         align_slide: Tensor,
         align_expression: Tensor,
-        memory: Tensor,
+        memory_terms: tuple[Tensor, Tensor],
         training: TrainingSettings,
     ) -> LossTerms:
-        """The terms of eq. 9 with their weighted sum."""
+        """The terms of eq. 9 with their weighted sum; ``memory_terms`` are the two of eq. 10."""
+        memory = memory_terms[0] + memory_terms[1]
         total = (
             training.ce_weight * ce
             + training.reconstruction_weight * reconstruction
@@ -224,7 +241,9 @@ class MoMKD(nn.Module):
             + training.align_expression_weight * align_expression
             + training.memory_weight * memory
         )
-        return LossTerms(total, ce, reconstruction, align_slide, align_expression, memory)
+        return LossTerms(
+            total, ce, reconstruction, align_slide, align_expression, memory, *memory_terms
+        )
 
     def commitment_target(self) -> tuple[Tensor, Tensor]:
         """The memories that patches commit to: on the unit sphere, or as they are."""

@@ -77,7 +77,7 @@ def step(network: MoMKD, features: Tensor, graph: Graph, expression: Tensor) -> 
         terms = network.loss(output, 1, expression, TRAINING)
         optimiser.zero_grad(set_to_none=True)
         terms.total.backward()
-        clip(network, TRAINING.clip_norm)
+        clip(network, TRAINING)
         optimiser.step()
 
     return run

@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from synthetic import TRAINING
+from synthetic import TINY, TRAINING, write_feature_cohort
 
+from momkd_core import ablation
 from momkd_core.cli.main import main
+from momkd_core.export import write_json
 from momkd_core.model.class_memory import ClassMemory
 
 ROWS = ["wsi-only", "full", "memory-fixed", "memory-ema", "components-2"]
@@ -64,6 +66,41 @@ def test_each_leaves_out_what_it_says(outcome: Path) -> None:
     assert full["loss_align_expression"].iloc[-1] < alone["loss_align_expression"].iloc[-1]
     settings = json.loads((outcome / "wsi-only" / "run.json").read_text())["training"]
     assert settings["align_slide_weight"] == settings["align_expression_weight"] == 0
+
+
+def test_what_cannot_be_trained_is_a_row(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sizes of Fig. S1 come by themselves; 32 components are more than a label has patches."""
+    cohort = write_feature_cohort(tmp_path, patches=2)
+    command = ["ablate", str(cohort), "--expression", str(tmp_path / "expression.csv"), *TINY]
+    command += ["--fold", "0", "--epochs", "1"]
+    written: list[list[str]] = []
+
+    def keep(path: Path, content: dict) -> None:
+        written.append([row["name"] for row in content["variants"]])
+        write_json(path, content)
+
+    monkeypatch.setattr(ablation, "write_json", keep)
+    chosen = ["--only", "full", "components-32", "components-4"]
+    assert main([*command, *chosen, "--out", str(tmp_path / "a")]) == 1
+    result = json.loads((tmp_path / "a" / "ablation.json").read_text())
+    rows = {row["name"]: row for row in result["variants"]}
+    assert list(rows) == ["full", "components-4", "components-32"]
+    assert "cannot initialise 32 components" in rows["components-32"]["error"]
+    assert rows["components-4"]["auc"]["mean"] is not None and "error" not in rows["components-4"]
+    assert written == [list(rows)[: i + 1] for i in range(3)]
+    assert "components-32  not trained: " in capsys.readouterr().out
+
+    names = [variant.name for variant in ablation.variants()]
+    assert [name for name in names if "components" in name] == [
+        f"components-{n}" for n in (4, 8, 16, 32)
+    ]
+    # Without numbers there are none, and a request that trains nothing leaves nothing.
+    alone = ["--components", "--only", "components-4", "--out", str(tmp_path / "b")]
+    assert main([*command, *alone]) == 1
+    assert main([*command, "--label", "x", "--only", "full", "--out", str(tmp_path / "b")]) == 1
+    assert not (tmp_path / "b").exists()
 
 
 def test_unknown_rows_are_refused(cohort_path: Path, tmp_path: Path) -> None:

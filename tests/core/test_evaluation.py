@@ -49,6 +49,22 @@ def test_intervals() -> None:
     assert folds["mean"] == pytest.approx(0.8) and folds["sd"] == pytest.approx(0.1)
 
 
+def test_intervals_resample_patients() -> None:
+    """Three equal cases of each patient say no more than one."""
+    names = [f"p{i:02d}" for i in range(80)]
+    y, p, owners = (np.repeat(values, 3) for values in (LABELS, PROBABILITIES, names))
+    once = bootstrap_auc(LABELS, PROBABILITIES, names)
+    thrice, alone = bootstrap_auc(y, p, owners), bootstrap_auc(y, p)
+    assert thrice == pytest.approx(once)
+    assert alone["high"] - alone["low"] < thrice["high"] - thrice["low"]
+    assert bootstrap_decisions(y, p >= 0.6, owners) == bootstrap_decisions(
+        LABELS, PROBABILITIES >= 0.6, names
+    )
+    # A patient of both labels: each sample holds both.
+    both = bootstrap_auc([1, 0, 0], [0.7, 0.6, 0.8], ["a", "a", "b"])
+    assert 0 <= both["low"] <= both["auc"] <= both["high"] <= 1
+
+
 def test_threshold() -> None:
     assert best_threshold([0, 0, 1, 1], [0.1, 0.2, 0.3, 0.9]) == pytest.approx(0.25)
     assert best_threshold([0, 0, 1, 1], [0.1, 0.4, 0.6, 0.9]) == 0.5

@@ -12,8 +12,12 @@ from safetensors.torch import save_file
 
 from momkd_core import load_model, predict, read_features
 from momkd_core.errors import ModelFileError
+from momkd_core.extraction import EncoderLoader, extract_bag
 from momkd_core.familiarity import Familiarity, fit_familiarity, from_tensors
+from momkd_core.settings import ExtractionSettings
+from momkd_core.slide import Slide
 
+SHARED = Path(__file__).parents[3] / "shared" / "data"
 RANDOM = np.random.default_rng(5)
 KINDS = RANDOM.normal(0, 4, (3, 20))
 
@@ -66,3 +70,26 @@ def test_a_model_file_carries_it(model_path: Path, features_folder: Path, tmp_pa
     save_file(tensors, tmp_path / "bad.safetensors", metadata=metadata)
     with pytest.raises(ModelFileError, match="does not hold what its card says"):
         load_model(tmp_path / "bad.safetensors")
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="needs the real slides in ../shared/data")
+def test_another_organ_is_outside_what_breast_slides_taught() -> None:
+    """Breast regions and a head-and-neck slide (TCGA-CR-7395), by the bundled encoder."""
+    settings, load = ExtractionSettings(target_mpp=1.0), EncoderLoader()
+
+    def features(path: Path, mpp: float | None = None) -> np.ndarray:
+        with Slide(path, mpp=mpp) as opened:
+            return extract_bag(opened, load(settings.encoder), settings).features
+
+    regions = SHARED / "her2st_regions" / "slides"
+    train, validation, test = (
+        [features(regions / f"her2st_{section}_r{region:02d}.tif") for region in range(0, 12, 2)]
+        for section in ("C3", "C4", "C6")
+    )
+    found = fit_familiarity(
+        [lambda x=x: x for x in train], [lambda x=x: x for x in validation], seed=0
+    )
+    strangeness = [found.strangeness(x) for x in test]
+    assert np.median(strangeness) < 0.9 and max(strangeness) < 1.1
+    head_and_neck = features(SHARED / "slides" / "TCGA-CR-7395-01A-01-TS1.svs", mpp=0.5)
+    assert found.strangeness(head_and_neck) > max(1.0, *strangeness)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
-from synthetic import TRAINING
+from synthetic import TRAINING, write_feature_cohort
 from torch import Tensor
 
 from momkd_core.cli.main import main
-from momkd_core.gradient_audit import FORBIDDEN, PARTS, audit_gradients
+from momkd_core.cohort import read_cohort
+from momkd_core.cross_validation import cross_validate
+from momkd_core.errors import Cancelled
+from momkd_core.expression import read_expression
+from momkd_core.gradient_audit import FORBIDDEN, PARTS, GradientAudit, audit_gradients
 from momkd_core.graph import edge_index, nearest_neighbours
 from momkd_core.model.network import MoMKD
+from momkd_core.progress import CancelToken
 from momkd_core.settings import Preset, choose
+from momkd_core.training_request import TrainingRequest
 
 # What each term is there to move, so that a term that moves nothing does not pass.
 MOVES = {
@@ -85,4 +92,47 @@ def test_training_shows_the_audit(
     assert main([*command, "--fold", "0", "--audit-gradients"]) == 0
     printed = capsys.readouterr().err
     assert "commitment" in printed and "no term crosses" in printed
-    assert (tmp_path / "run" / "gradient_audit.json").is_file()
+    assert (tmp_path / "run" / "folds" / "0" / "gradient_audit.json").is_file()
+
+
+@pytest.mark.parametrize("memory", ["fixed", "ema"])
+@pytest.mark.parametrize("preset", ["paper", "reference"])
+def test_a_memory_without_gradients_is_audited_too(preset: Preset, memory: str) -> None:
+    network, features, edges, expression = slide(preset)
+    _, training = choose(preset, [f"memory={memory}"])
+    network.memory.requires_grad_(False)
+    audit = audit_gradients(network, features, edges, 1, expression, training)
+    assert not audit.violations
+    for norms in audit.norms.values():
+        assert norms["memory C+"] == norms["memory C-"] == 0
+    assert audit.norms["align_slide"]["graph encoder"] > 0
+
+
+@pytest.mark.parametrize("memory", ["momentum", "fixed"])
+def test_every_fold_is_audited_whatever_its_state(memory: str, tmp_path: Path) -> None:
+    """One that begins, one that goes on, and one that is finished."""
+    cohort = write_feature_cohort(tmp_path)
+    model, training = choose(
+        "paper", [f"memory={memory}", "components=2"], hidden_width=8, memory_width=4, epochs=2
+    )
+    asked = TrainingRequest(
+        read_cohort(cohort), read_expression(tmp_path / "expression.csv"), "grade", "high", None,
+        tmp_path / "run", model, training, folds=3, only_fold=1,
+    )  # fmt: skip
+    token = CancelToken()
+
+    def stop(done: int, total: int, what: str) -> None:
+        if "training" in what and done == 1:
+            token.cancel()
+
+    kept = tmp_path / "run" / "folds" / "1" / "gradient_audit.json"
+    with pytest.raises(Cancelled):
+        cross_validate(asked, report=stop, cancel=token, on_audit=lambda audit: None)
+    for _ in ("resumed", "finished"):
+        kept.unlink()
+        found: list[GradientAudit] = []
+        cross_validate(asked, on_audit=found.append)
+        assert [audit.label for audit in found] == [1, 0]
+        assert not any(audit.violations for audit in found)
+        assert (found[0].norms["align_slide"]["memory C+"] > 0) == (memory == "momentum")
+        assert [audit["label"] for audit in json.loads(kept.read_text())] == [1, 0]

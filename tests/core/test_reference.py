@@ -44,6 +44,8 @@ def test_reference_matches_the_authors_model(name: str, label: int) -> None:
     terms = model.loss(output, label, expression, training)
 
     for term, value in terms._asdict().items():
+        if term in ("commitment", "orthogonality"):  # theirs gives the sum alone, as memory
+            continue
         golden = float(data[f"y{label}/loss/{term}"])
         assert float(value.detach()) == pytest.approx(golden, rel=1e-5), term
     close(output.logits, data[f"y{label}/out/logits"][0])

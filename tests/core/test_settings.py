@@ -5,7 +5,70 @@ from __future__ import annotations
 import pytest
 
 from momkd_core.errors import SettingsError
-from momkd_core.settings import ABLATED_WEIGHTS, TrainingSettings, choose
+from momkd_core.settings import ABLATED_WEIGHTS, ModelSettings, TrainingSettings, choose
+
+# Paper and code, row by row (CONTRIBUTING.md): setting, preset paper, preset reference.
+ROWS: list[tuple[str, object, object]] = [
+    ("hidden_width", 256, 512),
+    ("memory_width", 128, 64),
+    ("components", 16, 16),
+    ("attention_temperature", 0.2, 0.2),
+    ("learn_temperature", False, True),
+    ("ce_weight", 0.5, 0.5),
+    ("align_slide_weight", 0.2, 0.2),
+    ("align_expression_weight", 0.05, 0.05),
+    ("memory_weight", 0.1, 0.1),
+    ("reconstruction_weight", 0.01, 0.05),
+    ("align_temperature", 5.0, 5.0),
+    ("align_beta", 20.0, 20.0),
+    ("align_margin", 0.3, 0.3),
+    ("clip_norm", 16.0, 16.0),
+    ("clip_branches", True, False),
+    ("accumulate", 1, 1),
+    ("bags_per_pass", 1, 1),
+    ("memory", "momentum", "momentum"),
+    ("ema_decay", 0.99, 0.99),
+    ("commitment_mean", False, True),
+    ("commitment_scope", "label", "label"),
+    ("normalise_commitment", True, False),
+    ("orthogonality_scope", "both", "label"),
+    ("orthogonality_mean", False, True),
+    ("normalise_patches", True, True),
+    ("initial_patches", 10_000, 50_000),
+    ("initial_sampling", "even", "whole-slides"),
+    ("initial_clustering", "k-means", "spherical"),
+    ("head", "linear", "mlp"),
+    ("head_width", 128, 128),
+    ("heads", 2, 2),
+    ("dropout", 0.5, 0.5),
+    ("neighbours", 8, 8),
+    ("edges", "own", "reversed"),
+    ("ties", "lower-index", "kd-tree"),
+    ("learning_rate", 2e-4, 2e-4),
+    ("weight_decay", 1e-4, 1e-4),
+    ("decay_all", False, True),
+    ("schedule", "cosine", "constant"),
+    ("patience", 10, 1),
+    ("earliest_stop", 0, 2),
+    ("balanced_sampling", True, True),
+    ("top_genes", 768, 768),
+    ("expression_clip", 6.0, 6.0),
+    ("ablation", "full", "full"),
+    ("epochs", 50, 50),
+    ("seed", 0, 0),
+]
+
+
+@pytest.mark.parametrize(("name", "paper", "reference"), ROWS)
+def test_presets_are_as_the_table_says(name: str, paper: object, reference: object) -> None:
+    for preset, wanted in (("paper", paper), ("reference", reference)):
+        model, training = choose(preset, [])  # type: ignore[arg-type]
+        assert {**model.model_dump(), **training.model_dump()}[name] == wanted, preset
+
+
+def test_the_table_has_every_setting() -> None:
+    fields = {*ModelSettings.model_fields, *TrainingSettings.model_fields}
+    assert fields - {"feature_width", "genes"} == {name for name, _, _ in ROWS}
 
 
 @pytest.mark.parametrize("ablation", sorted(ABLATED_WEIGHTS))

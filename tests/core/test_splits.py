@@ -7,8 +7,9 @@ import hashlib
 import numpy as np
 import pytest
 
+from momkd_core import splits
 from momkd_core.cohort import Case
-from momkd_core.errors import CohortError
+from momkd_core.errors import CohortError, LeakageError
 from momkd_core.leakage import certificate
 from momkd_core.splits import Split, make_splits
 
@@ -64,7 +65,14 @@ def test_the_certificate_names_who_fitted_what() -> None:
             ("a", "P1", "north"), ("b", "P1", "south"), ("c", "P2", "north"), ("d", "P3", ""),
         )
     }  # fmt: skip
-    found = certificate(Split(("b", "a"), ("c",), ("d",)), cases, ["a", "d"])
+    split = Split(("b", "a"), ("c",), ("d",))
+    used = {
+        "network weights": ["b", "a"], "expression scaling": ["a"], "threshold": ["c"],
+        "epoch that is kept": ["c"],
+    }  # fmt: skip
+    found = certificate(split, cases, used, "site")
+    assert found["grouping"] == "site" and found["fitted"]["gene selection"]["cases"] == 0
+    assert found["shared"]["groups"] == found["shared"]["sites"]
     fitted = found["fitted"]
     assert fitted["threshold"] == fitted["epoch that is kept"] != fitted["network weights"]
     assert fitted["network weights"]["sha256"] == hashlib.sha256(b"a\nb").hexdigest()
@@ -74,3 +82,12 @@ def test_the_certificate_names_who_fitted_what() -> None:
     assert found["shared"]["patients"] == dict.fromkeys(found["shared"]["patients"], 0)
     assert found["shared"]["sites"]["train and validation"] == 1
     assert found["shared"]["sites"]["train and test"] == 0
+    with pytest.raises(LeakageError, match=r"1 test cases \(the first is d\) .* fit the threshold"):
+        certificate(split, cases, {"threshold": ["c", "d"]}, "site")
+
+
+def test_parts_that_share_a_group_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    ids, labels, groups = cases(60, 40)
+    monkeypatch.setattr(splits, "_validation", lambda rest, y, g, seed: (rest, rest))
+    with pytest.raises(LeakageError, match="train and the validation part of fold 0 share"):
+        make_splits(ids, labels, groups, folds=3, seed=0)

@@ -4,27 +4,34 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
-from synthetic import tissue_image, write_slide
+from safetensors.torch import load_file
+from synthetic import TINY, tissue_image, write_feature_cohort, write_slide
+from threadpoolctl import threadpool_limits
 
 from momkd_core import predict
 from momkd_core.checkpoint import load_model
 from momkd_core.cohort import read_cohort
 from momkd_core.cross_validation import cross_validate
 from momkd_core.errors import Cancelled, CohortError, TrainingError
-from momkd_core.evaluation import auc
+from momkd_core.evaluation import auc, bootstrap_auc
 from momkd_core.expression import read_expression
 from momkd_core.external_validation import evaluate_cohort
+from momkd_core.familiarity import fit_familiarity
 from momkd_core.memory_initialisation import initial_components
 from momkd_core.progress import CancelToken
 from momkd_core.run_folder import trained_cases
 from momkd_core.settings import Preset, choose
-from momkd_core.training import HISTORY_COLUMNS
+from momkd_core.training import HISTORY_COLUMNS, MEMORY_COLUMNS
 from momkd_core.training_request import TrainingRequest
 
 SMALL = [
@@ -56,7 +63,10 @@ def test_a_run_folder(run_folder: Path) -> None:
         folder = run_folder / "folds" / str(k)
         with (folder / "history.csv").open() as file:
             history = list(csv.DictReader(file))
-        assert list(history[0])[:15] == HISTORY_COLUMNS and len(history) == 3
+        assert list(history[0])[:17] == [*HISTORY_COLUMNS, *MEMORY_COLUMNS] and len(history) == 3
+        for row in history:
+            parts = [float(row[name]) for name in MEMORY_COLUMNS]
+            assert sum(parts) == pytest.approx(float(row["loss_memory"]), rel=1e-5)
         each = [
             float(history[0][f"drift_{m}_{j}"]) for m in ("positive", "negative") for j in range(4)
         ]
@@ -116,13 +126,70 @@ def test_a_cancelled_run_goes_on(cohort_path: Path, features_folder: Path, tmp_p
         cross_validate(other)
 
 
-def test_the_same_seed_gives_the_same_model(
-    cohort_path: Path, features_folder: Path, tmp_path: Path
-) -> None:
-    for name in "ab":
-        cross_validate(request(cohort_path, features_folder, tmp_path / name, only_fold=1))
-    files = [tmp_path / n / "folds" / "1" / "predictions.csv" for n in "ab"]
-    assert files[0].read_text() == files[1].read_text()
+def test_the_same_seed_gives_the_same_model(tmp_path: Path) -> None:
+    """Bit for bit, in two processes whose k-means has four threads and several chunks to add up."""
+    cohort = write_feature_cohort(tmp_path, cases=12, patches=160)
+    environment = {**os.environ, "OMP_NUM_THREADS": "4"}
+    # torch's own threads, whose sums have a fixed order, would only wait for each other here.
+    main = "import sys, torch; torch.set_num_threads(1); from momkd_core.cli.main import main; "
+    main += "sys.exit(main())"
+    arguments = ["train", cohort, "--expression", tmp_path / "expression.csv", *TINY]
+    command = [sys.executable, "-c", main, *arguments, "--fold", "1"]
+    runs = [
+        subprocess.Popen(
+            [*map(str, command), "--epochs", "1", "--out", str(tmp_path / name)],
+            env=environment,
+            stderr=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
+        for name in "ab"
+    ]
+    assert [run.wait(timeout=120) for run in runs] == [0, 0]
+    first, second = (load_file(tmp_path / n / "folds/1/model.safetensors") for n in "ab")
+    assert first.keys() == second.keys() and "familiarity.centres" in first
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_clusters_do_not_depend_on_threads() -> None:
+    points = np.random.default_rng(0).normal(size=(6000, 16)).astype(np.float32)
+    read = [lambda part=points[i::6]: part for i in range(6)]
+    found = []
+    for threads in (1, 4):
+        with threadpool_limits(threads, user_api="openmp"):
+            components = initial_components(points, 8, seed=0)
+            found.append((components, fit_familiarity(read, read, seed=0)))
+    assert torch.equal(found[0][0], found[1][0])
+    assert np.array_equal(found[0][1].centres, found[1][1].centres)
+
+
+def test_validation_is_by_case_as_predictions_are(tmp_path: Path) -> None:
+    """Two slides a case, and patients with two cases."""
+    cohort = write_feature_cohort(tmp_path, slides=2)
+    asked = request(cohort, tmp_path, tmp_path / "r", features_folder=None, only_fold=0, epochs=3)
+    summary = cross_validate(asked)
+    folder = tmp_path / "r" / "folds" / "0"
+    rows = list(csv.DictReader((folder / "predictions.csv").read_text().splitlines()))
+    history = list(csv.DictReader((folder / "history.csv").read_text().splitlines()))
+    assert len(rows) == 18 and len({row["patient_id"] for row in rows}) == 12
+
+    def of(part: str) -> tuple[list[bool], list[float], list[str]]:
+        chosen = [row for row in rows if row["split"] == part]
+        return (
+            [row["label"] == "high" for row in chosen],
+            [float(row["probability"]) for row in chosen],
+            [row["patient_id"] for row in chosen],
+        )
+
+    kept = history[summary["folds"][0]["best_epoch"]]
+    assert float(kept["validation_auc"]) == pytest.approx(auc(*of("validation")[:2]))
+    assert summary["pooled"]["low"] == bootstrap_auc(*of("test"))["low"]
+    assert summary["aggregation"] == (
+        "case probability = mean over its slides; intervals resample patients"
+    )
+    model = load_model(folder / "model.safetensors")
+    several = [predict(model, tmp_path / f"c00_{i}.h5").probability for i in range(2)]
+    row = next(row for row in rows if row["case_id"] == "c00")
+    assert float(row["probability"]) == pytest.approx(np.mean(several), abs=2e-6)
 
 
 def test_cases_without_expression_still_train(
