@@ -47,7 +47,7 @@ def apply_theme(application: QApplication, name: str) -> None:
         palette.setColor(QPalette.ColorGroup.Disabled, role, QColor(colours["disabled"]))
     application.setPalette(palette)
     template = resource("styles/window.qss").read_text(encoding="utf-8")
-    application.setStyleSheet(style_sheet(template, name))
+    application.setStyleSheet(style_sheet(template, name, resource("icons").as_posix()))
 
 
 class ThemeController(QObject):

@@ -57,9 +57,12 @@ PALETTES: dict[str, Palette] = {
 }
 
 
-def style_sheet(template: str, theme: str) -> str:
-    """The template with a theme's colours for its ``$tokens``. Raises KeyError for an unknown one."""
-    return Template(template).substitute(PALETTES[theme])
+def style_sheet(template: str, theme: str, icons: str) -> str:
+    """The template with a theme's colours for its ``$tokens``, and the folder of icons for ``$icons``.
+
+    Raises KeyError for an unknown token.
+    """
+    return Template(template).substitute(PALETTES[theme], icons=icons)
 
 
 def contrast(a: str, b: str) -> float:

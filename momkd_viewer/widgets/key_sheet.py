@@ -116,13 +116,14 @@ class KeySheet(QDialog):
 
     def choose(self, name: str) -> None:
         for item in self._items():
-            if item.data(0, _NAME) == name:
+            if name and item.data(0, _NAME) == name:
                 self.tree.setCurrentItem(item)
 
     def show_rows(self, rows: Sequence[KeyRow]) -> None:
         """Shows lines by group; what was chosen stays chosen."""
         chosen, scrolled = self.chosen, self.tree.verticalScrollBar().value()
         self.tree.clear()
+        self.tree.setCurrentItem(None)
         groups: dict[str, QTreeWidgetItem] = {}
         for row in rows:
             if row.group not in groups:

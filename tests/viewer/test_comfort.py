@@ -37,8 +37,11 @@ from synthetic import tissue_image
 from momkd_viewer.controllers.theme_controller import apply_theme
 from momkd_viewer.jobs.bookmark_work import bookmark_file
 from momkd_viewer.main_window import MainWindow
+from momkd_viewer.resource_files import resource
 from momkd_viewer.state.rendition import Rendition
 from momkd_viewer.widgets.colours import theme
+
+DEMO_MODEL = resource("demo/her2.safetensors")  # at hand without training
 
 
 @pytest.fixture(autouse=True)
@@ -207,9 +210,9 @@ def unnamed(root: QWidget) -> list[str]:
 
 
 def test_every_widget_has_a_name_for_screen_readers(
-    qtbot: QtBot, window: MainWindow, slide_path: Path, model_path: Path
+    qtbot: QtBot, window: MainWindow, slide_path: Path
 ) -> None:
-    open_all(qtbot, window, slide_path, model_path)
+    open_all(qtbot, window, slide_path, DEMO_MODEL)
     for name in (
         "show_keys", "display", "preferences", "go_to", "edit_bookmarks", "turn_freely",
         "slide_label", "export_view",
@@ -395,11 +398,12 @@ def test_preferences_take_effect_and_are_kept(qtbot: QtBot, window: MainWindow) 
 
 
 def test_an_exported_view_is_what_is_seen_and_says_nothing_else(
-    qtbot: QtBot, window: MainWindow, labelled_slide: Path, model_path: Path, tmp_path: Path
+    qtbot: QtBot, window: MainWindow, labelled_slide: Path, tmp_path: Path
 ) -> None:
-    open_all(qtbot, window, labelled_slide, model_path)
+    open_all(qtbot, window, labelled_slide, DEMO_MODEL)
     canvas = window.canvas.slide_view
-    canvas.centre_on(256, 256, 0.5)
+    with qtbot.waitSignal(canvas.rested):  # what moves is painted in haste
+        canvas.centre_on(256, 256, 0.5)
     settle(qtbot, window)
     shown = shot(window)
     for scale in (1, 2):
@@ -423,9 +427,9 @@ def test_an_exported_view_is_what_is_seen_and_says_nothing_else(
 
 
 def test_the_whole_overlay_is_exported_with_its_legend_below(
-    qtbot: QtBot, window: MainWindow, slide_path: Path, model_path: Path, tmp_path: Path
+    qtbot: QtBot, window: MainWindow, slide_path: Path, tmp_path: Path
 ) -> None:
-    open_all(qtbot, window, slide_path, model_path)
+    open_all(qtbot, window, slide_path, DEMO_MODEL)
     window.overlay.set_opacity(1.0)
     window.canvas.slide_view.rotate_to(45)
     path = tmp_path / "overlay.png"

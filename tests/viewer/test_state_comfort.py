@@ -169,7 +169,7 @@ def test_both_themes_come_from_one_template_and_can_be_read() -> None:
         "a colour, not a token"
     )
     for theme in THEMES:
-        assert "$" not in style_sheet(template, theme)
+        assert "$" not in style_sheet(template, theme, "icons")
         colours = PALETTES[theme]
         surround = colours["surround"]
         assert surround[1:3] == surround[3:5] == surround[5:7], "neutral grey"
