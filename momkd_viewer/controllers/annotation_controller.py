@@ -6,11 +6,10 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 
-from PySide6.QtCore import QObject, QSettings, Qt, Signal
+from PySide6.QtCore import QObject, QSettings, Signal
 from PySide6.QtGui import QAction, QColor
-from PySide6.QtWidgets import QFileDialog, QLabel
+from PySide6.QtWidgets import QLabel
 from shapely.geometry.base import BaseGeometry
 
 from momkd_core.annotations import union_of_areas
@@ -43,7 +42,6 @@ TOOLS = ("move", "point", "line", "rectangle", "ellipse", "polygon", "brush")
 #: These go on drawing; after the others the next press selects again, as in QuPath.
 _KEPT = ("point", "brush")
 _CLOSEST = 0.5  # level-0 pixels per device pixel: small annotations are shown in their surroundings
-_PATTERN = "GeoJSON (*.geojson *.json);;All files (*)"
 _NO_AREA = "No area is selected. Click one on the slide or in the list, then analyse inside it."
 
 
@@ -121,8 +119,8 @@ class AnnotationController(QObject):
             "annotation_undo": self.shown.undo,
             "annotation_redo": self.shown.redo,
             "annotation_delete": self.delete,
-            "import_annotations": self.ask_import,
-            "export_annotations": self.ask_export,
+            "import_annotations": lambda: self.store.ask_import(self._canvas.window()),
+            "export_annotations": lambda: self.store.ask_export(self._canvas.window()),
             "analyse_inside": self.analyse_inside,
         }
 
@@ -280,31 +278,6 @@ class AnnotationController(QObject):
             return
         name = areas[0].title if len(areas) == 1 else f"{len(areas)} annotations"
         self._analysis.analyse_inside(Region(name, geometry))
-
-    # -- files -----------------------------------------------------------------------------------
-
-    def ask_import(self) -> None:
-        dialog = QFileDialog(self._canvas.window(), "Import annotations", self._folder(), _PATTERN)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(lambda name: self.store.import_file(Path(name)))
-        dialog.open()
-
-    def ask_export(self) -> None:
-        slide = self._slides.slide
-        if slide is None or not len(self.shown):
-            self.failed.emit("There are no annotations to export. Draw some first.")
-            return
-        dialog = QFileDialog(self._canvas.window(), "Export annotations", self._folder(), _PATTERN)
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setDefaultSuffix("geojson")
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.selectFile(f"{slide.path.stem}.geojson")
-        dialog.fileSelected.connect(lambda name: self.store.export_file(Path(name)))
-        dialog.open()
-
-    def _folder(self) -> str:
-        slide = self._slides.slide
-        return str(slide.path.parent if slide else self._settings.value("folder", ""))
 
     def _tell(self, text: str, path: str) -> None:
         self.status.setText(text)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
+from PySide6.QtWidgets import QFileDialog, QWidget
 
 from momkd_core.annotation_files import AnnotationFile
 from momkd_core.errors import MomkdError, OutputError
@@ -29,6 +30,7 @@ from momkd_viewer.state.annotations import AnnotationSet
 log = logging.getLogger(__name__)
 
 SAVE_AFTER_MS = 1000
+_PATTERN = "GeoJSON (*.geojson *.json);;All files (*)"
 
 
 class AnnotationStore(QObject):
@@ -192,6 +194,29 @@ class AnnotationStore(QObject):
         self.failed.emit(str(error))
 
     # -- files that the user names ---------------------------------------------------------------
+
+    def ask_import(self, window: QWidget) -> None:
+        """Asks for a GeoJSON file and adds what it holds."""
+        slide = self._slides.slide
+        folder = str(slide.path.parent) if slide is not None else ""
+        dialog = QFileDialog(window, "Import annotations", folder, _PATTERN)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(lambda name: self.import_file(Path(name)))
+        dialog.open()
+
+    def ask_export(self, window: QWidget) -> None:
+        """Asks where to write all annotations as GeoJSON."""
+        slide = self._slides.slide
+        if slide is None or not len(self._shown):
+            self.failed.emit("There are no annotations to export. Draw some first.")
+            return
+        dialog = QFileDialog(window, "Export annotations", str(slide.path.parent), _PATTERN)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setDefaultSuffix("geojson")
+        dialog.selectFile(f"{slide.path.stem}.geojson")
+        dialog.fileSelected.connect(lambda name: self.export_file(Path(name)))
+        dialog.open()
 
     def import_file(self, path: Path) -> None:
         """Adds what a GeoJSON file holds; annotations with known ids are replaced."""

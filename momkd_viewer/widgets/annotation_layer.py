@@ -176,12 +176,14 @@ class AnnotationLayer:
                 colour = _MARKED if many and self._is_selected(one) else shown_colour(one)
                 key = (colour, one.is_area)
                 shapes.setdefault(key, []).append(path)
-        # Two thin lines side by side look like one of two pixels.
-        for by in (0.0,) if quick else (-0.35 * ratio, 0.35 * ratio):
+        # Thin lines side by side look like one wide one.
+        lines = 1 if quick else 1 + round(ratio)
+        for line in range(lines):
+            by = 0.7 * (line - (lines - 1) / 2)
             painter.setTransform(to_screen(view) * QTransform.fromTranslate(by, by))
             for (colour, area), paths in shapes.items():
                 painter.setPen(cosmetic(QColor(*colour), 1.0))
-                fill = self.filled and area and by >= 0
+                fill = self.filled and area and line == 0
                 painter.setBrush(QColor(*colour, _FILL_ALPHA) if fill else Qt.BrushStyle.NoBrush)
                 for path in paths:
                     painter.drawPath(path)
