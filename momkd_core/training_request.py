@@ -234,13 +234,15 @@ def _units(table: ExpressionTable | None, ids: list[str]) -> list[str]:
     """What the columns of the expression table were taken for."""
     if table is None:
         return []
-    treated = {
-        "counts": "log2(1 + x)", "TPM": "log2(1 + x)", "logged": "as they are",
-        "z-scores": "as they are", "empty": "left out",
-    }  # fmt: skip
+    told = {
+        "counts": "counts (log2(1 + x))",
+        "TPM": "TPM or other raw values with fractions (log2(1 + x))",
+        "logged": "logged values (as they are)",
+        "z-scores": "z-scores (as they are)",
+        "empty": "nothing (left out)",
+    }
     parts = [
-        f"{count} columns hold {unit} ({treated[unit]})"
-        for unit, count in describe_units(table, ids).items()
+        f"{count} columns hold {told[unit]}" for unit, count in describe_units(table, ids).items()
     ]
     return [f"expression: {', '.join(parts)}; then scaled on each fold's training cases"]
 
