@@ -22,6 +22,16 @@ log = logging.getLogger(__name__)
 
 _COLLAPSED = 2.0  # perplexity, of any number of components
 
+UNFINISHED = "unfinished.safetensors"  # a fold's state, while it trains
+
+_GROUPS = ("extraction", "model", "training")  # of settings
+# Compared by their hash, which says nothing to people.
+_HASHED = {
+    "cohort_fingerprint": "the cohort table: its cases, slides or values",
+    "expression_sha256": "the expression table",
+    "features_sha256": "the feature files",
+}
+
 PREDICTION_COLUMNS = ("case_id", "patient_id", "label", "probability", "predicted", "split")
 
 
@@ -33,10 +43,16 @@ def claim(folder: Path, asked: dict[str, Any], warnings: list[str], **unchecked:
         unchecked: for the record.
 
     Raises:
-        TrainingError: the folder holds another run.
+        TrainingError: the folder holds another run, or one of which that cannot be told.
     """
     path = folder / "run.json"
-    begun = any(is_finished(fold) for fold in fold_folders(folder))
+    finished = any(is_finished(fold) for fold in fold_folders(folder))
+    begun = finished or any((fold / UNFINISHED).exists() for fold in fold_folders(folder))
+    if finished and not path.exists():
+        raise TrainingError(
+            f"{folder} holds finished folds but no run.json: of which run cannot be told",
+            "Choose another --out folder, or delete this one",
+        )
     if not path.exists() or not begun:  # a request that failed at once claims nothing
         record = {**asked, **unchecked, "versions": software_versions(), "warnings": warnings}
         write_json(path, record)
@@ -47,6 +63,13 @@ def claim(folder: Path, asked: dict[str, Any], warnings: list[str], **unchecked:
         raise TrainingError(
             f"{path} cannot be read ({error})", "Choose another --out folder"
         ) from error
+    missing = _missing(found, asked)
+    if missing:
+        raise TrainingError(
+            f"{folder} was begun by another version of this program, which did not write down "
+            f"{', '.join(missing)}: whether it is the same run cannot be told",
+            "Choose another --out folder, or delete this one; its models can be used as they are",
+        )
     different = _differences(found, json.loads(json.dumps(asked)))
     if different:
         raise TrainingError(
@@ -63,8 +86,20 @@ def _differences(found: dict[str, Any], asked: dict[str, Any]) -> list[str]:
         if isinstance(wanted, dict) and isinstance(have, dict):
             differences += _differences(have, wanted)
         elif have != wanted:
-            differences.append(f"{key} was {have}, is {wanted}")
+            told = _HASHED.get(key)
+            differences.append(f"{told} ({key})" if told else f"{key} was {have}, is {wanted}")
     return differences
+
+
+def _missing(found: dict[str, Any], asked: dict[str, Any]) -> list[str]:
+    """Keys of ``asked``, groups included, that a record lacks."""
+    missing = []
+    for key, wanted in asked.items():
+        if key not in found:
+            missing.append(key)
+        elif key in _GROUPS and isinstance(wanted, dict) and isinstance(found[key], dict):
+            missing += _missing(found[key], wanted)
+    return missing
 
 
 def fingerprint(table: ExpressionTable | None) -> str | None:
