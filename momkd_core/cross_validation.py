@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from momkd_core.checkpoint import save_model
+from momkd_core.checkpoint import missing_folds, save_model
 from momkd_core.evaluation import best_threshold, metrics
 from momkd_core.export import write_json
 from momkd_core.final_model import check_folds, refit
@@ -90,6 +90,7 @@ def cross_validate(
     for warning in collapsed(summary):
         log.warning(warning)
         summary["warnings"].append(warning)
+    summary["warnings"] += missing_folds(request.out, len(summary["folds"]))
     write_json(request.out / "summary.json", summary)
     if summary["folds"]:
         plot_dynamics(request.out)

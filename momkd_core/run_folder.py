@@ -111,6 +111,23 @@ def fingerprint(table: ExpressionTable | None) -> str | None:
     return digest.hexdigest()
 
 
+def trained_patients(model: Model) -> set[str]:
+    """Patients whose cases a model was trained or tuned on, as far as the files beside it say."""
+    found: set[str] = set()
+    for member in model.members:
+        folder = member.path.parent
+        try:
+            if (folder / "predictions.csv").exists():
+                rows = read_predictions(folder / "predictions.csv")
+                found |= {row["patient_id"] for row in rows if row["split"] != "test"}
+            elif (folder / "leakage.json").exists():  # of all cases: it has no case to predict
+                content = json.loads((folder / "leakage.json").read_text(encoding="utf-8"))
+                found |= set(content.get("patients", []))
+        except (ModelFileError, OSError, ValueError, AttributeError, TypeError) as error:
+            log.warning("Whose cases %s was trained on cannot be read (%s)", member.path, error)
+    return found
+
+
 def trained_cases(model: Model) -> set[str]:
     """Cases that a model was trained or tuned on, as far as the splits beside its files say."""
     found: set[str] = set()
