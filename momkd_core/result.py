@@ -59,6 +59,7 @@ class SlideResult:
             validation slides set; None where the model does not say.
         muted: components left out, by memory.
         bounds_offset: level-0 corner that QuPath takes as its origin.
+        member_probabilities: of each fold's model, in their order, where the model is a run.
     """
 
     slide_name: str
@@ -76,6 +77,7 @@ class SlideResult:
     strangeness: float | None = None
     muted: dict[str, list[int]] = field(default_factory=dict)
     bounds_offset: tuple[int, int] = (0, 0)
+    member_probabilities: tuple[float, ...] = ()
 
     def __len__(self) -> int:
         return len(self.coords)
