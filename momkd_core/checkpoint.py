@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import platform
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,6 +25,8 @@ from momkd_core.familiarity import Familiarity, from_tensors
 from momkd_core.model.network import MoMKD
 from momkd_core.settings import ExtractionSettings, ModelSettings, Preset, TrainingSettings
 from momkd_core.storage import atomic_path, sha256_of_file
+
+log = logging.getLogger(__name__)
 
 _KEY = "momkd"
 _FAMILIARITY = "familiarity."
@@ -104,10 +107,15 @@ class FoldModel:
 
 @dataclass(frozen=True)
 class Model:
-    """A model as users name it: one file, or a run folder, whose folds answer by their mean."""
+    """A model as users name it: one file, or a run folder, whose folds answer by their mean.
+
+    Attributes:
+        warnings: what its user must know, for instance that folds of the run are missing.
+    """
 
     path: Path
     members: tuple[FoldModel, ...]
+    warnings: tuple[str, ...] = ()
 
     @property
     def card(self) -> ModelCard:
@@ -157,7 +165,7 @@ def save_model(
 
 
 def load_model(path: str | Path) -> Model:
-    """Loads a model file, or all folds of a run folder.
+    """Loads a model file, or all folds of a run folder; fewer than were asked for are counted.
 
     Raises:
         ModelFileError: missing, another format, damaged, or a folder without finished folds.
@@ -183,7 +191,23 @@ def load_model(path: str | Path) -> Model:
                 f"{member.path} was not trained like {members[0].path}",
                 "Keep the folds of one run in one folder",
             )
-    return Model(path, members)
+    warnings = missing_folds(path, len(members))
+    for warning in warnings:
+        log.warning(warning)
+    return Model(path, members, tuple(warnings))
+
+
+def missing_folds(run: Path, finished: int) -> list[str]:
+    """A warning that counts the folds which a run was asked for and does not have."""
+    try:
+        asked = int(json.loads((run / "run.json").read_text(encoding="utf-8"))["folds"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return []  # copied without its record: nothing says how many there were
+    if finished >= asked:
+        return []
+    return [
+        f"{run} has {finished} of its {asked} folds: what is said of the run is said of these alone"
+    ]
 
 
 def fold_folders(run: Path) -> list[Path]:

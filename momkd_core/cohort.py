@@ -70,8 +70,11 @@ class Cohort:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over case ids and their values, independent of where the files lie."""
-        lines = sorted(f"{c.case_id}|{c.patient_id}|{sorted(c.values.items())}" for c in self.cases)
+        """SHA-256 over case ids, their values and slides, independent of where the files lie."""
+        lines = sorted(
+            f"{c.case_id}|{c.patient_id}|{sorted(c.values.items())}|{sorted(s.stem for s in c.slides)}"
+            for c in self.cases
+        )
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     def labelled(
@@ -144,7 +147,8 @@ class Cohort:
             for slide in case.slides:
                 if features_folder is None and slide.features is None:
                     continue
-                path = self.feature_path(slide, features_folder)
+                # Resolved: a link, or a/../a, is the same file.
+                path = self.feature_path(slide, features_folder).resolve()
                 if path in seen:
                     raise CohortError(
                         f"{self.path.name} lines {seen[path]} and {slide.line} both take their "

@@ -10,10 +10,10 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from momkd_core.checkpoint import save_model
+from momkd_core.checkpoint import missing_folds, save_model
 from momkd_core.evaluation import metrics
 from momkd_core.export import write_json
-from momkd_core.final_model import refit
+from momkd_core.final_model import check_folds, refit
 from momkd_core.fold_audit import OnAudit, audit_finished, audit_fold
 from momkd_core.leakage import certificate
 from momkd_core.ledger import Ledger
@@ -21,6 +21,7 @@ from momkd_core.model.network import MoMKD
 from momkd_core.progress import CancelToken, Report, silent
 from momkd_core.run_folder import (
     PREDICTION_COLUMNS,
+    UNFINISHED,
     claim,
     collapsed,
     fingerprint,
@@ -43,8 +44,6 @@ from momkd_core.training_slides import by_case
 log = logging.getLogger(__name__)
 notes = logging.getLogger("momkd_core.notes")  # said to the user, though nothing is wrong
 
-_UNFINISHED = "unfinished.safetensors"
-
 
 def cross_validate(
     request: TrainingRequest,
@@ -65,16 +64,15 @@ def cross_validate(
         Cancelled: on request; finished folds stay.
     """
     cancel = cancel or CancelToken()
+    check_folds(request)
     prepared = prepare(request, report, cancel)
     for warning in prepared.warnings:
         log.warning(warning)
     for note in prepared.notes:
         notes.info(note)
-    claim(
-        request.out, _asked(request, prepared), prepared.warnings, cohort=str(request.cohort.path)
-    )
-    chosen = range(request.folds) if request.only_fold is None else [request.only_fold]
-    for fold in chosen:
+    asked = _asked(request, prepared)
+    claim(request.out, asked, prepared.warnings, cohort=str(request.cohort.path))
+    for fold in request.chosen:
         folder = request.out / "folds" / str(fold)
         if is_finished(folder):
             log.info("Fold %d is finished already", fold)
@@ -96,12 +94,13 @@ def cross_validate(
     for warning in collapsed(summary):
         log.warning(warning)
         summary["warnings"].append(warning)
+    summary["warnings"] += missing_folds(request.out, len(summary["folds"]))
     write_json(request.out / "summary.json", summary)
     if summary["folds"]:
         plot_dynamics(request.out)
         plot_reliability(request.out, summary)
     if request.refit:
-        refit(request, prepared, summary, report, cancel)
+        refit(request, prepared, asked, summary, report, cancel)
     return summary
 
 
@@ -118,6 +117,7 @@ def _asked(request: TrainingRequest, prepared: Prepared) -> dict[str, Any]:
         "cohort_fingerprint": request.cohort.fingerprint,
         "cases": len(prepared.cases),
         "expression_sha256": fingerprint(request.expression),
+        "features_sha256": prepared.features_sha256,
         "encoder": prepared.header.encoder,
         "encoder_sha256": prepared.header.encoder_sha256,
         "extraction": prepared.extraction.model_dump() if prepared.extraction else None,
@@ -167,7 +167,7 @@ def _run_fold(
         cancel=cancel,
         on_epoch=on_epoch,
         on_begin=audit,
-        unfinished=folder / _UNFINISHED,
+        unfinished=folder / UNFINISHED,
         ledger=ledger,
     )
     probabilities = {
@@ -203,7 +203,7 @@ def _run_fold(
             "case_id": case,
             "patient_id": prepared.cases[case].patient_id,
             "label": request.positive if prepared.labels[case] else prepared.negative,
-            "probability": f"{probability:.6f}",
+            "probability": repr(probability),  # in full: what is decided and pooled agrees with it
             "predicted": request.positive if probability >= threshold else prepared.negative,
             "split": name,
         }
@@ -212,4 +212,4 @@ def _run_fold(
     ]
     # Last of all: its presence says that the fold is finished.
     write_table(folder / "predictions.csv", PREDICTION_COLUMNS, rows)
-    (folder / _UNFINISHED).unlink(missing_ok=True)
+    (folder / UNFINISHED).unlink(missing_ok=True)

@@ -17,7 +17,6 @@ from typing import Literal
 
 import numpy as np
 import torch
-import torch._inductor.config
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -91,6 +90,9 @@ class PatchEncoder:
 
     def compile(self, patch_size: int) -> bool:
         """Compiles for batches of :attr:`batch_size`; returns False, logged, where that fails."""
+        # Imported here: it takes as long as all of torch, and only long slides are compiled for.
+        import torch._inductor.config
+
         probe = torch.zeros(self.batch_size, patch_size, patch_size, 3, dtype=torch.uint8)
         probe[:, ::2, ::3] = 200
         try:

@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 # A column without negative values whose largest exceeds this was not logged yet: log2 of the
 # largest known TPM or count (about 10^7) is 23.
 _LARGEST_LOGGED = 30.0
+# From this share of such columns on, the others are raw too: genes of low expression. In tables of
+# raw values it is 25 to 60 %, in logged ones 0.
+_SHARE_OF_RAW = 0.1
 LOGGED_UNITS = ("counts", "TPM")
 
 _TELLING = 0.99  # AUC of one gene
@@ -236,23 +239,27 @@ def fit_transform(
 def recognise_units(values: NDArray[np.float64]) -> NDArray[np.str_]:
     """What each column of (cases, genes) holds: one of ``counts``, ``TPM``, ``logged``, ``z-scores``.
 
-    A column with negative values is centred already; one whose largest value no logarithm reaches is
-    raw, and if all its values are whole, counts. A table without any fraction or negative value is
-    counts throughout: a low count beside high ones is a count, not a logarithm. A column without
-    values is ``empty``.
+    A column with negative values is centred already. The others are judged together: where a tenth of
+    them has values that no logarithm reaches, all are raw, since a low count or TPM looks like a
+    logarithm on its own, and which of them exceed the limit depends on the cases; counts if all their
+    values are whole, else TPM (or another raw unit with fractions, as RSEM's expected counts). Where
+    fewer exceed it, the table mixes units and each column is judged alone; without any fraction they
+    are counts. A column of zeros tells nothing, and one without values is ``empty``.
     """
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore", RuntimeWarning)  # columns without values
         lowest, highest = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
         whole = (np.isnan(values) | (values == np.floor(values))).all(axis=0)
-    raw = (lowest >= 0) & (highest > _LARGEST_LOGGED)
+    positive = lowest >= 0  # False where empty
+    raw = positive & (highest > _LARGEST_LOGGED)
+    all_whole = bool(whole[positive].all())
+    telling = int((positive & (highest > 0)).sum())
+    if raw.any() and (all_whole or raw.sum() >= _SHARE_OF_RAW * telling):
+        raw, whole = positive, np.full_like(whole, all_whole)
     units = np.full(values.shape[1], "logged", dtype="<U8")
     units[lowest < 0] = "z-scores"
     units[raw] = "TPM"
-    counts = raw & whole
-    if counts.any() and (whole & (lowest >= 0) | np.isnan(lowest)).all():
-        counts = whole
-    units[counts] = "counts"
+    units[raw & whole] = "counts"
     units[np.isnan(lowest)] = "empty"
     return units
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from momkd_core.checkpoint import Model
-from momkd_core.cohort import Cohort
-from momkd_core.cohort_prediction import CaseFailure, predict_cohort
+from momkd_core.cohort import Case, Cohort
+from momkd_core.cohort_prediction import CaseFailure, CaseResult, predict_cohort
 from momkd_core.errors import CohortError
 from momkd_core.evaluation import (
     AGGREGATION,
@@ -19,9 +22,11 @@ from momkd_core.evaluation import (
     metrics,
 )
 from momkd_core.progress import Report, silent
-from momkd_core.run_folder import trained_cases
+from momkd_core.run_folder import trained_cases, trained_patients
 
 log = logging.getLogger(__name__)
+
+_MEANS = ("auc", "accuracy", "balanced_accuracy", "f1", "f1_macro")
 
 
 def evaluate_cohort(
@@ -34,32 +39,26 @@ def evaluate_cohort(
 ) -> dict[str, Any]:
     """Metrics of the mean of a run's folds on another cohort, in the form of ``summary.json``.
 
-    The threshold is the models' own, frozen on their validation cases.
+    The threshold is the models' own, frozen on their validation cases. ``members`` has the metrics of
+    each fold's model on all cases, with its own threshold, and their mean and sd (Table 2).
 
     Raises:
         CohortError: the cohort lacks the model's label, or no case could be predicted.
     """
     card = model.card
     cases, labels, _ = cohort.labelled(card.task, card.positive, card.negative)
-    if len(cases) < len(cohort):
-        log.warning(
-            "%d of %d cases have no usable %s label",
-            len(cohort) - len(cases),
-            len(cohort),
-            card.task,
-        )
     chosen = Cohort(cohort.path, tuple(cases), cohort.columns)
-    warnings = []
-    seen = trained_cases(model) & {case.case_id for case in cases}
-    if seen:
-        warnings.append(
-            f"{len(seen)} of {len(cases)} cases (the first is {min(seen)}) were trained on: the "
-            "metrics do not measure new cases"
-        )
-        log.warning(warnings[0])
+    found_before = _seen_in_training(model, cases)
+    if len(cases) < len(cohort):
+        left_out = len(cohort) - len(cases)
+        found_before.append(f"{left_out} of {len(cohort)} cases have no usable {card.task} label")
+    for warning in found_before:
+        log.warning(warning)
+    warnings = [*found_before, *model.warnings]  # the model's were said when it was loaded
     outside: list[str] = []
     label_of = dict(zip((case.case_id for case in cases), labels, strict=True))
     known, probabilities, patients, failed = [], [], [], []
+    of_members: list[list[float]] = []
     for outcome in predict_cohort(
         model, chosen, features_folder=features_folder, mpp=mpp, report=report
     ):
@@ -72,6 +71,7 @@ def evaluate_cohort(
         known.append(label_of[outcome.case.case_id])
         probabilities.append(outcome.probability)
         patients.append(outcome.case.patient_id)
+        of_members.append(_member_probabilities(outcome))
     if not known:
         raise CohortError("No case of the cohort could be predicted", "See the warnings above")
     if outside:
@@ -89,10 +89,8 @@ def evaluate_cohort(
         "preset": card.preset,
         "aggregation": AGGREGATION,
         "folds": [fold],
-        **{
-            name: mean_over_folds([found[name]])
-            for name in ("auc", "accuracy", "balanced_accuracy", "f1", "f1_macro")
-        },
+        **{name: mean_over_folds([found[name]]) for name in _MEANS},
+        "members": _of_members(model, known, of_members) if model.is_ensemble else None,
         "pooled": {
             **bootstrap_auc(known, probabilities, patients),
             "cases": len(known),
@@ -104,4 +102,41 @@ def evaluate_cohort(
         "outside": outside,
         "errors": failed,
         "warnings": warnings,
+    }
+
+
+def _seen_in_training(model: Model, cases: list[Case]) -> list[str]:
+    """A warning that counts the cases which the model was trained on, or whose patient it was."""
+    trained, patients = trained_cases(model), trained_patients(model)
+    seen = sorted(
+        case.case_id for case in cases if case.case_id in trained or case.patient_id in patients
+    )
+    if not seen:
+        return []
+    other = sum(case not in trained for case in seen)
+    of_patients = f" ({other} of them as other cases of the same patients)" if other else ""
+    return [
+        f"{len(seen)} of {len(cases)} cases (the first is {seen[0]}) were trained on{of_patients}: the "
+        "metrics do not measure new patients"
+    ]
+
+
+def _member_probabilities(outcome: CaseResult) -> list[float]:
+    """A case's probability by each fold's model: the mean over its slides."""
+    slides = np.array([slide.member_probabilities for slide in outcome.slides])
+    return [float(value) for value in slides.mean(axis=0)]
+
+
+def _of_members(
+    model: Model, labels: Sequence[int], probabilities: Sequence[Sequence[float]]
+) -> dict[str, Any]:
+    """Metrics of each fold's model (probabilities: by case, then by model) and over them."""
+    folds = []
+    for member, of_cases in zip(model.members, zip(*probabilities, strict=True), strict=True):
+        threshold = member.card.threshold
+        found = metrics(labels, of_cases, threshold)
+        folds.append({"fold": member.card.fold, "threshold": threshold, **found})
+    return {
+        "folds": folds,
+        **{name: mean_over_folds([fold[name] for fold in folds]) for name in _MEANS},
     }

@@ -1,15 +1,15 @@
 """The leakage certificate: which cases fitted what in a fold, and whom the parts share.
 
 It is written from what the fitting functions reported (:mod:`momkd_core.ledger`), not from the split.
-``folds/<k>/leakage.json`` states it in a form that anyone can check: a hash is the SHA-256 of the
-sorted case ids, one a line. Sharing patients or sites is not forbidden here (splits refuse shared
-groups), it is written down.
+``folds/<k>/leakage.json`` (``final/leakage.json`` for a model of all cases) states it in a form that
+anyone can check: a hash is the SHA-256 of the sorted case ids, one a line. Sharing patients or sites is
+not forbidden here (splits refuse shared groups), it is written down.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from momkd_core.cohort import Case
@@ -57,6 +57,49 @@ def certificate(
             "patients": _shared(parts, lambda case: cases[case].patient_id),
             "sites": _shared(parts, lambda case: cases[case].values.get("site", "")),
         },
+    }
+
+
+def final_certificate(
+    cases: Mapping[str, Case],
+    with_expression: Iterable[str],
+    folds: Sequence[Mapping[str, Any]],
+    splits: Sequence[Split],
+) -> dict[str, Any]:
+    """The certificate of a model that all cases trained: no case is left that it could be tested on.
+
+    Args:
+        cases: by case id; all that the model is trained on.
+        with_expression: case ids that have expression.
+        folds: of ``summary.json``, those of cross-validation.
+        splits: by fold.
+
+    Returns:
+        ``fitted``: as :func:`certificate`; ``from folds``: what cross-validation decided instead, as
+        the mean over the folds' values, each fitted on the fold's validation cases; ``patients``: those
+        of the cases, by name, since later evaluations leave them out.
+    """
+    everything, learned = _named(cases), _named(with_expression)
+    taken = {
+        "epochs": [fold["best_epoch"] + 1 for fold in folds],
+        "threshold": [fold["threshold"] for fold in folds],
+        "limit of strangeness": [fold["familiarity_limit"] for fold in folds],
+    }
+    return {
+        "fitted": {
+            "network weights": everything,
+            "memory initialisation": everything,
+            "gene selection": learned,
+            "expression scaling": learned,
+            "look of training patches": everything,
+        },
+        "from folds": {
+            "folds": [fold["fold"] for fold in folds],
+            **taken,
+            "validation": [_named(splits[fold["fold"]].validation) for fold in folds],
+        },
+        "tested": _named([]),
+        "patients": sorted({case.patient_id for case in cases.values()}),
     }
 
 

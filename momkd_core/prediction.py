@@ -252,6 +252,7 @@ class EncodedSlide:
                 int(self.bag.attributes.get("bounds_x", 0)),
                 int(self.bag.attributes.get("bounds_y", 0)),
             ),
+            member_probabilities=tuple(probabilities),
         )
 
 

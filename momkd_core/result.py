@@ -61,6 +61,7 @@ class SlideResult:
         bounds_offset: level-0 corner that QuPath takes as its origin.
         region: name of the area that it was restricted to; None for the whole slide.
         patches_of_slide: how many there are, inside the region or not; None where unknown.
+        member_probabilities: of each fold's model, in their order, where the model is a run.
     """
 
     slide_name: str
@@ -80,6 +81,7 @@ class SlideResult:
     bounds_offset: tuple[int, int] = (0, 0)
     region: str | None = None
     patches_of_slide: int | None = None
+    member_probabilities: tuple[float, ...] = ()
 
     def __len__(self) -> int:
         return len(self.coords)

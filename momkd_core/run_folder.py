@@ -28,6 +28,16 @@ log = logging.getLogger(__name__)
 
 _COLLAPSED = 2.0  # perplexity, of any number of components
 
+UNFINISHED = "unfinished.safetensors"  # a fold's state, while it trains
+
+_GROUPS = ("extraction", "model", "training")  # of settings
+# Compared by their hash, which says nothing to people.
+_HASHED = {
+    "cohort_fingerprint": "the cohort table: its cases, slides or values",
+    "expression_sha256": "the expression table",
+    "features_sha256": "the feature files",
+}
+
 PREDICTION_COLUMNS = ("case_id", "patient_id", "label", "probability", "predicted", "split")
 
 
@@ -39,10 +49,16 @@ def claim(folder: Path, asked: dict[str, Any], warnings: list[str], **unchecked:
         unchecked: for the record.
 
     Raises:
-        TrainingError: the folder holds another run.
+        TrainingError: the folder holds another run, or one of which that cannot be told.
     """
     path = folder / "run.json"
-    begun = any(is_finished(fold) for fold in fold_folders(folder))
+    finished = any(is_finished(fold) for fold in fold_folders(folder))
+    begun = finished or any((fold / UNFINISHED).exists() for fold in fold_folders(folder))
+    if finished and not path.exists():
+        raise TrainingError(
+            f"{folder} holds finished folds but no run.json: of which run cannot be told",
+            "Choose another --out folder, or delete this one",
+        )
     if not path.exists() or not begun:  # a request that failed at once claims nothing
         record = {**asked, **unchecked, "versions": software_versions(), "warnings": warnings}
         write_json(path, record)
@@ -53,6 +69,13 @@ def claim(folder: Path, asked: dict[str, Any], warnings: list[str], **unchecked:
         raise TrainingError(
             f"{path} cannot be read ({error})", "Choose another --out folder"
         ) from error
+    missing = _missing(found, asked)
+    if missing:
+        raise TrainingError(
+            f"{folder} was begun by another version of this program, which did not write down "
+            f"{', '.join(missing)}: whether it is the same run cannot be told",
+            "Choose another --out folder, or delete this one; its models can be used as they are",
+        )
     different = _differences(found, json.loads(json.dumps(asked)))
     if different:
         raise TrainingError(
@@ -69,8 +92,20 @@ def _differences(found: dict[str, Any], asked: dict[str, Any]) -> list[str]:
         if isinstance(wanted, dict) and isinstance(have, dict):
             differences += _differences(have, wanted)
         elif have != wanted:
-            differences.append(f"{key} was {have}, is {wanted}")
+            told = _HASHED.get(key)
+            differences.append(f"{told} ({key})" if told else f"{key} was {have}, is {wanted}")
     return differences
+
+
+def _missing(found: dict[str, Any], asked: dict[str, Any]) -> list[str]:
+    """Keys of ``asked``, groups included, that a record lacks."""
+    missing = []
+    for key, wanted in asked.items():
+        if key not in found:
+            missing.append(key)
+        elif key in _GROUPS and isinstance(wanted, dict) and isinstance(found[key], dict):
+            missing += _missing(found[key], wanted)
+    return missing
 
 
 def fingerprint(table: ExpressionTable | None) -> str | None:
@@ -80,6 +115,23 @@ def fingerprint(table: ExpressionTable | None) -> str | None:
     digest = hashlib.sha256("\n".join([*table.case_ids, *table.genes]).encode())
     digest.update(table.values.tobytes())
     return digest.hexdigest()
+
+
+def trained_patients(model: Model) -> set[str]:
+    """Patients whose cases a model was trained or tuned on, as far as the files beside it say."""
+    found: set[str] = set()
+    for member in model.members:
+        folder = member.path.parent
+        try:
+            if (folder / "predictions.csv").exists():
+                rows = read_predictions(folder / "predictions.csv")
+                found |= {row["patient_id"] for row in rows if row["split"] != "test"}
+            elif (folder / "leakage.json").exists():  # of all cases: it has no case to predict
+                content = json.loads((folder / "leakage.json").read_text(encoding="utf-8"))
+                found |= set(content.get("patients", []))
+        except (ModelFileError, OSError, ValueError, AttributeError, TypeError) as error:
+            log.warning("Whose cases %s was trained on cannot be read (%s)", member.path, error)
+    return found
 
 
 def trained_cases(model: Model) -> set[str]:

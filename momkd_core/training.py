@@ -91,8 +91,8 @@ def fit(
         ledger: told which cases initialise the memory, are trained on, and choose the epoch.
 
     Raises:
-        TrainingError: a loss that is not finite, too few patches to initialise the memory, or a damaged
-            state.
+        TrainingError: a loss that is not finite, too few patches to initialise the memory, or a state
+            that is damaged or another training's.
         FeatureError, TissueError: a slide's features cannot be used.
         LeakageError: of the ledger.
         Cancelled: on request, between two slides.
@@ -122,7 +122,7 @@ def fit(
     history: list[HistoryRow] = []
     best: tuple[float, float] | None = None
     best_epoch, best_state = 0, {}
-    asked = _asked(train, validation, model_settings, settings, seed)
+    asked = _asked(train, validation, model_settings, settings, seed, store, stop_after)
     found = load_state(unfinished, network, optimiser, random, asked) if unfinished else None
     if found is None:
         report(0, settings.epochs, "initialising the memory")
@@ -182,10 +182,20 @@ def _asked(
     model: ModelSettings,
     settings: TrainingSettings,
     seed: int,
+    store: SlideStore,
+    stop_after: int | None,
 ) -> str:
-    """A fingerprint of what a fold's outcome depends on."""
-    slides = [[(s.case_id, str(s.features), s.label) for s in part] for part in (train, validation)]
-    text = json.dumps([model.model_dump(), settings.model_dump(), seed, slides], sort_keys=True)
+    """A fingerprint of what a fold's outcome depends on; where its files lie is nothing to it."""
+
+    def told(slide: TrainingSlide) -> tuple[str, str, int, str | None]:
+        expression = None
+        if slide.expression is not None:
+            expression = hashlib.sha256(slide.expression.tobytes()).hexdigest()
+        return slide.case_id, store.sha256(slide.features), slide.label, expression
+
+    slides = [[told(slide) for slide in part] for part in (train, validation)]
+    choices = [model.model_dump(), settings.model_dump(), seed, stop_after]
+    text = json.dumps([*choices, slides], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

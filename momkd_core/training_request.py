@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import numpy as np
 
 from momkd_core.cohort import Case, Cohort
 from momkd_core.errors import ExpressionError, FeatureError, SettingsError
 from momkd_core.expression import ExpressionTable, describe_units, telling_gene
 from momkd_core.features import FeatureBag, read_header
 from momkd_core.progress import CancelToken, Report
+from momkd_core.request_checks import (
+    check_expression_of_folds,
+    check_slides_distinct,
+    several_slides,
+    with_expression,
+)
 from momkd_core.settings import (
     ExtractionSettings,
     ModelSettings,
@@ -54,6 +59,11 @@ class TrainingRequest:
     refit: bool = False
     about: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def chosen(self) -> list[int]:
+        """The folds to train."""
+        return list(range(self.folds)) if self.only_fold is None else [self.only_fold]
+
 
 @dataclass
 class Prepared:
@@ -70,6 +80,15 @@ class Prepared:
     store: SlideStore
     warnings: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def features_sha256(self) -> str:
+        """Over the slides of each case: their features and coordinates, wherever they lie."""
+        lines = sorted(
+            f"{case}|{'|'.join(self.store.sha256(path) for path in paths)}"
+            for case, paths in self.features.items()
+        )
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def prepare(request: TrainingRequest, report: Report, cancel: CancelToken) -> Prepared:
@@ -96,7 +115,13 @@ def prepare(request: TrainingRequest, report: Report, cancel: CancelToken) -> Pr
     ids = [case.case_id for case in cases]
     splits = make_splits(ids, labels, groups, folds=request.folds, seed=request.training.seed)
     warnings += _without_expression(request.expression, ids)
+    warnings += _unknown_expression(request.expression, cohort)
     warnings += _derived_from_expression(request, ids, labels)
+    warnings += several_slides(cases)
+    label_of = dict(zip(ids, labels, strict=True))
+    check_expression_of_folds(
+        request.expression, splits, request.chosen, label_of, (negative, request.positive)
+    )
     cohort.check_distinct(request.features_folder)
     features = {
         case.case_id: [cohort.feature_path(slide, request.features_folder) for slide in case.slides]
@@ -113,9 +138,10 @@ def prepare(request: TrainingRequest, report: Report, cancel: CancelToken) -> Pr
             path
         )  # reads it and builds its graph: what cannot be used shows before training
     warnings += _small_bags(paths, store, model.neighbours)
+    warnings += check_slides_distinct(cohort, cases, groups, features, store)
     return Prepared(
         cases=dict(zip(ids, cases, strict=True)),
-        labels=dict(zip(ids, labels, strict=True)),
+        labels=label_of,
         negative=negative,
         splits=splits,
         features=features,
@@ -124,7 +150,7 @@ def prepare(request: TrainingRequest, report: Report, cancel: CancelToken) -> Pr
         extraction=_extraction(header),
         store=store,
         warnings=warnings,
-        notes=_units(request.expression, ids) + _unknown_expression(request.expression, cohort),
+        notes=_units(request.expression, ids),
     )
 
 
@@ -153,13 +179,6 @@ def _groups(request: TrainingRequest, cases: list[Case]) -> tuple[list[str], lis
     ]
 
 
-def with_expression(table: ExpressionTable | None, ids: list[str]) -> list[str]:
-    if table is None:
-        return []
-    absent = np.asarray(np.isnan(table.rows(ids)).all(axis=1))
-    return [case for case, missing in zip(ids, absent, strict=True) if not missing]
-
-
 def _without_expression(table: ExpressionTable | None, ids: list[str]) -> list[str]:
     """A warning that counts the cases without expression. Raises where no case has any."""
     if table is None:
@@ -181,7 +200,7 @@ def _without_expression(table: ExpressionTable | None, ids: list[str]) -> list[s
 
 
 def _unknown_expression(table: ExpressionTable | None, cohort: Cohort) -> list[str]:
-    """A note that counts the expression of cases the cohort does not have."""
+    """A warning that counts the expression of cases the cohort does not have."""
     if table is None:
         return []
     cases = {case.case_id for case in cohort.cases}
@@ -234,13 +253,15 @@ def _units(table: ExpressionTable | None, ids: list[str]) -> list[str]:
     """What the columns of the expression table were taken for."""
     if table is None:
         return []
-    treated = {
-        "counts": "log2(1 + x)", "TPM": "log2(1 + x)", "logged": "as they are",
-        "z-scores": "as they are", "empty": "left out",
-    }  # fmt: skip
+    told = {
+        "counts": "counts (log2(1 + x))",
+        "TPM": "TPM or other raw values with fractions (log2(1 + x))",
+        "logged": "logged values (as they are)",
+        "z-scores": "z-scores (as they are)",
+        "empty": "nothing (left out)",
+    }
     parts = [
-        f"{count} columns hold {unit} ({treated[unit]})"
-        for unit, count in describe_units(table, ids).items()
+        f"{count} columns hold {told[unit]}" for unit, count in describe_units(table, ids).items()
     ]
     return [f"expression: {', '.join(parts)}; then scaled on each fold's training cases"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,6 +79,7 @@ class SlideStore:
         self._held: OrderedDict[Path, SlideGraph] = OrderedDict()
         self._bytes = 0
         self._counts: dict[Path, int] = {}
+        self._digests: dict[Path, tuple[str, str]] = {}
 
     def __getitem__(self, path: Path) -> SlideGraph:
         if path in self._held:
@@ -97,6 +99,19 @@ class SlideStore:
             self._counts[path] = len(self[path].features)
         return self._counts[path]
 
+    def sha256(self, path: Path) -> str:
+        """Of a slide's features and coordinates: what training takes from its file."""
+        return self._digest(path)[1]
+
+    def features_sha256(self, path: Path) -> str:
+        """Of a slide's features alone, which tell whether two files are one slide."""
+        return self._digest(path)[0]
+
+    def _digest(self, path: Path) -> tuple[str, str]:
+        if path not in self._digests:
+            self._read(path)
+        return self._digests[path]
+
     def _read(self, path: Path) -> SlideGraph:
         bag: FeatureBag = read_features(path)
         if bag.width != self._settings.feature_width:
@@ -105,5 +120,16 @@ class SlideStore:
                 f"{self._settings.feature_width}",
                 "Use one encoder for the whole cohort",
             )
+        if path not in self._digests:
+            self._digests[path] = _digests(bag)
         edges = slide_edges(path.name, bag, self._settings)
         return SlideGraph(torch.from_numpy(bag.features), patch_graph(edges, len(bag.features)))
+
+
+def _digests(bag: FeatureBag) -> tuple[str, str]:
+    """SHA-256 of a bag's features, and of its features and coordinates."""
+    digest = hashlib.sha256(str(bag.features.shape).encode())
+    digest.update(np.ascontiguousarray(bag.features).data)
+    features = digest.hexdigest()
+    digest.update(np.ascontiguousarray(bag.coords).data)
+    return features, digest.hexdigest()

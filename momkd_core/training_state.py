@@ -53,7 +53,7 @@ def save_state(
     """Writes the state atomically.
 
     Args:
-        request: what the fold was asked for; :func:`load_state` ignores a file of another request.
+        request: what the fold was asked for; :func:`load_state` refuses a file of another request.
 
     Raises:
         OutputError: the folder cannot be written, or the disk is full.
@@ -90,10 +90,10 @@ def load_state(
     """Puts a saved state back into ``network``, ``optimiser`` and the generators.
 
     Returns:
-        What was done so far, or None where there is no file, or one of another request.
+        What was done so far, or None where there is no file.
 
     Raises:
-        TrainingError: the file is damaged.
+        TrainingError: the file is damaged, or of another request.
     """
     if not path.exists():
         return None
@@ -101,7 +101,11 @@ def load_state(
         with safe_open(path, framework="pt") as file:
             facts = json.loads((file.metadata() or {})[_KEY])
             if facts["request"] != request:
-                return None
+                raise TrainingError(
+                    f"{path} belongs to another training: its cases, features, expression or settings "
+                    "were others, or another version of this program began it",
+                    "Delete it to train from the first epoch, or choose another --out folder",
+                )
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         network.load_state_dict(_part(tensors, "network."))
         saved = optimiser.state_dict()

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from momkd_core.cli.console import Progress
 from momkd_core.cli.options import positive_count
-from momkd_core.demo.cohort_files import DEFAULT_WORKERS, write_demo
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,13 +24,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--workers",
         type=positive_count,
-        default=DEFAULT_WORKERS,
         metavar="N",
-        help="slides drawn at once, about 0.9 GB each (default %(default)s)",
+        help="slides drawn at once, about 0.9 GB each (default: one a core, at most four)",
     )
 
 
 def run(options: argparse.Namespace) -> int:
+    from momkd_core.demo.cohort_files import write_demo
+
     with Progress() as progress:
         demo = write_demo(
             options.folder,

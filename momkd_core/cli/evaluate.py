@@ -76,12 +76,19 @@ def print_summary(summary: dict[str, Any]) -> None:
     print(f"task {summary['task']}, positive {summary['positive']}, preset {summary['preset']}")
     names = ("auc", "accuracy", "f1", "f1_macro")
     print("fold   " + "  ".join(f"{name:>8}" for name in names) + "   cases")
-    for fold in summary["folds"]:
-        cells = "  ".join(f"{show(fold[name]):>8}" for name in names)
-        print(f"{fold['fold']:<5}  {cells}   {fold['cases']}")
-    if len(summary["folds"]) > 1:
-        for part in ("mean", "sd"):
-            print(f"{part:<5}  " + "  ".join(f"{show(summary[name][part]):>8}" for name in names))
+
+    def show_folds(folds: list[dict[str, Any]], over: dict[str, Any]) -> None:
+        for fold in folds:
+            cells = "  ".join(f"{show(fold[name]):>8}" for name in names)
+            print(f"{fold['fold']:<5}  {cells}   {fold['cases']}")
+        if len(folds) > 1:
+            for part in ("mean", "sd"):
+                print(f"{part:<5}  " + "  ".join(f"{show(over[name][part]):>8}" for name in names))
+
+    members = summary.get("members")
+    if members:  # each fold's model on all cases, then their mean as one model
+        show_folds(members["folds"], members)
+    show_folds(summary["folds"], summary)
     pooled = summary["pooled"]
     if pooled["auc"] is not None:
         print(

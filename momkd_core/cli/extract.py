@@ -12,6 +12,7 @@ import argparse
 import logging
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from momkd_core.cli.console import Progress, print_failure, print_log_place
 from momkd_core.cli.options import (
@@ -23,11 +24,12 @@ from momkd_core.cli.options import (
     positive_count,
     positive_number,
 )
-from momkd_core.encoders import DEFAULT_ENCODER, REGISTRY, encoder_identity, load_encoder
 from momkd_core.errors import MomkdError, OutputError
-from momkd_core.extraction import SlideJob, extract_file, plan
 from momkd_core.settings import ExtractionSettings, validated
 from momkd_core.slide import Slide
+
+if TYPE_CHECKING:
+    from momkd_core.extraction import SlideJob
 
 log = logging.getLogger(__name__)
 
@@ -39,9 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     parser.add_argument(
         "--encoder",
-        default=DEFAULT_ENCODER,
+        default=ExtractionSettings.model_fields["encoder"].default,
         metavar="NAME",
-        help=f"one of: {', '.join(REGISTRY)} (default %(default)s)",
+        help="patch encoder (default %(default)s)",
     )
     parser.add_argument(
         "--target-mpp",
@@ -79,6 +81,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    # Imported here: torch takes seconds, which --help and wrong usage should not cost.
+    from momkd_core.encoders import encoder_identity, load_encoder
+    from momkd_core.extraction import SlideJob, extract_file
+
     if options.cluster:
         raise not_yet("--cluster")
     settings = validated(
@@ -133,6 +139,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _plan(jobs: list[SlideJob], settings: ExtractionSettings) -> int:
+    from momkd_core.extraction import plan
+
     total = failures = 0
     for job in jobs:
         try:

@@ -17,6 +17,7 @@ from momkd_core.expression import (
     telling_gene,
 )
 
+TCGA = Path(__file__).parents[2] / "shared/data" / "tcga_brca_hif" / "expression.csv.gz"
 RANDOM = np.random.default_rng(2)
 CASES = tuple(f"c{i}" for i in range(20))
 LABELS = [i % 2 for i in range(20)]
@@ -108,16 +109,49 @@ def test_broken_files(tmp_path: Path, text: str, message: str) -> None:
         read_expression(tmp_path / "e.csv")
 
 
-def test_units_are_recognised_column_by_column() -> None:
-    tpm, z, logged = RANDOM.lognormal(3, 2, 20), RANDOM.normal(0, 1, 20), RANDOM.uniform(0, 15, 20)
-    mixed = np.column_stack([tpm, z, logged, counts()[:, 0], np.full(20, np.nan)])
+def test_a_table_of_mixed_units_is_judged_column_by_column() -> None:
+    """Mostly logged, with a column of TPM and one of counts, as some portals merge them."""
+    tpm, z = RANDOM.lognormal(3, 2, 20), RANDOM.normal(0, 1, 20)
+    logged = RANDOM.uniform(0, 15, (20, 30))
+    mixed = np.column_stack([tpm, z, counts()[:, 0], np.full(20, np.nan), logged])
     mixed[0, 0] = 80.5
-    assert list(recognise_units(mixed)) == ["TPM", "z-scores", "logged", "counts", "empty"]
+    expected = ["TPM", "z-scores", "counts", "empty", *["logged"] * 30]
+    assert list(recognise_units(mixed)) == expected
     assert set(recognise_units(counts())) == {"counts"}  # also the column of sevens
-    fitted = fit_transform(table(mixed), list(CASES), LABELS, top_genes=9, clip=6.0)
-    assert dict(zip(fitted.genes, fitted.logged, strict=True)) == {
-        "g0": True, "g1": False, "g2": False, "g3": True,
-    }  # fmt: skip
+    fitted = fit_transform(table(mixed), list(CASES), LABELS, top_genes=99, clip=6.0)
+    logs = dict(zip(fitted.genes, fitted.logged, strict=True))
+    assert [gene for gene, log in logs.items() if log] == ["g0", "g2"] and len(logs) == 33
+
+
+@pytest.mark.parametrize("kind", ["TPM", "expected counts", "logged", "counts"])
+def test_units_of_a_table_do_not_depend_on_the_cases(kind: str) -> None:
+    """Most genes of a raw table are low: each alone looks logged, or not, as its cases fall."""
+    random = np.random.default_rng(3)
+    rate = random.lognormal(0.5, 2.2, 3000)
+    values = rate * random.lognormal(0, 0.7, (200, 3000))
+    if kind == "TPM":
+        values *= 5e4 / values.sum(axis=1, keepdims=True)  # as a twentieth of a genome
+    elif kind != "logged":
+        values = random.poisson(values).astype(float)
+        if kind == "expected counts":  # RSEM divides reads between isoforms
+            values[:, ::3] += random.choice([0.0, 0.37], (200, 1000))
+    else:
+        values = np.log2(1 + values)
+    low = (values.max(axis=0) <= 30).mean()
+    assert low == 1 if kind == "logged" else 0.4 < low < 0.9
+    expected = {"expected counts": "TPM"}.get(kind, kind)
+    for _ in range(5):
+        subset = random.permutation(200)[:140]
+        assert set(recognise_units(values[subset])) == {expected}
+
+
+@pytest.mark.skipif(not TCGA.is_file(), reason=f"{TCGA} is not here")
+def test_units_of_tcga() -> None:
+    """Z-scores beside a panel of logged genes, in every fold's cases."""
+    found = read_expression(TCGA)
+    for start in range(3):
+        units = list(recognise_units(found.values[start::3]))
+        assert (units.count("z-scores"), units.count("logged")) == (1558, 50)
 
 
 def test_a_gene_that_gives_the_label_away_is_named() -> None:
