@@ -36,6 +36,10 @@ _TABLE = {
     "mark": ("#ffd24a", "#8f6400"),  # what is to be seen first, on panels
     "slide_mark": ("#ffd24a", "#ffd24a"),  # the same, on the slide
     "halo": ("#141414", "#141414"),  # behind what is drawn on the slide
+    "handle": ("#ffffff", "#ffffff"),  # corners to drag, on the slide
+    "ink": ("#14161a", "#14161a"),  # their outlines, and text behind names
+    "grid": ("#30343b", "#30343b"),  # around patches
+    "tissue_edge": ("#00e5b0", "#00e5b0"),  # a hue that no stain has
     "caution": ("#e8c66a", "#785a00"),
     "failure": ("#ffb38a", "#a83200"),
     "banner": ("#5b3a1e", "#ffe4c7"),

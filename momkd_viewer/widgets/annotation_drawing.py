@@ -21,10 +21,11 @@ from shapely.geometry.base import BaseGeometry
 from momkd_viewer.state.annotation_shapes import handles_apart
 from momkd_viewer.state.annotations import Annotation
 from momkd_viewer.state.viewport import Viewport
+from momkd_viewer.widgets.colours import colour
 
 #: Radius of a point, logical pixels.
 POINT = 5.0
-WHITE, INK = QColor("#ffffff"), QColor(20, 22, 26, 215)
+WHITE, INK = colour("handle"), colour("ink", 215)
 _MOST_HANDLES = 400
 
 

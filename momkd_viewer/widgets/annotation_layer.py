@@ -80,7 +80,7 @@ class AnnotationLayer:
         self.visible = True
         self.names = False
         self.filled = False
-        self.colour = QColor(0, 0, 0)
+        self.colour = INK
         self.draft: Draft | None = None
         self.preview: dict[str, Annotation] = {}
         self.microns_per_pixel: tuple[float, float] | None = None

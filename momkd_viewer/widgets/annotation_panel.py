@@ -28,6 +28,7 @@ from PySide6.QtWidgets import (
 
 from momkd_viewer.resource_files import resource
 from momkd_viewer.state.annotations import Annotation, Colour, measure, shown_colour
+from momkd_viewer.widgets.colours import colour
 
 _COLUMNS = ("Name", "Class", "Size", "")
 _NAME, _CLASS, _SIZE, _LOCK = range(4)
@@ -35,12 +36,12 @@ _SORT = Qt.ItemDataRole.UserRole
 Index = QModelIndex | QPersistentModelIndex
 
 
-def swatch(colour: Colour, side: int = 12) -> QIcon:
+def swatch(shown: Colour, side: int = 12) -> QIcon:
     """A square of a class's colour, framed so that dark ones show on dark."""
     picture = QPixmap(side, side)
-    picture.fill(QColor(*colour))
+    picture.fill(QColor(*shown))
     painter = QPainter(picture)
-    painter.setPen(QColor(255, 255, 255, 150))
+    painter.setPen(colour("strong", 150))
     painter.drawRect(0, 0, side - 1, side - 1)
     painter.end()
     return QIcon(picture)

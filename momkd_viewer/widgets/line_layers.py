@@ -6,20 +6,22 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import QLineF, QPointF, Qt
-from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
+from PySide6.QtGui import QPainter, QPen, QPolygonF
 
 from momkd_viewer.state.slide_lines import Contour, Floats, PatchEdges, on_screen
 from momkd_viewer.state.viewport import Rect, Viewport
+from momkd_viewer.widgets.colours import colour
 
 #: Logical pixels below which patches are too small for their grid to be seen.
 SMALLEST_CELL = 6
 _SMALLEST_CORNERED = 20
 _MOST_CORNERED = 600
 _MOST_LINES = 8_000
-_DARK, _LIGHT = QColor(0, 0, 0, 150), QColor(255, 255, 255, 110)
-_GRID = QColor("#30343b")
-_TISSUE = QColor("#00e5b0")
-_CORNER = QColor("#ffd24a")
+# Drawn on the slide, these are the same in every theme.
+_DARK, _LIGHT = colour("ink", 150), colour("handle", 110)
+_GRID = colour("grid")
+_TISSUE = colour("tissue_edge")
+_CORNER = colour("slide_mark")
 
 
 class PatchGrid:
@@ -67,8 +69,8 @@ class TissueContour:
             QPolygonF([QPointF(*point) for point in on_screen(view, piece).tolist()])
             for piece in self.contour.within(view.visible, view.downsample)
         ]
-        for colour, width in ((_DARK, 3.0), (_TISSUE, 1.5)):
-            painter.setPen(QPen(colour, width * ratio))
+        for shade, width in ((_DARK, 3.0), (_TISSUE, 1.5)):
+            painter.setPen(QPen(shade, width * ratio))
             for piece in pieces:
                 painter.drawPolyline(piece)
 
@@ -116,15 +118,15 @@ class PatchCorners:
             lines += [np.concatenate([corner, end], axis=1) for end in (along, down)]
         placed = on_screen(view, np.concatenate(lines).reshape(-1, 2)).reshape(-1, 4)
         drawn = [QLineF(*line) for line in placed.tolist()]
-        for colour, width in ((_LIGHT, 3.0), (_DARK, 1.0)):
-            painter.setPen(QPen(colour, width * ratio))
+        for shade, width in ((_LIGHT, 3.0), (_DARK, 1.0)):
+            painter.setPen(QPen(shade, width * ratio))
             painter.drawLines(drawn)
 
     @staticmethod
     def _paint_number(painter: QPainter, at: QPointF, number: int, ratio: float) -> None:
         place = at + QPointF(3 * ratio, -4 * ratio)
         pen = painter.pen()
-        painter.setPen(QColor(0, 0, 0, 200))
+        painter.setPen(colour("ink", 200))
         painter.drawText(place + QPointF(ratio, ratio), str(number))
         painter.setPen(_CORNER)
         painter.drawText(place, str(number))
