@@ -17,7 +17,7 @@ from momkd_core.expression import (
     telling_gene,
 )
 
-TCGA = Path(__file__).parents[2] / "shared/data" / "tcga_brca_hif" / "expression.csv.gz"
+TCGA = Path(__file__).parents[3] / "shared/data" / "tcga_brca_hif" / "expression.csv.gz"
 RANDOM = np.random.default_rng(2)
 CASES = tuple(f"c{i}" for i in range(20))
 LABELS = [i % 2 for i in range(20)]
