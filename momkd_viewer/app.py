@@ -58,6 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 1
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
     qInstallMessageHandler(_log_qt_message)
+    keep_responsive()
     if options.demo or options.model:
         load_engine()
     application = create_application()
@@ -88,6 +89,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     code = int(application.exec())
     private.cleanup()
     return code
+
+
+def keep_responsive() -> None:
+    """Lets the GUI thread have the interpreter back within half a millisecond of asking for it.
+
+    By default another thread may keep it for five at a time, which a frame asks for dozens of times.
+    """
+    sys.setswitchinterval(0.0005)
 
 
 def create_application() -> QApplication:

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageCms
 from PySide6.QtGui import QImage
 
@@ -49,6 +50,12 @@ def opaque_to_qimage(picture: Image.Image) -> QImage:
     return QImage(data, width, height, 4 * width, QImage.Format.Format_RGB32).copy()
 
 
+def packed_to_qimage(pixels: NDArray[np.uint32]) -> QImage:
+    """The same from 0xffRRGGBB (h, w); owns its bytes."""
+    height, width = pixels.shape
+    return QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_RGB32).copy()
+
+
 class TileSource:
     """Makes the tiles of one slide; may be called from several threads.
 
@@ -76,6 +83,13 @@ class TileSource:
             Cancelled: nobody wants it any more.
         """
         rendition = self.rendition
+        managed = rendition.colour_managed and self._transform is not None
+        level = self._pyramid.levels[key.level]
+        if level.reduction == 1 and rendition.is_plain and not managed and not is_stale():
+            size = self._pyramid.size(key)
+            return packed_to_qimage(
+                self._slide.packed(*self._pyramid.origin(key), level.source, *size)
+            )
         return self._rendered(self._picture(key, is_stale), rendition)
 
     def overview(self, cancel: CancelToken) -> Image.Image:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QPolygonF
 from PySide6.QtWidgets import QWidget
 
 from momkd_viewer.state.viewport import Viewport
@@ -23,6 +23,7 @@ class Overview(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._image = QImage()
+        self._ground = QPixmap()  # picture and frame, painted once: every pan repaints this widget
         self._view: Viewport | None = None
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setAccessibleName("Slide overview")
@@ -46,6 +47,7 @@ class Overview(QWidget):
             )
         )
         self.resize(size.width() + 2 * _FRAME, size.height() + 2 * _FRAME)
+        self._ground = QPixmap()
         self.show()
 
     def set_view(self, view: Viewport) -> None:
@@ -61,9 +63,10 @@ class Overview(QWidget):
         return QRectF(self.rect()).adjusted(_FRAME, _FRAME, -_FRAME, -_FRAME)
 
     def paintEvent(self, event: QPaintEvent) -> None:
+        if self._ground.isNull():
+            self._paint_ground()
         painter = QPainter(self)
-        painter.fillRect(self.rect(), card())
-        painter.drawImage(self._inner, self._image)
+        painter.drawPixmap(0, 0, self._ground)
         view = self._view
         if view is not None:
             painter.setClipRect(self._inner.adjusted(-1, -1, 1, 1))
@@ -73,6 +76,20 @@ class Overview(QWidget):
             painter.setPen(QPen(colour("slide_mark"), 2))
             painter.drawPolygon(frame)
         painter.end()
+
+    def _paint_ground(self) -> None:
+        ratio = self.devicePixelRatioF()
+        self._ground = QPixmap(self.size() * ratio)
+        self._ground.setDevicePixelRatio(ratio)
+        self._ground.fill(card())
+        painter = QPainter(self._ground)
+        painter.drawImage(self._inner, self._image)
+        painter.end()
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() == QEvent.Type.StyleChange:
+            self._ground = QPixmap()  # another theme
+        super().changeEvent(event)
 
     def _frame(self, view: Viewport) -> QPolygonF:
         """What the window shows, turned as it is; never too small to be seen."""

@@ -49,7 +49,7 @@ class Scene:
         self._base = QImage()
         self._overlay: RasterOverlay | None = None
         self._opacity = 0.5
-        self._image = QImage()
+        self._image, self._spare = QImage(), QImage()
         self._view: Viewport | None = None
         self._dirty = QRegion()
         self._quick = False
@@ -150,12 +150,14 @@ class Scene:
         return whole_x, whole_y
 
     def _scroll(self, dx: int, dy: int) -> None:
-        shifted = QImage(self._image.size(), QImage.Format.Format_RGB32)
+        if self._spare.size() != self._image.size():
+            self._spare = QImage(self._image.size(), QImage.Format.Format_RGB32)
+        shifted = self._spare
         painter = QPainter(shifted)
         painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Source)
         painter.drawImage(dx, dy, self._image)
         painter.end()
-        self._image = shifted
+        self._image, self._spare = shifted, self._image
         whole = QRegion(shifted.rect())
         self._dirty = self._dirty.translated(dx, dy) & whole
         self._dirty += whole - QRegion(shifted.rect().translated(dx, dy))
@@ -164,7 +166,9 @@ class Scene:
         painter = QPainter(self._image)
         painter.setClipRegion(self._dirty)
         bounds = self._dirty.boundingRect()
-        painter.fillRect(bounds, self.surround)
+        inside = _snapped(view, Rect(0, 0, view.slide_width, view.slide_height))
+        if not inside.contains(bounds):
+            painter.fillRect(bounds, self.surround)
         scaled = False
         if self._pyramid is not None:
             scaled = self._paint_tiles(painter, view, self._pyramid, QRectF(bounds), quick)
@@ -178,7 +182,6 @@ class Scene:
     ) -> bool:
         """Paints what lies within bounds; whether anything was scaled that smoothing would improve."""
         slide = _on_screen(view, Rect(0, 0, view.slide_width, view.slide_height))
-        painter.fillRect(slide, colour("glass"))
         level = pyramid.view_level(view)
         smooth = QPainter.RenderHint.SmoothPixmapTransform
         painter.setRenderHint(smooth, not quick)
@@ -187,35 +190,39 @@ class Scene:
             return True
         left, top = view.to_slide(bounds.left(), bounds.top())
         right, bottom = view.to_slide(bounds.right(), bounds.bottom())
-        keys = pyramid.covering(Rect(left, top, right, bottom), level)
-        images = {key: self._tile(key) for key in keys}
-        gaps = [key for key, image in images.items() if image is None]
-        if gaps:
-            painter.drawImage(slide, self._base)
-            self._paint_coarser(painter, view, pyramid, level, gaps)
         scale = view.downsample / pyramid.levels[level].downsample
         # Above two device pixels a slide pixel is shown as it is, square by square.
         improvable = scale >= _MAGNIFIED and abs(scale - 1.0) > 1e-9
-        painter.setRenderHint(smooth, improvable and not quick)
-        for key, image in images.items():
-            if image is not None:
-                painter.drawImage(_snapped(view, pyramid.area(key)), image)
-        return improvable or bool(gaps)
+        gaps = False
+        for key in pyramid.covering(Rect(left, top, right, bottom), level):
+            place = _snapped(view, pyramid.area(key))
+            if not self._dirty.intersects(place):
+                continue
+            image = self._tile(key)
+            painter.setRenderHint(smooth, (improvable or image is None) and not quick)
+            if image is None:
+                gaps = True
+                self._fill_gap(painter, view, pyramid, key, place)
+            else:
+                painter.drawImage(place, image)
+        return improvable or gaps
 
-    def _paint_coarser(
-        self,
-        painter: QPainter,
-        view: Viewport,
-        pyramid: TilePyramid,
-        level: int,
-        gaps: list[TileKey],
+    def _fill_gap(
+        self, painter: QPainter, view: Viewport, pyramid: TilePyramid, key: TileKey, place: QRect
     ) -> None:
-        """Fills gaps from the next coarser level that has the place, coarsest first."""
-        for coarser in range(pyramid.coarsest, level, -1):
-            for parent in {pyramid.parent(key, coarser) for key in gaps}:
-                image = self._tile(parent)
-                if image is not None:
-                    painter.drawImage(_snapped(view, pyramid.area(parent)), image)
+        """Paints a missing tile's place from the best coarser picture of it that is at hand."""
+        area = pyramid.area(key)
+        for coarser in range(key.level + 1, pyramid.coarsest + 1):
+            parent = pyramid.parent(key, coarser)
+            image = self._tile(parent)
+            if image is not None:
+                painter.drawImage(QRectF(place), image, _part(area, pyramid.area(parent), image))
+                return
+        if self._base.isNull():
+            painter.fillRect(place, colour("glass"))
+        else:
+            whole = Rect(0, 0, view.slide_width, view.slide_height)
+            painter.drawImage(QRectF(place), self._base, _part(area, whole, self._base))
 
     def _paint_overlay(self, painter: QPainter, view: Viewport) -> None:
         if self._overlay is None:
@@ -230,6 +237,17 @@ def _on_screen(view: Viewport, area: Rect) -> QRectF:
     left, top = view.to_view(area.left, area.top)
     right, bottom = view.to_view(area.right, area.bottom)
     return QRectF(QPointF(left, top), QPointF(right, bottom))
+
+
+def _part(area: Rect, whole: Rect, image: QImage) -> QRectF:
+    """The part of an image of ``whole`` that shows ``area``; both in level-0 pixels."""
+    sx, sy = image.width() / whole.width, image.height() / whole.height
+    return QRectF(
+        (area.left - whole.left) * sx,
+        (area.top - whole.top) * sy,
+        area.width * sx,
+        area.height * sy,
+    )
 
 
 def _snapped(view: Viewport, area: Rect) -> QRect:

@@ -15,6 +15,7 @@ from PySide6.QtGui import (
     QNativeGestureEvent,
     QPainter,
     QPaintEvent,
+    QRegion,
     QResizeEvent,
     QWheelEvent,
 )
@@ -30,6 +31,9 @@ from momkd_viewer.widgets.view_marks import Highlight, ScaleBar
 
 _WHEEL_STEP = 1.25
 _ARROW_SHARE = 0.2
+# Tiles that come within this time are painted together; longer than a frame, so that a moving view
+# paints them with its next one.
+_ARRIVALS_MS = 18
 #: After this long without a change a view rests, and is painted as well as possible.
 REST_MS = 50
 
@@ -68,6 +72,11 @@ class SlideView(QWidget):
         self._remainder = (0.0, 0.0)
         self._cursor_at: QPointF | None = None
         self._kinetic = KineticPan(lambda dx, dy: self.pan(-dx, -dy), self)
+        self._arrived = QRegion()
+        self._arrivals = QTimer(self)
+        self._arrivals.setSingleShot(True)
+        self._arrivals.setInterval(_ARRIVALS_MS)
+        self._arrivals.timeout.connect(self._show_arrivals)
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.setInterval(REST_MS)
@@ -111,6 +120,7 @@ class SlideView(QWidget):
     def clear(self) -> None:
         self._kinetic.stop()
         self._rest.stop()
+        self._arrivals.stop()
         if self._tool is not None:
             self._tool.cancel()
         self.view = None
@@ -123,17 +133,24 @@ class SlideView(QWidget):
         place = self.scene.invalidate(key)
         if self.view is None or place.isEmpty():
             return
-        if self.view.rotation:
+        self._arrived += place
+        if not self._arrivals.isActive():
+            self._arrivals.start()
+
+    def _show_arrivals(self) -> None:
+        """Repaints where tiles came since the last time."""
+        arrived, self._arrived = self._arrived.boundingRect(), QRegion()
+        if self.view is None or self.view.rotation:
             self.update()
             return
         ratio = self.devicePixelRatioF()
-        self.update(
-            QRectF(
-                place.x() / ratio, place.y() / ratio, place.width() / ratio, place.height() / ratio
-            )
-            .toAlignedRect()
-            .adjusted(-1, -1, 1, 1)
+        place = QRectF(
+            arrived.x() / ratio,
+            arrived.y() / ratio,
+            arrived.width() / ratio,
+            arrived.height() / ratio,
         )
+        self.update(place.toAlignedRect().adjusted(-1, -1, 1, 1))
 
     def tiles_changed(self) -> None:
         """Every tile may look different now."""
@@ -254,6 +271,8 @@ class SlideView(QWidget):
             return
         self.view = view
         self._rest.start()
+        self._arrivals.stop()
+        self._arrived = QRegion()
         self.update()
         self.view_changed.emit(view)
 

@@ -1,4 +1,4 @@
-"""A slide of 65,536 x 65,536 px for benchmarks: JPEG tiles, levels 1, 4, 16 and 64.
+"""A slide of 65,536 x 65,536 px for benchmarks: JPEG tiles of 256 px, levels down to 1,024 px.
 
 A drawn H&E region of 4,096 px is laid out again and again, so that the file holds as many tiles as a
 real one and takes a minute to write. About 0.5 GB.
@@ -23,7 +23,7 @@ SIDE = 65_536
 TILE = 256
 MPP = 0.5
 _REGION = 4_096
-_LEVELS = (1, 4, 16, 64)
+_COARSEST = 64
 _QUALITY = 80
 
 
@@ -39,16 +39,21 @@ def region() -> NDArray[np.uint8]:
     return np.pad(found, ((0, _REGION - side), (0, _REGION - side), (0, 0)), mode="reflect")
 
 
-def large_slide(folder: Path) -> Path:
-    """The file, written unless it is there."""
-    path = folder / f"large_{SIDE}.tif"
+def large_slide(folder: Path, step: int) -> Path:
+    """The file, written unless it is there.
+
+    Args:
+        step: each level is so much smaller than the one before: 2 as most scanners write, 4 as in SVS.
+    """
+    path = folder / f"large_{SIDE}_{step}.tif"
     if path.exists():
         return path
     folder.mkdir(parents=True, exist_ok=True)
     picture = region()
     part = path.with_suffix(".part")
     with tifffile.TiffWriter(part, bigtiff=True) as file:
-        for downsample in _LEVELS:
+        downsample = 1
+        while downsample <= _COARSEST:
             file.write(
                 _tiles(picture, downsample),
                 shape=(SIDE // downsample, SIDE // downsample, 3),
@@ -62,6 +67,7 @@ def large_slide(folder: Path) -> Path:
                 resolutionunit="CENTIMETER",
                 metadata=None,
             )
+            downsample *= step
     part.rename(path)
     return path
 

@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("--slide", type=Path)
     parser.add_argument("--seconds", type=float, default=60.0)
     options = parser.parse_args()
-    slide = openslide.OpenSlide(str(options.slide or large_slide(cache_folder() / "benchmarks")))
+    slide = openslide.OpenSlide(str(options.slide or large_slide(cache_folder() / "benchmarks", 2)))
     viewer = napari.Viewer(show=True)
     canvas = viewer.window._qt_viewer.canvas.native
     canvas.setFixedSize(1920, 1080)

@@ -139,3 +139,19 @@ def test_closing_waits_for_readers_and_later_reads_fail(slide_path: Path) -> Non
     for thread in threads:
         thread.join(timeout=20)
     assert len(outcomes) == 3 and all("closed" in outcome for outcome in outcomes)
+
+
+def test_packed_pixels_are_the_slides(slide_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As OpenSlide writes them, and by way of Pillow where its wrapper hides how."""
+    with Slide(slide_path) as slide:
+        for area in (
+            (0, 0, 0, 256, 256),
+            (700, 500, 1, 130, 77),
+            (slide.width - 60, 0, 0, 128, 90),
+        ):
+            rgb = slide.read(*area).astype(np.uint32)
+            expected = 0xFF000000 + (rgb[..., 0] << 16) + (rgb[..., 1] << 8) + rgb[..., 2]
+            np.testing.assert_array_equal(slide.packed(*area), expected)
+            with monkeypatch.context() as patch:
+                patch.setattr("momkd_core.slide._read_packed", lambda *ignored: None)
+                np.testing.assert_array_equal(slide.packed(*area), expected)
