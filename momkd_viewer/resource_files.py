@@ -11,7 +11,7 @@ _PACKAGE = Path(__file__).parent
 
 
 def resource(name: str) -> Path:
-    """Path of a resource such as ``styles/dark.qss``."""
+    """Path of a resource such as ``styles/window.qss``."""
     for folder in (_PACKAGE / "resources", _PACKAGE.parent / "resources"):
         if (folder / name).exists():
             return folder / name

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QAction, QActionGroup, QIcon
+from PySide6.QtCore import QEvent, QSize, Qt, Signal
+from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import QMenu, QToolBar, QToolButton, QWidget
 
-from momkd_viewer.resource_files import resource
 from momkd_viewer.state.annotations import UNCLASSIFIED, AnnotationClass
 from momkd_viewer.widgets.annotation_panel import swatch
+from momkd_viewer.widgets.icons import themed_icon
 
 
 class AnnotationBar(QToolBar):
@@ -23,6 +23,7 @@ class AnnotationBar(QToolBar):
     class_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
+        self._icons: list[tuple[QAction, str]] = []
         super().__init__("Annotate", parent)
         self.setObjectName("Annotate")
         self.setOrientation(Qt.Orientation.Vertical)
@@ -40,9 +41,10 @@ class AnnotationBar(QToolBar):
         self, tools: Sequence[tuple[QAction, str]], switches: Sequence[tuple[QAction, str]]
     ) -> None:
         """Tools, of which one is chosen, and switches; each with the name of its icon."""
-        for action, icon in (*tools, *switches):
-            action.setIcon(QIcon(str(resource(f"icons/{icon}.svg"))))
+        self._icons = [*tools, *switches]
+        for action, _ in self._icons:
             action.setCheckable(True)
+        self._show_icons()
         for action, _ in tools:
             self._group.addAction(action)
             self.addAction(action)
@@ -51,6 +53,15 @@ class AnnotationBar(QToolBar):
         self.addSeparator()
         for action, _ in switches:
             self.addAction(action)
+
+    def _show_icons(self) -> None:
+        for action, name in self._icons:
+            action.setIcon(themed_icon(name))
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() == QEvent.Type.StyleChange:
+            self._show_icons()
+        super().changeEvent(event)
 
     def show_classes(
         self, classes: Sequence[AnnotationClass], current: AnnotationClass | None

@@ -26,9 +26,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from momkd_viewer.resource_files import resource
 from momkd_viewer.state.annotations import Annotation, Colour, measure, shown_colour
 from momkd_viewer.widgets.colours import colour
+from momkd_viewer.widgets.icons import themed_icon
 
 _COLUMNS = ("Name", "Class", "Size", "")
 _NAME, _CLASS, _SIZE, _LOCK = range(4)
@@ -52,7 +52,6 @@ class _Table(QAbstractTableModel):
 
     def __init__(self) -> None:
         super().__init__()
-        self._locks = [QIcon(str(resource(f"icons/{name}.svg"))) for name in ("unlocked", "locked")]
         self.items: Sequence[Annotation] = ()
         self.microns_per_pixel: tuple[float, float] | None = None
         self._swatches: dict[Colour, QIcon] = {}
@@ -115,7 +114,7 @@ class _Table(QAbstractTableModel):
 
     def _lock(self, one: Annotation, role: int) -> Any:
         if role == Qt.ItemDataRole.DecorationRole:
-            return self._locks[one.locked]
+            return themed_icon("locked" if one.locked else "unlocked")
         if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
             return "Locked: click to unlock" if one.locked else "Click to lock"
         return one.locked if role == _SORT else None
