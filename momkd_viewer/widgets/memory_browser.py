@@ -142,11 +142,13 @@ class _ComponentCard(QFrame):
         used = f"{view.share:.1%} of patches · {view.attention:.1%} of attention"
         facts = QLabel("left out" if view.muted else used)
         facts.setObjectName("quiet")
+        self.show_button = _show_button(view, browser)
         title.addWidget(name)
         title.addStretch()
-        title.addWidget(facts)
+        title.addWidget(self.show_button)
         title.addWidget(_mute_button(view, browser))
         layout.addLayout(title)
+        layout.addWidget(facts)
         layout.addWidget(_Bar(view.attention, view.memory))
         row = QHBoxLayout()
         row.setSpacing(4)
@@ -162,8 +164,6 @@ class _ComponentCard(QFrame):
             row.addWidget(thumbnail)
             self.thumbnails.append(thumbnail)
         row.addStretch()
-        self.show_button = _show_button(view, browser)
-        row.addWidget(self.show_button, 0, Qt.AlignmentFlag.AlignTop)
         layout.addLayout(row)
 
 
