@@ -39,7 +39,8 @@ SLIDE_SUFFIXES = (
 DEFAULT_WORKERS = 2
 
 _OPAQUE = 0xFF000000
-_CACHE_BYTES = 192 * 1024 * 1024
+# Decoded tiles of the files. Viewer and readers ask for whole ones, so few are asked for twice.
+_CACHE_BYTES = 64 * 1024 * 1024
 _NO_MPP_CURE = "State it with --slide-mpp (microns per pixel) or in the cohort's mpp column"
 
 

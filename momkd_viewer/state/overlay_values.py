@@ -7,7 +7,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from momkd_core.result import SlideResult
 
@@ -147,6 +146,9 @@ def ranks(values: Floats) -> Floats:
     """(N,) from 0 (lowest) to 1 (highest); equal values share their mean rank."""
     if len(values) < 2:
         return np.full(len(values), 0.5, np.float32)
+    # Imported here: it takes a second and 100 MiB, and ranks are seldom asked for.
+    from scipy.stats import rankdata
+
     ranked: Floats = ((rankdata(values) - 1) / (len(values) - 1)).astype(np.float32)
     return ranked
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.measure import approximate_polygon, find_contours
 
 from momkd_viewer.state.viewport import Rect, Viewport
 
@@ -83,6 +82,9 @@ class Contour:
     @classmethod
     def of(cls, mask: NDArray[np.bool_], scale_x: float, scale_y: float) -> Contour:
         """For a mask whose pixels measure ``scale_x`` x ``scale_y`` level-0 pixels."""
+        # Imported here: it takes a second, and contours are drawn on demand.
+        from skimage.measure import approximate_polygon, find_contours
+
         padded = np.pad(mask, 1).astype(np.float32)  # closes outlines at the slide's border
         outlines = find_contours(padded, 0.5)
         levels, boxes = [], []
