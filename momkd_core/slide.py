@@ -39,15 +39,17 @@ SLIDE_SUFFIXES = (
 DEFAULT_WORKERS = 2
 
 _OPAQUE = 0xFF000000
-# Decoded tiles of the files. Viewer and readers ask for whole ones, so few are asked for twice.
-_CACHE_BYTES = 64 * 1024 * 1024
+# Bytes of decoded tiles that are kept. Patches share tiles with those beside and below them; the viewer
+# asks for whole tiles, and keeps what it shows itself.
+_FOR_PATCHES = 192 * 1024 * 1024
+FOR_VIEWING = 32 * 1024 * 1024
 _NO_MPP_CURE = "State it with --slide-mpp (microns per pixel) or in the cohort's mpp column"
 
 
 @cache
-def _shared_cache() -> openslide.OpenSlideCache:
+def _shared_cache(size: int) -> openslide.OpenSlideCache:
     """One tile cache for all slides: OpenSlide would give each a cache of its own."""
-    return openslide.OpenSlideCache(_CACHE_BYTES)
+    return openslide.OpenSlideCache(size)
 
 
 class Slide:
@@ -56,14 +58,18 @@ class Slide:
     Args:
         path: the file.
         mpp: microns per pixel at level 0, which overrides what the file says.
+        cache: bytes of decoded tiles to keep, shared by all slides that ask for as many.
 
     Raises:
         SlideError: the file is missing or is no slide that can be read.
     """
 
-    def __init__(self, path: str | Path, *, mpp: float | None = None) -> None:
+    def __init__(
+        self, path: str | Path, *, mpp: float | None = None, cache: int = _FOR_PATCHES
+    ) -> None:
         self.path = Path(path)
-        self._handle = _open(self.path)
+        self._cache = cache
+        self._handle = _open(self.path, cache)
         self._readers = 0
         self._idle = threading.Condition()
         self._closed = False
@@ -277,7 +283,7 @@ class Slide:
         with self._idle:
             if self._handle is failed:
                 with contextlib.suppress(SlideError):
-                    self._handle = _open(self.path)
+                    self._handle = _open(self.path, self._cache)
 
     def _flatten(self, region: Image.Image) -> Image.Image:
         """On the slide's background colour: RGB, or RGBA as it is where it is opaque throughout."""
@@ -349,7 +355,7 @@ _TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _COPY_AGAIN = "The file may be truncated or corrupt: copy it again from its source"
 
 
-def _open(path: Path) -> openslide.AbstractSlide:
+def _open(path: Path, cache: int) -> openslide.AbstractSlide:
     """Opens a slide with OpenSlide; PNG and JPEG pictures, which have no pyramid, with Pillow.
 
     Pillow is not tried on anything else: it would read a truncated slide without its pyramid and
@@ -387,7 +393,7 @@ def _open(path: Path) -> openslide.AbstractSlide:
         raise SlideError(
             f"{path.name} cannot be opened: {str(error).rstrip('. ')}", _COPY_AGAIN
         ) from error
-    handle.set_cache(_shared_cache())
+    handle.set_cache(_shared_cache(cache))
     return handle
 
 

@@ -19,7 +19,7 @@ from PySide6.QtGui import QImage
 from momkd_core.cohort import Case, CohortSlide, cohort_of_slides, read_cohort
 from momkd_core.errors import CohortError, MomkdError
 from momkd_core.progress import CancelToken, Report
-from momkd_core.slide import Slide
+from momkd_core.slide import FOR_VIEWING, Slide
 from momkd_viewer.jobs.runner import Work
 from momkd_viewer.jobs.tile_source import TileSource, to_qimage
 from momkd_viewer.state.analysis import CaseEntry, Muted, Outcome
@@ -52,7 +52,7 @@ def open_slide(path: Path, mpp: float | None) -> Work:
 
     def work(report: Report, cancel: CancelToken) -> OpenedSlide:
         report(0, 0, f"opening {path.name}")
-        slide = Slide(path, mpp=mpp)
+        slide = Slide(path, mpp=mpp, cache=FOR_VIEWING)
         try:
             pyramid = TilePyramid.of(slide.levels, slide.tile_size)
             source = TileSource(slide, pyramid)
