@@ -55,7 +55,7 @@ def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A demo cohort of four cases, drawn by the console script, in processes of its own."""
     folder = tmp_path_factory.mktemp("demo") / "cohort"
     momkd = Path(sys.executable).parent / "momkd"
-    subprocess.run([momkd, "demo", folder, "--cases", "4"], check=True, timeout=300)
+    subprocess.run([momkd, "demo", folder, "--cases", "4"], check=True, timeout=900)
     return folder
 
 

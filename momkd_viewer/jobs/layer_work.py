@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from momkd_core.progress import CancelToken, Report
 from momkd_core.slide import Slide
-from momkd_core.tissue import find_tissue
 from momkd_viewer.jobs.runner import Work
 from momkd_viewer.state.slide_lines import Contour, PatchEdges
 
@@ -17,6 +16,8 @@ def find_contour(slide: Slide) -> Work:
 
     def work(report: Report, cancel: CancelToken) -> Contour:
         report(0, 0, "looking for tissue")
+        from momkd_core.tissue import find_tissue
+
         tissue = find_tissue(slide)
         cancel.raise_if_cancelled()
         return Contour.of(tissue.mask, tissue.scale_x, tissue.scale_y)

@@ -15,7 +15,6 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage import color
 
 _DIVERGING = ("#0b3c8c", "#3f8fd9", "#eceae4", "#f5962a", "#a83a00")
 _SEQUENTIAL = ("#1b0c42", "#6a1b7c", "#c9405c", "#f78c2e", "#fbf08a")
@@ -59,6 +58,8 @@ class Scale:
 
 @cache
 def _map(anchors: tuple[str, ...]) -> NDArray[np.uint8]:
+    from skimage import color  # with the first overlay, not with the window
+
     lab = color.rgb2lab(np.array([rgb(anchor) for anchor in anchors])[None] / 255.0)[0]
     at = np.linspace(0, len(anchors) - 1, 256)
     channels = [np.interp(at, np.arange(len(anchors)), lab[:, c]) for c in range(3)]

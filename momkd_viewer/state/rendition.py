@@ -11,7 +11,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.color import hed_from_rgb, rgb_from_hed
 
 Stain = Literal["all", "haematoxylin", "eosin"]
 STAINS: tuple[Stain, ...] = ("all", "haematoxylin", "eosin")
@@ -76,6 +75,9 @@ def _one_stain(pixels: NDArray[np.uint8], channel: int) -> NDArray[np.uint8]:
     nothing, to one grey value (tested). Written out, because theirs takes 20 ms for a tile of 512 px on
     one core, in 32 bit still 17, and this 6: logarithms come from a table, and only one stain is made.
     """
+    # Imported here: it brings 40 MiB, and stains are seldom parted.
+    from skimage.color import hed_from_rgb, rgb_from_hed
+
     amount = _densities()[pixels] @ hed_from_rgb[:, channel].astype(np.float32)
     density = np.maximum(amount, 0)[..., None] * rgb_from_hed[channel].astype(np.float32)
     shown: NDArray[np.uint8] = np.round(np.exp(-density) * 255.0).astype(np.uint8)

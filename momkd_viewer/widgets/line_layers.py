@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import QLineF, QPointF, Qt
 from PySide6.QtGui import QPainter, QPen, QPolygonF
@@ -43,6 +42,8 @@ class PatchGrid:
         if view.rotation == 0:
             placed = np.floor(placed + 0.5)
         # An object a line takes ten times as long to make, a translucent pen to draw.
+        import pyqtgraph as pg  # with the first grid, not with the window
+
         path = pg.arrayToQPath(
             placed[:, [0, 2]].ravel(),
             placed[:, [1, 3]].ravel(),

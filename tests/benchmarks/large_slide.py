@@ -12,11 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
-from momkd_core.demo.cohort_files import write_demo
 from momkd_core.slide import Slide
 
 SIDE = 65_536
@@ -29,6 +27,9 @@ _QUALITY = 80
 
 def region() -> NDArray[np.uint8]:
     """The middle of a drawn slide, (4096, 4096, 3), mirrored where it is smaller."""
+    # Imported here: memory is measured in this process.
+    from momkd_core.demo.cohort_files import write_demo
+
     with tempfile.TemporaryDirectory() as folder:
         write_demo(Path(folder) / "demo", cases=4, seed=0)
         path = next((Path(folder) / "demo" / "slides").glob("*.tif"))
@@ -49,6 +50,8 @@ def large_slide(folder: Path, step: int) -> Path:
     if path.exists():
         return path
     folder.mkdir(parents=True, exist_ok=True)
+    import tifffile
+
     picture = region()
     part = path.with_suffix(".part")
     with tifffile.TiffWriter(part, bigtiff=True) as file:

@@ -19,7 +19,7 @@ def run(command: str, *arguments: object) -> subprocess.CompletedProcess[str]:
         [str(SCRIPTS / command), *(str(a) for a in arguments)],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )
 

@@ -63,7 +63,7 @@ def test_a_killed_training_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
     assert 2 <= done < EPOCHS and not (fold / "predictions.csv").exists()
     resumed = start(tmp_path, "broken")
     for run in (resumed, whole):
-        _, errors = run.communicate(timeout=60)
+        _, errors = run.communicate(timeout=300)
         assert run.returncode == 0, errors
 
     folds = [tmp_path / name / "folds" / "0" for name in ("whole", "broken")]
@@ -84,7 +84,7 @@ def test_an_interrupted_training_says_so(tmp_path: Path) -> None:
     run = start(tmp_path, "run")
     wait_for_epochs(run, tmp_path / "run" / "folds" / "0", 1)
     run.send_signal(signal.SIGINT)
-    output, errors = run.communicate(timeout=30)
+    output, errors = run.communicate(timeout=180)
     assert run.returncode == 130
     assert output == "" and "Traceback" not in errors
     assert errors.splitlines()[-1] == (
