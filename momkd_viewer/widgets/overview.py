@@ -63,7 +63,7 @@ class Overview(QWidget):
         return QRectF(self.rect()).adjusted(_FRAME, _FRAME, -_FRAME, -_FRAME)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        if self._ground.isNull():
+        if self._ground.isNull() or self._ground.devicePixelRatio() != self.devicePixelRatioF():
             self._paint_ground()
         painter = QPainter(self)
         painter.drawPixmap(0, 0, self._ground)

@@ -364,6 +364,9 @@ class SlideView(QWidget):
             self.tiles_changed()
 
     def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.DevicePixelRatioChange and self.view is not None:
+            # Moved to another screen: as many logical pixels, but more or fewer of the device's.
+            self._set_view(self.view.resized(*self._device_size()))
         if (
             event.type() == QEvent.Type.ShortcutOverride
             and isinstance(event, QKeyEvent)
