@@ -294,6 +294,7 @@ class MainWindow(QMainWindow):
         self.tools.privacy.names_changed.connect(self._show_names)
         self.tools.privacy.names_changed.connect(self.split.show_names)
         self.split.slide_wanted.connect(self.ask_for_second_slide)
+        self.split.slides.wanted.connect(self._names.meet_slide)
         self.cases.opened.connect(self._show_cases)
 
     def _show_cases(self) -> None:

@@ -136,7 +136,10 @@ class AnnotationStore(QObject):
         self._requests.append(request)
 
         def done(path: Path) -> None:
-            self._requests.remove(request)
+            # What failed before for this slide is older: written at the end, it would undo this.
+            at = self._requests.index(request)
+            older = [one for one in self._requests[:at] if one.place.slide == place.slide]
+            self._requests = [r for r in self._requests if r is not request and r not in older]
             self._here.add(path)
             if self._place is place:
                 where = "beside the slide" if path == place.beside else "in your own folder"

@@ -71,6 +71,8 @@ class SplitController(QObject):
         second.pressed.connect(lambda: self._activate(second))
         self._first_slides.opened.connect(self._on_first_opened)
         self._first_slides.closing.connect(self._on_first_closing)
+        for slides in (self._first_slides, self.slides):
+            slides.closing.connect(lambda: self.set_linked(False))  # it was for the slide that goes
         self._first_slides.rendition_changed.connect(self.slides.set_rendition)
         self._first_analysis.shown_changed.connect(self._share_results)
         self._first_overlay.opacity_changed.connect(self.overlay.set_opacity)

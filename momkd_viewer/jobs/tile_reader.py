@@ -60,7 +60,7 @@ class TileReader(QObject):
                     request.key, lambda request=request: self.queue.is_stale(request)
                 )
             except Cancelled:
-                self.queue.done(request)
+                self.queue.give_up(request)
             except MomkdError as error:
                 self._tell(self.tile_failed, request, error)
             except Exception as error:

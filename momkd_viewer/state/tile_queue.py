@@ -64,9 +64,17 @@ class TileQueue:
         )
 
     def done(self, request: TileRequest) -> None:
-        """Says that a tile taken before was read, failed, or was given up."""
+        """Says that a tile taken before was read, or failed."""
         with self._condition:
             self._reading.discard(request.key)
+
+    def give_up(self, request: TileRequest) -> None:
+        """Says that a stale tile was not read; a view that wants it again meanwhile gets it."""
+        with self._condition:
+            self._reading.discard(request.key)
+            if request.key in self._wanted and not self._closed:
+                self._waiting.appendleft(request.key)
+                self._condition.notify()
 
     @property
     def closed(self) -> bool:

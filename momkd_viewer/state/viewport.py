@@ -38,6 +38,16 @@ class Rect:
     def centre(self) -> tuple[float, float]:
         return (self.left + self.right) / 2, (self.top + self.bottom) / 2
 
+    def contains(self, other: Rect) -> bool:
+        """Whether another rectangle lies inside, to within a pixel in a thousand."""
+        slack = 1e-3 * max(other.width, other.height)
+        return (
+            self.left <= other.left + slack
+            and self.top <= other.top + slack
+            and self.right >= other.right - slack
+            and self.bottom >= other.bottom - slack
+        )
+
     def intersects(self, other: Rect) -> bool:
         """Whether two rectangles share more than an edge."""
         return (

@@ -215,8 +215,10 @@ class Scene:
         for coarser in range(key.level + 1, pyramid.coarsest + 1):
             parent = pyramid.parent(key, coarser)
             image = self._tile(parent)
-            if image is not None:
-                painter.drawImage(QRectF(place), image, _part(area, pyramid.area(parent), image))
+            whole = pyramid.area(parent)
+            # Levels that do not nest (thirds) may hold a part of the place only.
+            if image is not None and whole.contains(area):
+                painter.drawImage(QRectF(place), image, _part(area, whole, image))
                 return
         if self._base.isNull():
             painter.fillRect(place, colour("glass"))

@@ -99,6 +99,19 @@ def test_a_new_view_makes_old_requests_stale() -> None:
     assert queue.take() == (new, first + 1)
 
 
+def test_a_tile_given_up_while_it_is_wanted_again_is_read() -> None:
+    queue = TileQueue()
+    key = TileKey(0, 0, 0)
+    queue.replace([key])
+    taken = queue.take()
+    assert taken is not None
+    queue.replace([])
+    assert queue.is_stale(taken)
+    generation = queue.replace([key])
+    queue.give_up(taken)
+    assert queue.take() == (key, generation)
+
+
 def test_renditions() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
     np.testing.assert_array_equal(Rendition().apply(pixels), pixels)
