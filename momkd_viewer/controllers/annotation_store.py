@@ -93,7 +93,18 @@ class AnnotationStore(QObject):
             if self._place is place:
                 self._on_loaded(place, loaded)
 
+        self._save_left_over(place)
         self._jobs.start(load_annotations(place), done=done, failed=self._fail)
+
+    def _save_left_over(self, place: Place) -> None:
+        """Tries again what could not be saved of this slide before, so that it is loaded too."""
+        for left in [one for one in self._requests if one.place.slide == place.slide]:
+
+            def saved(path: Path, left: SaveRequest = left) -> None:
+                self._requests = [one for one in self._requests if one is not left]
+                self._here.add(path)
+
+            self._jobs.start(save_annotations(left), done=saved, failed=self._fail)
 
     def _on_loaded(self, place: Place, loaded: Loaded) -> None:
         self._loaded = loaded
@@ -137,7 +148,7 @@ class AnnotationStore(QObject):
 
         def done(path: Path) -> None:
             # What failed before for this slide is older: written at the end, it would undo this.
-            at = self._requests.index(request)
+            at = next((i for i, r in enumerate(self._requests) if r is request), 0)
             older = [one for one in self._requests[:at] if one.place.slide == place.slide]
             self._requests = [r for r in self._requests if r is not request and r not in older]
             self._here.add(path)
