@@ -6,16 +6,15 @@ interpreter lock, so one :class:`Slide` serves all threads; closing waits until 
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import openslide
@@ -29,6 +28,7 @@ from momkd_core.progress import CancelToken
 log = logging.getLogger(__name__)
 
 RgbImage = NDArray[np.uint8]
+_Read = TypeVar("_Read")
 
 #: File endings worth offering in a dialog; any file that OpenSlide accepts is opened.
 SLIDE_SUFFIXES = (
@@ -87,6 +87,8 @@ class Slide:
         self._mpp = Mpp(mpp, mpp) if mpp is not None else self.file_mpp
         self.background = _background(properties)
         self.tile_size = _tile_size(properties)
+        #: Names of the label, macro and thumbnail pictures: of a failed handle they cannot be asked.
+        self.associated_images = tuple(sorted(self._handle.associated_images))
         #: Level-0 corner of the scanned area, which QuPath takes as its origin (MRXS has one).
         self.bounds_offset = (
             int(_number(properties.get(openslide.PROPERTY_NAME_BOUNDS_X)) or 0),
@@ -108,10 +110,6 @@ class Slide:
                 f"{self.path.name} does not state its resolution (µm/px)", _NO_MPP_CURE
             )
         return self._mpp
-
-    @property
-    def associated_images(self) -> tuple[str, ...]:
-        return tuple(sorted(self._handle.associated_images))
 
     def info(self) -> dict[str, Any]:
         """The facts of ``momkd info``, unknown ones as None."""
@@ -168,12 +166,8 @@ class Slide:
 
         Areas outside the scan get the slide's background colour. Raises :class:`SlideError`.
         """
-        with self._reading():
-            handle = self._handle
-            try:
-                pixels = _read_packed(handle, x0, y0, level, width, height)
-            except (openslide.OpenSlideError, OSError) as error:
-                raise self._failed(handle, error, x0, y0, level) from error
+        with self._naming_failure(x0, y0, level):
+            pixels = self._use(lambda handle: _read_packed(handle, x0, y0, level, width, height))
         if pixels is None or int(pixels.min()) < _OPAQUE:  # seldom: see-through, or no such reader
             rgb = np.asarray(self.picture(x0, y0, level, width, height)).astype(np.uint32)
             weights = np.array([1 << 16, 1 << 8, 1], np.uint32)
@@ -196,18 +190,17 @@ class Slide:
 
     def associated_image(self, name: str) -> Image.Image:
         """A label, macro or thumbnail picture, RGB. Raises :class:`SlideError` where there is none."""
-        with self._reading():
-            try:
-                picture = self._handle.associated_images[name]
-            except KeyError as error:
-                raise SlideError(
-                    f"{self.path.name} has no {name} picture",
-                    f"It has: {', '.join(self.associated_images) or 'none'}",
-                ) from error
-            except (openslide.OpenSlideError, OSError) as error:
-                raise SlideError(
-                    f"The {name} picture of {self.path.name} cannot be read ({error})", _COPY_AGAIN
-                ) from error
+        try:
+            picture = self._use(lambda handle: handle.associated_images[name])
+        except KeyError as error:
+            raise SlideError(
+                f"{self.path.name} has no {name} picture",
+                f"It has: {', '.join(self.associated_images) or 'none'}",
+            ) from error
+        except (openslide.OpenSlideError, OSError) as error:
+            raise SlideError(
+                f"The {name} picture of {self.path.name} cannot be read ({error})", _COPY_AGAIN
+            ) from error
         return picture.convert("RGB")
 
     def read_scaled(
@@ -257,33 +250,47 @@ class Slide:
         return result
 
     def _read_region(self, x0: int, y0: int, level: int, width: int, height: int) -> Image.Image:
-        with self._reading():
-            handle = self._handle
-            try:
-                return self._flatten(handle.read_region((x0, y0), level, (width, height)))
-            except (openslide.OpenSlideError, OSError) as error:
-                raise self._failed(handle, error, x0, y0, level) from error
+        with self._naming_failure(x0, y0, level):
+            return self._flatten(
+                self._use(lambda handle: handle.read_region((x0, y0), level, (width, height)))
+            )
 
-    def _failed(
-        self, handle: openslide.AbstractSlide, error: Exception, x0: int, y0: int, level: int
-    ) -> SlideError:
-        """What a failed read means for the user; the file is opened anew for the next one."""
-        self._replace(handle)
-        return SlideError(
-            f"{self.path.name} cannot be read at level {level}, pixel ({x0}, {y0}): "
-            f"{str(error).rstrip('. ')}",
-            _COPY_AGAIN,
-        )
+    @contextmanager
+    def _naming_failure(self, x0: int, y0: int, level: int) -> Iterator[None]:
+        """Says what a failed read means for the user, and where it failed."""
+        try:
+            yield
+        except (openslide.OpenSlideError, OSError) as error:
+            raise SlideError(
+                f"{self.path.name} cannot be read at level {level}, pixel ({x0}, {y0}): "
+                f"{str(error).rstrip('. ')}",
+                _COPY_AGAIN,
+            ) from error
+
+    def _use(self, read: Callable[[openslide.AbstractSlide], _Read]) -> _Read:
+        """What ``read`` finds in the file, tried a second time where the first try failed.
+
+        An OpenSlide handle that failed once fails for everybody: a read that fails may be sound
+        itself, beside one that is not. So the handle is replaced for the reads to come, and this one
+        is tried again on a handle of its own, where no other can spoil it.
+        """
+        with self._reading():
+            shared = self._handle
+            try:
+                return read(shared)
+            except (openslide.OpenSlideError, OSError):
+                self._replace(shared)
+            with _open(self.path, self._cache) as own:
+                return read(own)
 
     def _replace(self, failed: openslide.AbstractSlide) -> None:
-        """Opens the file anew: OpenSlide fails every read after the first one that failed.
+        """Opens the file anew, once for all threads that met the same failure.
 
         Readers that still use the failed handle keep it alive until they are done.
         """
         with self._idle:
             if self._handle is failed:
-                with contextlib.suppress(SlideError):
-                    self._handle = _open(self.path, self._cache)
+                self._handle = _open(self.path, self._cache)
 
     def _flatten(self, region: Image.Image) -> Image.Image:
         """On the slide's background colour: RGB, or RGBA as it is where it is opaque throughout."""
