@@ -13,9 +13,10 @@ import pytest
 from PIL import Image
 from synthetic import damage_tile, tissue_image, write_slide
 
-from momkd_core import slide as slide_module
+from momkd_core import slide_handle
 from momkd_core.errors import SlideError
 from momkd_core.slide import Slide
+from momkd_core.slide_handle import SlideHandle
 
 
 def test_facts(slide_path: Path) -> None:
@@ -168,29 +169,31 @@ def test_a_failed_handle_is_replaced_once(tmp_path: Path, monkeypatch: pytest.Mo
     """Threads that meet the same failure share the next handle; each tries again on its own."""
     path = damage_tile(write_slide(tmp_path / "a.tif", tissue_image(512, 512)), 0, 0)
     opened = 0
-    really_open = slide_module._open
+    really_open = slide_handle._open
 
     def count(*arguments: Any) -> Any:
         nonlocal opened
         opened += 1
         return really_open(*arguments)
 
-    monkeypatch.setattr(slide_module, "_open", count)
-    with Slide(path) as slide, ThreadPoolExecutor(4) as pool:
-        meeting = threading.Barrier(4)
+    monkeypatch.setattr(slide_handle, "_open", count)
+    handle = SlideHandle(path, cache=0)
+    first = handle.use(lambda shared: shared)
+    meeting = threading.Barrier(4)
 
-        def fail(handle: Any) -> None:
-            meeting.wait()  # all on the same handle
-            handle.read_region((0, 0), 0, (9, 9))
+    def fail(shared: Any) -> None:
+        meeting.wait()  # all on the same handle
+        shared.read_region((0, 0), 0, (9, 9))
 
-        first = slide._handle
-        outcomes = [pool.submit(slide._use, fail) for _ in range(4)]
-        for outcome in outcomes:
+    with ThreadPoolExecutor(4) as pool:
+        for outcome in [pool.submit(handle.use, fail) for _ in range(4)]:
             with pytest.raises(openslide.OpenSlideError):
                 outcome.result()
-        assert slide._handle is not first
-        assert opened == 1 + 1 + 4
-        slide.read(256, 256, 0, 64, 64)
+    assert handle.use(lambda shared: shared) is not first
+    assert opened == 1 + 1 + 4
+    handle.use(lambda shared: shared.read_region((256, 256), 0, (64, 64)))
+    assert opened == 1 + 1 + 4, "the handle that replaced the failed one is sound"
+    handle.close()
 
 
 def test_closing_waits_for_readers_and_later_reads_fail(slide_path: Path) -> None:
