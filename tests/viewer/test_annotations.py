@@ -125,7 +125,7 @@ def test_selecting_moving_reshaping_and_taking_it_back(hand: Hand, window: MainW
     view = hand.canvas.view
     hand.drag((400, 350), (440, 390))
     assert hand.canvas.view != view and hand.shown.items == (box,), "what is not selected pans"
-    hand.canvas._kinetic.stop()
+    hand.canvas.kinetic.stop()
     hand.canvas.centre_on(768, 640)
     hand.click(400, 350)
     assert hand.shown.only is box
