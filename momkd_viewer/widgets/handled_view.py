@@ -41,6 +41,7 @@ class HandledView(NavigatedView):
         self._tool: Tool | None = None
         self._drawing = False
         self._drag_from: QPointF | None = None
+        self._drag_button = Qt.MouseButton.NoButton
         self._space = False
         self._cursor_at: QPointF | None = None
         self.setMouseTracking(True)
@@ -109,13 +110,16 @@ class HandledView(NavigatedView):
         self.kinetic.stop()
         if self.view is None:
             return
+        panning = self._drag_from is not None and event.buttons() & self._drag_button
+        if panning and event.button() != self._drag_button:
+            return
         left = event.button() == Qt.MouseButton.LeftButton
         if left and self._tool is not None and not self._space:
             self._drawing = True
             if self._tool.press(self._pointer(event)) is not False:
                 return
         if left or event.button() == Qt.MouseButton.MiddleButton:
-            self._drag_from = event.position()
+            self._drag_from, self._drag_button = event.position(), event.button()
             self.setCursor(Qt.CursorShape.ClosedHandCursor)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
@@ -134,15 +138,21 @@ class HandledView(NavigatedView):
         self.hovered.emit(*self.view.to_slide(at.x() * ratio, at.y() * ratio))
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        if self._drag_from is not None:
+        # Only the button that began a pan or a shape ends it: another may be clicked meanwhile.
+        if self._drag_from is not None and event.button() == self._drag_button:
             self._drag_from = None
             self.kinetic.let_go()
-        if self._drawing and self._tool is not None and self.view is not None:
-            self._tool.release(self._pointer(event))
-        self._drawing = False
-        self._show_cursor()
+        if event.button() == Qt.MouseButton.LeftButton:
+            if self._drawing and self._tool is not None and self.view is not None:
+                self._tool.release(self._pointer(event))
+            self._drawing = False
+        if self._drag_from is None:
+            self._show_cursor()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        if event.button() != Qt.MouseButton.LeftButton:
+            self.mousePressEvent(event)  # of another button: its second press, as the first
+            return
         tool = self._tool
         if tool is None or self.view is None or tool.double_click(self._pointer(event)) is False:
             self.zoom(2.0, event.position())

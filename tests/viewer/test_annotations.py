@@ -148,6 +148,43 @@ def test_selecting_moving_reshaping_and_taking_it_back(hand: Hand, window: MainW
     assert not hand.shown.selected
 
 
+@pytest.mark.parametrize("other", [Qt.MouseButton.RightButton, Qt.MouseButton.MiddleButton])
+def test_another_button_ends_neither_a_shape_nor_a_pan(hand: Hand, other: Qt.MouseButton) -> None:
+    def click(x: float, y: float) -> None:
+        hand.qtbot.mouseClick(hand.canvas, other, NONE, hand.at(x, y))
+
+    hand.press(Qt.Key.Key_R)
+    hand.qtbot.mousePress(hand.canvas, LEFT, NONE, hand.at(300, 300))
+    hand.qtbot.mouseMove(hand.canvas, hand.at(400, 400))
+    click(400, 400)
+    assert len(hand.shown) == 0
+    hand.qtbot.mouseMove(hand.canvas, hand.at(500, 450))
+    hand.qtbot.mouseRelease(hand.canvas, LEFT, NONE, hand.at(500, 450))
+    assert hand.shown.items[0].geometry.bounds == pytest.approx((300, 300, 500, 450), abs=3)
+
+    hand.press(Qt.Key.Key_P)
+    for corner in ((600, 300), (700, 300), (700, 400)):
+        hand.click(*corner)
+    hand.qtbot.mouseDClick(hand.canvas, other, NONE, hand.at(650, 400))
+    hand.qtbot.mouseRelease(hand.canvas, other, NONE, hand.at(650, 400))
+    assert len(hand.shown) == 1, "a double click of another button closes no polygon"
+    hand.press(Qt.Key.Key_Escape)
+
+    hand.press(Qt.Key.Key_M)
+    before = hand.canvas.view
+    at, on = hand.at(900, 700), hand.at(1000, 700)
+    hand.qtbot.mousePress(hand.canvas, LEFT, NONE, at)
+    hand.qtbot.mouseClick(hand.canvas, other, NONE, at)
+    hand.qtbot.mouseMove(hand.canvas, on)
+    assert before is not None and hand.canvas.view is not None
+    assert hand.canvas.view.centre_x == pytest.approx(before.centre_x - 100, abs=3)
+    hand.qtbot.mouseRelease(hand.canvas, LEFT, NONE, on)
+    hand.canvas.kinetic.stop()
+    let_go = hand.canvas.view
+    hand.qtbot.mouseMove(hand.canvas, at)
+    assert hand.canvas.view == let_go
+
+
 def test_polygons_are_closed_given_up_and_mended(hand: Hand) -> None:
     hand.press(Qt.Key.Key_P)
     for corner in ((300, 300), (500, 300), (500, 500)):
