@@ -26,6 +26,7 @@ from momkd_viewer.jobs.annotation_work import (
 )
 from momkd_viewer.jobs.runner import JobRunner
 from momkd_viewer.state.annotations import AnnotationSet
+from momkd_viewer.state.name_mask import NameMask
 
 log = logging.getLogger(__name__)
 
@@ -45,10 +46,14 @@ class AnnotationStore(QObject):
     failed = Signal(str)
 
     def __init__(
-        self, shown: AnnotationSet, slides: SlideController, parent: QObject | None = None
+        self,
+        shown: AnnotationSet,
+        slides: SlideController,
+        mask: NameMask,
+        parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._shown, self._slides = shown, slides
+        self._shown, self._slides, self._mask = shown, slides, mask
         self._jobs = JobRunner(1, self)
         self._place: Place | None = None
         self._loaded: Loaded | None = None
@@ -211,9 +216,7 @@ class AnnotationStore(QObject):
 
     def ask_import(self, window: QWidget) -> None:
         """Asks for a GeoJSON file and adds what it holds."""
-        slide = self._slides.slide
-        folder = str(slide.path.parent) if slide is not None else ""
-        dialog = QFileDialog(window, "Import annotations", folder, _PATTERN)
+        dialog = QFileDialog(window, "Import annotations", self._folder(), _PATTERN)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.fileSelected.connect(lambda name: self.import_file(Path(name)))
         dialog.open()
@@ -224,13 +227,18 @@ class AnnotationStore(QObject):
         if slide is None or not len(self._shown):
             self.failed.emit("There are no annotations to export. Draw some first.")
             return
-        dialog = QFileDialog(window, "Export annotations", str(slide.path.parent), _PATTERN)
+        dialog = QFileDialog(window, "Export annotations", self._folder(), _PATTERN)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setDefaultSuffix("geojson")
-        dialog.selectFile(f"{slide.path.stem}.geojson")
+        dialog.selectFile(f"{self._mask.slide(slide.path, suffix=False)}.geojson")
         dialog.fileSelected.connect(lambda name: self.export_file(Path(name)))
         dialog.open()
+
+    def _folder(self) -> str:
+        """Where a file dialog begins: at the slide, unless that would show its name."""
+        slide = self._slides.slide
+        return str(Path.home() if slide is None or self._mask.on else slide.path.parent)
 
     def import_file(self, path: Path) -> None:
         """Adds what a GeoJSON file holds; annotations with known ids are replaced."""
@@ -238,6 +246,7 @@ class AnnotationStore(QObject):
         if place is None:
             self.failed.emit("There is no slide to put annotations on. Open the slide first.")
             return
+        self._mask.meet_file(path)
 
         def done(content: AnnotationFile) -> None:
             if self._place is not place:
@@ -255,9 +264,10 @@ class AnnotationStore(QObject):
         """Writes all annotations to a file."""
         if self._place is None:
             return
+        self._mask.meet_file(path)
         content = AnnotationFile(self._shown.items)
         self._jobs.start(
             export_annotations(path, self._place, content),
-            done=lambda written: self.told.emit(f"Exported to {written.name}", str(written)),
+            done=lambda written: self.told.emit("Annotations exported", str(written)),
             failed=self._fail,
         )

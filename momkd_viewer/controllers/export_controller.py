@@ -181,6 +181,7 @@ class ExportController(QObject):
         source, slide = self._slides.drawing, self._slides.slide
         if source is None or slide is None or self._running is not None:
             return
+        self._mask.meet_file(path)  # a failure names it
         overlay, opacity = self._canvas.slide_view.scene.overlay
         request = PictureRequest(
             view, colour("surround").name(), colour("glass").name(), opacity=opacity
