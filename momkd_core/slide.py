@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import hashlib
 import logging
 import threading
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ from PIL import Image, ImageCms, UnidentifiedImageError
 from momkd_core.errors import SlideError
 from momkd_core.geometry import Level, Mpp
 from momkd_core.progress import CancelToken
+from momkd_core.storage import ends_key
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +87,8 @@ class Slide:
         self.objective = _number(properties.get(openslide.PROPERTY_NAME_OBJECTIVE_POWER))
         self.file_mpp = _file_mpp(properties)
         self._mpp = Mpp(mpp, mpp) if mpp is not None else self.file_mpp
+        #: Stays the same when the file is moved, renamed or touched.
+        self.identity = _identity(self.path, properties, self.width, self.height)
         self.background = _background(properties)
         self.tile_size = _tile_size(properties)
         #: Level-0 corner of the scanned area, which QuPath takes as its origin (MRXS has one).
@@ -405,6 +409,22 @@ def _open_picture(path: Path) -> openslide.ImageSlide:
         raise SlideError(
             f"{path.name} cannot be read as a picture ({error})", _COPY_AGAIN
         ) from error
+
+
+def _identity(path: Path, properties: Any, width: int, height: int) -> str:
+    """What OpenSlide tells slides apart by, else the file's size and both its ends.
+
+    quickhash-1 is made of the slide's own data (of all files that it consists of), but not defined
+    for every file. The ends alone would not do: formats of several files are opened by a small one.
+    """
+    quickhash = properties.get(openslide.PROPERTY_NAME_QUICKHASH1)
+    try:
+        known = quickhash or ends_key(path)
+    except OSError as error:
+        raise SlideError(
+            f"{path} cannot be read ({error.strerror})", "Check its permissions"
+        ) from error
+    return hashlib.sha256(f"{known}|{width}|{height}".encode()).hexdigest()[:32]
 
 
 def _number(text: str | None) -> float | None:

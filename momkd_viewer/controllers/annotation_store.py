@@ -10,11 +10,10 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from momkd_core.annotation_files import AnnotationFile
 from momkd_core.errors import MomkdError, OutputError
-from momkd_core.storage import content_key
 from momkd_viewer.controllers.slide_controller import SlideController
+from momkd_viewer.jobs.annotation_place import Place
 from momkd_viewer.jobs.annotation_work import (
     Loaded,
-    Place,
     SaveRequest,
     Stamp,
     export_annotations,
@@ -22,7 +21,6 @@ from momkd_viewer.jobs.annotation_work import (
     load_annotations,
     save_annotations,
     save_now,
-    targets,
 )
 from momkd_viewer.jobs.runner import JobRunner
 from momkd_viewer.state.annotations import AnnotationSet
@@ -84,14 +82,7 @@ class AnnotationStore(QObject):
     def _on_opened(self) -> None:
         slide = self._slides.slide
         assert slide is not None
-        known = slide.known_mpp
-        try:
-            key = content_key(slide.path)
-        except OSError as error:
-            self.failed.emit(f"{slide.path.name} is gone ({error.strerror}). Open it again.")
-            return
-        scale = (known.x, known.y) if known else None
-        place = Place(slide.path.absolute(), slide.bounds_offset, scale, key)
+        place = Place.of(slide)
         self._place, self._loaded, self._saved_revision = place, None, self._shown.revision
 
         def done(loaded: Loaded) -> None:
@@ -116,9 +107,10 @@ class AnnotationStore(QObject):
         if loaded.content.annotations:
             self._shown.load(loaded.content.annotations)
             count = len(loaded.content.annotations)
-            self.told.emit(f"{count:,} annotations loaded", str(loaded.path))
+            where = ", made where this slide lay before" if loaded.elsewhere else ""
+            self.told.emit(f"{count:,} annotations loaded{where}", str(loaded.path))
         for why in loaded.unreadable.values():
-            elsewhere = targets(place, frozenset(loaded.unreadable))[0]
+            elsewhere = place.targets(frozenset(loaded.unreadable))[0]
             self.failed.emit(
                 f"{why} It is left as it is; annotations of this slide are saved in {elsewhere}."
             )
@@ -145,7 +137,7 @@ class AnnotationStore(QObject):
             return
         loaded = self._loaded
         fresh = loaded is not None and loaded.path is None
-        if fresh and not len(self._shown) and not self._here & {*targets(place, frozenset())}:
+        if fresh and not len(self._shown) and not self._here & {*place.targets(frozenset())}:
             self._saved_revision = revision  # drawn and taken back: there is nothing to keep
             return
         request = self._request(place)
