@@ -453,7 +453,7 @@ class MainWindow(QMainWindow):
     def settled(self) -> bool:
         """Whether nothing is being opened, analysed, read or drawn any more."""
         runners = (self._jobs, self._analysis_jobs, self._cohort_jobs, self._demo_jobs)
-        idle = all(runner.idle for runner in runners) and self.annotations.store.idle
+        idle = all(one.idle for one in (*runners, self.annotations.store, self.tools.bookmarks))
         return idle and self.slides.tiles_complete and self.split.tiles_complete
 
     # -- events ----------------------------------------------------------------------------------
@@ -469,10 +469,10 @@ class MainWindow(QMainWindow):
         QTimer.singleShot(0, self, lambda: [self.open_path(path) for path in paths])
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        problem = self.annotations.store.flush()
-        if problem is not None:
+        problems = [kept.flush() for kept in (self.annotations.store, self.tools.bookmarks)]
+        if told := " ".join(problem for problem in problems if problem):
             event.ignore()
-            self.show_failure(problem)
+            self.show_failure(told)
             return
         self.hide()
         self.tools.close_windows()
