@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
@@ -18,6 +19,7 @@ from momkd_viewer.jobs.annotation_work import (
     Stamp,
     export_annotations,
     import_annotations,
+    laid_over,
     load_annotations,
     save_annotations,
     save_now,
@@ -89,22 +91,24 @@ class AnnotationStore(QObject):
             if self._place is place:
                 self._on_loaded(place, loaded)
 
-        self._save_left_over(place)
         self._jobs.start(load_annotations(place), done=done, failed=self._fail)
 
-    def _save_left_over(self, place: Place) -> None:
-        """Tries again what could not be saved of this slide before, so that it is loaded too."""
-        for left in [one for one in self._requests if one.place.slide == place.slide]:
-
-            def saved(path: Path, left: SaveRequest = left) -> None:
-                self._requests = [one for one in self._requests if one is not left]
-                self._here.add(path)
-
-            self._jobs.start(save_annotations(left), done=saved, failed=self._fail)
+    def _left_over(self, place: Place) -> SaveRequest | None:
+        """The newest that could not be saved when this slide was open before; it holds the older."""
+        left = [r for r in self._requests if r.place.slide == place.slide and r.place is not place]
+        return left[-1] if left else None
 
     def _on_loaded(self, place: Place, loaded: Loaded) -> None:
+        left = self._left_over(place)
+        if left is not None:  # shown as if it had been saved, and saved now or with what follows
+            content = left.content if left.whole else laid_over(loaded.content, left.content)
+            loaded = replace(loaded, content=content)
         self._loaded = loaded
-        if loaded.content.annotations:
+        if left is not None:
+            self._shown.load(loaded.content.annotations)
+            self._saved_revision = -1
+            self.touch()
+        elif loaded.content.annotations:
             self._shown.load(loaded.content.annotations)
             count = len(loaded.content.annotations)
             where = ", made where this slide lay before" if loaded.elsewhere else ""
@@ -137,18 +141,15 @@ class AnnotationStore(QObject):
             return
         loaded = self._loaded
         fresh = loaded is not None and loaded.path is None
-        if fresh and not len(self._shown) and not self._here & {*place.targets(frozenset())}:
+        written = self._left_over(place) or self._here & {*place.targets(frozenset())}
+        if fresh and not len(self._shown) and not written:
             self._saved_revision = revision  # drawn and taken back: there is nothing to keep
             return
         request = self._request(place)
         self._requests.append(request)
 
         def done(path: Path) -> None:
-            # What failed before for this slide is older: written at the end, it would undo this.
-            at = next((i for i, r in enumerate(self._requests) if r is request), 0)
-            older = [one for one in self._requests[:at] if one.place.slide == place.slide]
-            self._requests = [r for r in self._requests if r is not request and r not in older]
-            self._here.add(path)
+            self._forget(request, path)
             if self._place is place:
                 where = "beside the slide" if path == place.beside else "in your own folder"
                 self.told.emit(f"Annotations saved {where}", str(path))
@@ -163,12 +164,25 @@ class AnnotationStore(QObject):
         self._saved_revision = revision
         self._jobs.start(save_annotations(request), done=done, failed=failed)
 
+    def _forget(self, saved: SaveRequest, path: Path) -> None:
+        """What was saved is done with; so is what failed before it, which would undo it later."""
+        at = next((i for i, one in enumerate(self._requests) if one is saved), -1)
+        self._requests = [
+            one
+            for i, one in enumerate(self._requests)
+            if i > at or one.place.slide != saved.place.slide
+        ]
+        self._here.add(path)
+
     def _request(self, place: Place) -> SaveRequest:
-        loaded = self._loaded
+        loaded, left = self._loaded, self._left_over(place)
         others = loaded.content.others if loaded is not None else ()
+        content = AnnotationFile(self._shown.items, others)
+        if loaded is None and left is not None:
+            content = laid_over(left.content, content)
         return SaveRequest(
             place,
-            AnnotationFile(self._shown.items, others),
+            content,
             self._written,
             frozenset(loaded.unreadable) if loaded is not None else frozenset(),
             whole=loaded is not None,
@@ -191,12 +205,11 @@ class AnnotationStore(QObject):
         problem = None
         for request in [*self._requests]:
             try:
-                save_now(request)
-                self._requests.remove(request)
+                self._forget(request, save_now(request))
             except OutputError as error:
                 log.error("annotations were not saved: %s", error)
                 problem = str(error)
-        if problem is None or self._gave_up:
+        if not self._requests or self._gave_up:
             return None
         self._gave_up = True
         return f"{problem} Export the annotations elsewhere, or close again and lose them."

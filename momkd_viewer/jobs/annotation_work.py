@@ -126,6 +126,13 @@ def _newest(
     return max(found, key=lambda entry: entry[0])[1:] if found else None
 
 
+def laid_over(below: AnnotationFile, above: AnnotationFile) -> AnnotationFile:
+    """Annotations of both, those above where they are the same; other objects are those below."""
+    drawn = {one.id for one in above.annotations}
+    kept = tuple(one for one in below.annotations if one.id not in drawn)
+    return AnnotationFile((*kept, *above.annotations), below.others)
+
+
 def save_now(request: SaveRequest) -> Path:
     """Writes beside the slide, else in the user's folder; returns the file.
 
@@ -136,9 +143,7 @@ def save_now(request: SaveRequest) -> Path:
     if not request.whole:
         there = load_now(place)
         refused |= there.unreadable.keys()
-        drawn = {one.id for one in content.annotations}
-        kept = tuple(one for one in there.content.annotations if one.id not in drawn)
-        content = AnnotationFile((*kept, *content.annotations), there.content.others)
+        content = laid_over(there.content, content)
     problem: OutputError | None = None
     for path in place.targets(refused):
         try:

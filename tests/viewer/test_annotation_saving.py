@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import shapely
+from driving import open_all, settle
+from pytestqt.qtbot import QtBot
 from synthetic import tissue_image, write_slide
 
-from momkd_core.annotation_files import AnnotationFile, write_annotations
+from momkd_core.annotation_files import AnnotationFile, read_annotations, write_annotations
 from momkd_core.annotations import Annotation
+from momkd_core.errors import OutputError
 from momkd_core.slide import Slide
 from momkd_core.storage import annotation_folder, content_key
+from momkd_viewer.jobs import annotation_work
 from momkd_viewer.jobs.annotation_place import Place
 from momkd_viewer.jobs.annotation_work import Loaded, SaveRequest, load_now, save_now
+from momkd_viewer.main_window import MainWindow
 
 
 @pytest.fixture(autouse=True)
@@ -115,3 +122,76 @@ def test_the_older_name_beside_a_slide_is_read_where_it_is_its_own(tmp_path: Pat
     found = load_now(place_of(path))
     assert names(found) == ["new"] and not found.unreadable, "told once"
     assert older.exists()
+
+
+# -- saves that fail -----------------------------------------------------------------------------
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    def full(*_: object, **__: object) -> None:
+        raise OutputError("The disk is full", "Free some space")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(annotation_work, "write_annotations", full)
+        yield
+
+
+@pytest.fixture
+def left(qtbot: QtBot, window: MainWindow, slide_path: Path, tmp_path: Path) -> Path:
+    """A slide that was closed with an annotation that could not be saved."""
+    (tmp_path / "slides").mkdir()
+    slide = Path(shutil.copy(slide_path, tmp_path / "slides" / "a.tif"))
+    window.annotations.store._timer.setInterval(30)
+    open_all(qtbot, window, slide)
+    with full_disk():
+        window.annotations.shown.add(point("first").annotations)
+        window.slides.close()
+        settle(qtbot, window)
+    assert "disk is full" in window.canvas.banner.text and not beside(slide).exists()
+    return slide
+
+
+def beside(slide: Path) -> Path:
+    return slide.with_name(f"{slide.name}.annotations.geojson")
+
+
+def shown(window: MainWindow) -> list[str]:
+    return [one.name for one in window.annotations.shown.items]
+
+
+def saved(slide: Path) -> list[str]:
+    return [one.name for one in read_annotations(beside(slide)).annotations]
+
+
+def test_what_could_not_be_saved_is_saved_at_the_next_opening(
+    qtbot: QtBot, window: MainWindow, left: Path
+) -> None:
+    open_all(qtbot, window, left)
+    assert saved(left) == shown(window) == ["first"]
+
+
+def test_what_still_cannot_be_saved_is_shown_and_saved_with_what_follows(
+    qtbot: QtBot, window: MainWindow, left: Path
+) -> None:
+    with full_disk():
+        open_all(qtbot, window, left)
+        assert shown(window) == ["first"]
+    window.annotations.shown.add(point("second").annotations)
+    settle(qtbot, window)
+    assert saved(left) == ["first", "second"]
+
+
+def test_a_save_that_failed_never_undoes_a_newer_one(
+    qtbot: QtBot, window: MainWindow, left: Path
+) -> None:
+    with full_disk():
+        open_all(qtbot, window, left)
+    annotations = window.annotations.shown
+    annotations.delete([one.id for one in annotations.items])
+    annotations.add(point("newer").annotations)
+    settle(qtbot, window)
+    assert saved(left) == ["newer"]
+    window.close()
+    assert saved(left) == ["newer"]
+    assert not list(left.parent.glob("*.bak*")), "it was not written again"
