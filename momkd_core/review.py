@@ -30,6 +30,8 @@ from momkd_core.verdicts import (
     storable,
 )
 
+__all__ = ["ReviewStore", "Subject", "Verdict", "open_review", "review_file"]
+
 
 def open_review(where: str | Path | None = None, *, create: bool = True) -> ReviewStore:
     """Opens a review, making it where there is none yet.

@@ -31,7 +31,7 @@ def server_programs() -> Path | None:
 
 @dataclass
 class Server:
-    """A running server. Data-base names count up, so that each test has one of its own."""
+    """A running server; each database that is asked for is a new one."""
 
     programs: Path
     folder: Path
