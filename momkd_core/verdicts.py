@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Literal
 
 from momkd_core.errors import ReviewError
@@ -29,6 +31,7 @@ TERMS = (
 LONGEST_NAME = 100
 LONGEST_TERM = 40
 LONGEST_NOTE = 10_000
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,7 @@ class Verdict:
     def __post_init__(self) -> None:
         object.__setattr__(self, "reviewer", reviewer_name(self.reviewer))
         storable(self.note, "A note", LONGEST_NOTE)
-        if len(self.model_sha256) != 64 or not set(self.model_sha256) <= set("0123456789abcdef"):
+        if not _SHA256.fullmatch(self.model_sha256):
             raise ReviewError(
                 f"{self.model_sha256!r} is not a model's SHA-256", "Take it from the loaded model"
             )
@@ -140,6 +143,7 @@ class Verdict:
         }
 
 
+@lru_cache
 def reviewer_name(text: str) -> str:
     """A name with single spaces and composed accents, so that one person is not counted as two.
 
