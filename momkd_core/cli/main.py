@@ -11,12 +11,14 @@ from momkd_core import __version__
 from momkd_core.cli import (
     ablate,
     atlas,
+    curate,
     demo,
     evaluate,
     extract,
     import_reference,
     info,
     predict,
+    rescore,
     train,
 )
 from momkd_core.cli.console import print_error, set_up_logging
@@ -31,6 +33,8 @@ VERBS = {
     "evaluate": evaluate,
     "predict": predict,
     "atlas": atlas,
+    "rescore": rescore,
+    "curate": curate,
     "import-reference": import_reference,
 }
 
