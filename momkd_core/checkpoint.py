@@ -28,7 +28,9 @@ from momkd_core.storage import atomic_path, sha256_of_file
 
 log = logging.getLogger(__name__)
 
-_KEY = "momkd"
+#: Of the card in a file's metadata.
+CARD_KEY = "momkd"
+
 _FAMILIARITY = "familiarity."
 # What the folds of one run have in common.
 _SHARED = ("task", "method", "positive", "negative", "encoder", "encoder_sha256", "extraction")
@@ -161,7 +163,7 @@ def save_model(
             }
         )
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata={_KEY: card.model_dump_json()})
+        save_file(tensors, temporary, metadata={CARD_KEY: card.model_dump_json()})
 
 
 def load_model(path: str | Path) -> Model:
@@ -238,13 +240,13 @@ def _load_file(path: Path) -> FoldModel:
             f"{path} is not a readable model file ({error})",
             "Name a .safetensors file written by momkd train; other formats are not loaded",
         ) from error
-    if _KEY not in metadata:
+    if CARD_KEY not in metadata:
         raise ModelFileError(
             f"{path.name} is a safetensors file without a MoMKD model card",
             "Name a model file written by momkd train",
         )
     try:
-        content = json.loads(metadata[_KEY])
+        content = json.loads(metadata[CARD_KEY])
         if int(content.get("format", 0)) > _FORMAT:
             raise ModelFileError(
                 f"{path.name} was written by a newer version (format {content['format']})",

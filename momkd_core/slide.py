@@ -110,6 +110,16 @@ class Slide:
         return self._mpp
 
     @property
+    def quickhash(self) -> str | None:
+        """OpenSlide's hash of the content, which a copy or another name leaves as it is; or None."""
+        found: str | None = self._handle.properties.get(openslide.PROPERTY_NAME_QUICKHASH1)
+        return found
+
+    @property
+    def has_colour_profile(self) -> bool:
+        return self._handle.color_profile is not None
+
+    @property
     def associated_images(self) -> tuple[str, ...]:
         return tuple(sorted(self._handle.associated_images))
 

@@ -11,6 +11,7 @@ from momkd_core import __version__
 from momkd_core.cli import (
     ablate,
     atlas,
+    bundle,
     demo,
     evaluate,
     extract,
@@ -31,6 +32,7 @@ VERBS = {
     "evaluate": evaluate,
     "predict": predict,
     "atlas": atlas,
+    "bundle": bundle,
     "import-reference": import_reference,
 }
 
