@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from momkd_core import __version__
+from momkd_core.cohort import FEATURE_SUFFIXES
 from momkd_core.slide import SLIDE_SUFFIXES
 from momkd_core.storage import log_file
 from momkd_viewer.actions import MAGNIFICATIONS, build_actions
@@ -55,7 +56,10 @@ DEMO_TASKS = ("her2", "pr")
 _MOST_RECENT = 8
 _SIDE_WIDTH = 378
 _CASES_WIDTH = 338
-_SLIDE_FILES = f"Slides ({' '.join(f'*{suffix}' for suffix in SLIDE_SUFFIXES)});;All files (*)"
+_SLIDE_FILES = (
+    f"Slides ({' '.join(f'*{suffix}' for suffix in SLIDE_SUFFIXES)});;"
+    f"Features ({' '.join(f'*{suffix}' for suffix in FEATURE_SUFFIXES)});;All files (*)"
+)
 _NO_RESOLUTION = (
     "This slide does not state its resolution, which the models need. "
     "State it, for instance 0.25 µm/px for a 40× scan."
@@ -306,14 +310,9 @@ class MainWindow(QMainWindow):
     # -- opening ---------------------------------------------------------------------------------
 
     def open_path(self, path: Path, *, mpp: float | None = None) -> None:
-        """Opens a slide, a cohort table, a model file or a run folder, whatever it is."""
+        """Opens a slide, its features, a cohort table, a model file or a run folder, whatever it is."""
         self.tools.privacy.meet(path)
-        if path.suffix.lower() in (".h5", ".hdf5"):
-            self.show_failure(
-                f"{path.name} holds features, not a picture. Open the slide it was made from; "
-                "its features are found in the cache or made again."
-            )
-        elif path.suffix.lower() == ".safetensors" or (path / "folds").is_dir():
+        if path.suffix.lower() == ".safetensors" or (path / "folds").is_dir():
             self.analysis.open_model(path)
         elif path.suffix.lower() == ".csv" or path.is_dir():
             self.cases.open(path, mpp)
@@ -386,17 +385,17 @@ class MainWindow(QMainWindow):
         self.canvas.banner.hide()  # it spoke about the slide that goes
 
     def _on_opened(self) -> None:
-        slide = self.slides.slide
-        assert slide is not None
-        recent = [str(slide.path.resolve()), *self._recent_paths()]
+        source = self.slides.source
+        assert source is not None
+        recent = [str(source.path.resolve()), *self._recent_paths()]
         self._settings.setValue("recent", list(dict.fromkeys(recent))[:_MOST_RECENT])
         self._show_names()
 
     def _show_names(self) -> None:
         """Names of slides, masked where the user wants that."""
-        slide = self.slides.slide
-        if slide is not None:
-            self.setWindowTitle(f"{self._names.slide(slide.path)} – MoMKD Viewer")
+        source = self.slides.source
+        if source is not None:
+            self.setWindowTitle(f"{self._names.slide(source.path)} – MoMKD Viewer")
         self._show_recent()
 
     def _recent_paths(self) -> list[str]:

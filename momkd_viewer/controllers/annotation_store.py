@@ -78,7 +78,8 @@ class AnnotationStore(QObject):
 
     def _on_opened(self) -> None:
         slide = self._slides.slide
-        assert slide is not None
+        if slide is None:  # features alone: there is nothing to draw on
+            return
         known = slide.known_mpp
         try:
             key = content_key(slide.path)

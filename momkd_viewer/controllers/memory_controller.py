@@ -109,7 +109,7 @@ class MemoryController(QObject):
             return "Open a model to see the components of its memory."
         if shown.failure is not None:
             return f"There is no result to browse. {shown.failure}"
-        if self._slides.slide is None:
+        if self._slides.source is None:
             return "Open a slide to see which patches each component stands for."
         return "The components appear when the analysis is done."
 
@@ -147,12 +147,12 @@ class MemoryController(QObject):
 
     def go_to_patch(self, patch: int) -> None:
         """Centres the slide on a patch at 20x, or so that it fills the window."""
-        result, slide = self._analysis.result, self._slides.slide
-        if result is None or slide is None:
+        result = self._analysis.result
+        if result is None:
             return
         size = result.size_level0
         x, y = (int(v) for v in result.coords[patch])
-        known = slide.known_mpp
+        known = self._slides.known_mpp
         downsample = (
             MAGNIFICATION_MICRONS / _JUMP_MAGNIFICATION / known.mean if known else size / 256
         )
