@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from momkd_core.geometry import Mpp
 from momkd_core.progress import CancelToken
 from momkd_core.slide_facts import SlideFacts
 from momkd_core.slide_handle import COPY_AGAIN, READ_ERRORS, SlideHandle
+from momkd_core.storage import ends_key
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +75,8 @@ class Slide:
         self.tile_size = facts.tile_size
         self.bounds_offset = facts.bounds_offset
         self.associated_images = facts.associated_images
+        #: Stays the same when the file is moved, renamed or touched.
+        self.identity = _identity(self.path, facts)
 
     # -- facts -----------------------------------------------------------------------------------
 
@@ -295,3 +299,18 @@ def _read_packed(
     buffer = (ctypes.c_uint32 * pixels.size).from_buffer(pixels.data)
     read(inner, buffer, x0, y0, level, width, height)
     return pixels
+
+
+def _identity(path: Path, facts: SlideFacts) -> str:
+    """What OpenSlide tells slides apart by, else the file's size and both its ends.
+
+    quickhash-1 is made of the slide's own data (of all files that it consists of), but not defined
+    for every file. The ends alone would not do: formats of several files are opened by a small one.
+    """
+    try:
+        known = facts.quickhash or ends_key(path)
+    except OSError as error:
+        raise SlideError(
+            f"{path} cannot be read ({error.strerror})", "Check its permissions"
+        ) from error
+    return hashlib.sha256(f"{known}|{facts.width}|{facts.height}".encode()).hexdigest()[:32]

@@ -25,6 +25,7 @@ class SlideFacts:
         tile_size: the file's native tile side; reads aligned to it decode each tile once.
         bounds_offset: level-0 corner of the scanned area, which QuPath takes as its origin
             (MRXS has one).
+        quickhash: OpenSlide's hash of the slide's own data.
         associated_images: names of the label, macro and thumbnail pictures, sorted.
     """
 
@@ -37,6 +38,7 @@ class SlideFacts:
     background: tuple[int, int, int]
     tile_size: int
     bounds_offset: tuple[int, int]
+    quickhash: str | None
     associated_images: tuple[str, ...]
 
     @classmethod
@@ -62,6 +64,7 @@ class SlideFacts:
                 int(_number(properties.get(openslide.PROPERTY_NAME_BOUNDS_X)) or 0),
                 int(_number(properties.get(openslide.PROPERTY_NAME_BOUNDS_Y)) or 0),
             ),
+            quickhash=properties.get(openslide.PROPERTY_NAME_QUICKHASH1),
             associated_images=tuple(sorted(handle.associated_images)),
         )
 

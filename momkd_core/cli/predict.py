@@ -3,7 +3,7 @@
 example:
   momkd predict slide.svs --model runs/her2/folds/0/model.safetensors --out result --json
   momkd predict cohort.csv --model runs/her2 --out results
-  momkd predict slide.svs --model her2.safetensors --region slide.annotations.geojson
+  momkd predict slide.svs --model her2.safetensors --region slide.svs.annotations.geojson
 """
 
 from __future__ import annotations

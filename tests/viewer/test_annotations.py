@@ -57,8 +57,9 @@ class Hand:
 
 
 @pytest.fixture
-def slide(slide_path: Path, tmp_path: Path) -> Path:
+def slide(slide_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A slide in a folder of its own: annotations are saved beside it."""
+    monkeypatch.setenv("MOMKD_DATA", str(tmp_path / "data"))  # a copy would find what others drew
     (tmp_path / "slides").mkdir()
     return Path(shutil.copy(slide_path, tmp_path / "slides" / "case.tif"))
 
@@ -74,7 +75,7 @@ def hand(qtbot: QtBot, window: MainWindow, slide: Path) -> Hand:
 
 
 def saved(slide: Path) -> tuple[Annotation, ...]:
-    return read_annotations(slide.with_name("case.annotations.geojson")).annotations
+    return read_annotations(slide.with_name("case.tif.annotations.geojson")).annotations
 
 
 def test_every_tool_draws_and_all_is_there_again(
@@ -233,7 +234,7 @@ def test_nothing_is_lost_by_closing_and_what_was_there_is_kept(
     hand.shown.add([Annotation("point", shapely.Point(5, 5), name="first")])
     open_all(qtbot, window, slide_path)  # before the second is over
     assert [one.name for one in saved(slide)] == ["first"] and hand.shown.items == ()
-    target = slide.with_name("case.annotations.geojson")
+    target = slide.with_name("case.tif.annotations.geojson")
     tile = {"type": "Feature", "properties": {"objectType": "tile"}}
     foreign = AnnotationFile((Annotation("point", shapely.Point(7, 7), name="of QuPath"),), (tile,))
     write_annotations(target, foreign)
@@ -250,7 +251,7 @@ def test_a_file_that_cannot_be_read_is_left_alone(
     qtbot: QtBot, window: MainWindow, slide: Path, hand: Hand
 ) -> None:
     window.slides.close()
-    target = slide.with_name("case.annotations.geojson")
+    target = slide.with_name("case.tif.annotations.geojson")
     target.write_text('[{"type": "Feature"}]')
     open_all(qtbot, window, slide)
     assert "row 1: has no geometry" in window.canvas.banner.text
@@ -372,7 +373,7 @@ def test_analysing_inside_an_annotation_agrees_with_the_command_line(
     assert (inside.coords[:, 0] + inside.size_level0 / 2 <= 768).all()
     texts = " ".join(label.text() for label in window.results.findChildren(QLabel))
     assert f"Inside left half alone: {len(inside)} of {len(whole)} patches" in texts
-    region = slide.with_name("case.annotations.geojson")
+    region = slide.with_name("case.tif.annotations.geojson")
     capsys.readouterr()
     arguments = [slide, "--model", model_path, "--region", region, "--region-name", "left half"]
     assert main(["predict", *map(str, arguments), "--json"]) == 0
