@@ -15,7 +15,7 @@ from momkd_core.features import read_features, write_features
 from momkd_viewer.main_window import MainWindow
 from momkd_viewer.state.patch_ground import PatchGround
 from momkd_viewer.widgets.colours import colour
-from momkd_viewer.widgets.memory_browser import PatchThumbnail
+from momkd_viewer.widgets.component_card import PatchThumbnail
 
 
 @pytest.fixture
