@@ -18,6 +18,7 @@ from momkd_core.cli import (
     info,
     predict,
     train,
+    verdicts,
 )
 from momkd_core.cli.console import print_error, set_up_logging
 from momkd_core.errors import Cancelled, MomkdError
@@ -31,6 +32,7 @@ VERBS = {
     "evaluate": evaluate,
     "predict": predict,
     "atlas": atlas,
+    "verdicts": verdicts,
     "import-reference": import_reference,
 }
 
