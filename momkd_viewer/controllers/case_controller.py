@@ -69,7 +69,7 @@ class CaseController(QObject):
             awaited = {e.path for e in entries if unfinished and not e.path.exists()}
             self.work, self.table, self._mpp = WorkList(entries, awaited), path, mpp
             self._current, self._wanted = -1, None
-            self.listing.emit([(entry.case_id, entry.path) for entry in entries])
+            self.listing.emit([(entry.name, entry.path) for entry in entries])
             self._show()
             self.opened.emit()
             self._list.choose(0)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from PIL.Image import Image
 from PySide6.QtGui import QImage
 
-from momkd_core.cohort import Case, CohortSlide, cohort_of_slides, read_cohort
+from momkd_core.cohort import cohort_of_slides, read_cohort
 from momkd_core.errors import MomkdError
 from momkd_core.progress import CancelToken, Report
 from momkd_core.slide import FOR_VIEWING, Slide
@@ -116,20 +116,16 @@ def open_cohort(path: Path) -> Work:
         cohort = cohort_of_slides(path) if path.is_dir() else read_cohort(path)
         return [
             CaseEntry(
-                _row_name(case, slide),
+                case.case_id,
                 Source(slide.slide, slide.features, slide.mpp),
                 case.values,
+                len(case.slides) > 1,
             )
             for case in cohort.cases
             for slide in case.slides
         ]
 
     return work
-
-
-def _row_name(case: Case, slide: CohortSlide) -> str:
-    """The case; with its slide where it has several."""
-    return f"{case.case_id} · {slide.stem}" if len(case.slides) > 1 else case.case_id
 
 
 def load_engine() -> None:

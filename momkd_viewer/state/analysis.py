@@ -133,11 +133,23 @@ class CaseEntry:
     Attributes:
         source: its slide, its features, or both.
         values: the other columns of its row, labels among them.
+        several: whether its case has other slides, too.
     """
 
     case_id: str
     source: Source
     values: Mapping[str, str] = field(default_factory=dict)
+    several: bool = False
+
+    @property
+    def name(self) -> str:
+        """The case; with its slide where it has several."""
+        return f"{self.case_id} · {self.path.stem}" if self.several else self.case_id
+
+    @property
+    def patient_id(self) -> str:
+        """The case itself where the table names no patients."""
+        return self.values.get("patient_id") or self.case_id
 
     @property
     def path(self) -> Path:

@@ -75,7 +75,7 @@ class _Rows(QAbstractTableModel):
         row = self.rows[index.row()]
         if role == Qt.ItemDataRole.DisplayRole:
             if index.column() == 0:
-                return self.named(row.entry.case_id, row.entry.path)
+                return self.named(row.entry.name, row.entry.path)
             return _text(row, index.column())
         if role == _SORT_ROLE:
             return _sort_value(row, index.column())
@@ -99,7 +99,7 @@ def _failed(row: WorkListRow) -> bool:
 def _text(row: WorkListRow, column: int) -> str:
     finding = row.finding
     if column == 0:
-        return row.entry.case_id
+        return row.entry.name
     if column == 1:
         return row.label
     if column == 2:
