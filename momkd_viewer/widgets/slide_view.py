@@ -6,8 +6,9 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import (
+    QContextMenuEvent,
     QFocusEvent,
     QImage,
     QKeyEvent,
@@ -30,6 +31,7 @@ from momkd_viewer.widgets.scene import RasterOverlay, Scene
 from momkd_viewer.widgets.view_marks import Highlight, ScaleBar
 
 _WHEEL_STEP = 1.25
+_STEADY = 4  # logical pixels that a hand may shake in a click
 _ARROW_SHARE = 0.2
 # Tiles that come within this time are painted together; longer than a frame, so that a moving view
 # paints them with its next one.
@@ -48,6 +50,8 @@ class SlideView(QWidget):
         left(): the cursor left the canvas.
         opacity_stepped(int): Ctrl+wheel, +1 or -1.
         pressed(): the mouse was pressed: this view is the one that keys are for.
+        asked(float, float): Shift+click where no tool took it; what is at this level-0 point?
+        menu_wanted(float, float, QPoint): a context menu for a level-0 point; where on the screen.
     """
 
     view_changed = Signal(object)
@@ -56,6 +60,8 @@ class SlideView(QWidget):
     left = Signal()
     opacity_stepped = Signal(int)
     pressed = Signal()
+    asked = Signal(float, float)
+    menu_wanted = Signal(float, float, QPoint)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -67,6 +73,7 @@ class SlideView(QWidget):
         self._layers: list[Layer] = [self._highlight]
         self._tool: Tool | None = None
         self._drag_from: QPointF | None = None
+        self._asks_at: QPointF | None = None
         self._drawing = False
         self._space = False
         self._remainder = (0.0, 0.0)
@@ -407,6 +414,8 @@ class SlideView(QWidget):
                 return
         if left or event.button() == Qt.MouseButton.MiddleButton:
             self._drag_from = event.position()
+            shift = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+            self._asks_at = event.position() if left and shift else None
             self.setCursor(Qt.CursorShape.ClosedHandCursor)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
@@ -415,6 +424,8 @@ class SlideView(QWidget):
         self._cursor_at = event.position()
         ratio = self.devicePixelRatioF()
         if self._drag_from is not None:
+            if self._asks_at is not None and not _steady(event.position(), self._asks_at):
+                self._asks_at = None  # it is a drag
             moved = (event.position() - self._drag_from) * ratio
             self._drag_from = event.position()
             self._kinetic.follow(moved)
@@ -428,10 +439,26 @@ class SlideView(QWidget):
         if self._drag_from is not None:
             self._drag_from = None
             self._kinetic.let_go()
+            asks, self._asks_at = self._asks_at, None
+            if asks is not None and _steady(event.position(), asks):
+                self._ask(asks)
         if self._drawing and self._tool is not None and self.view is not None:
             self._tool.release(self._pointer(event))
         self._drawing = False
         self._show_cursor()
+
+    def _ask(self, at: QPointF) -> None:
+        ratio = self.devicePixelRatioF()
+        if self.view is not None:
+            self.asked.emit(*self.view.to_slide(at.x() * ratio, at.y() * ratio))
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        if self.view is None:
+            return
+        ratio, at = self.devicePixelRatioF(), event.pos()
+        self.menu_wanted.emit(
+            *self.view.to_slide(at.x() * ratio, at.y() * ratio), event.globalPos()
+        )
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         tool = self._tool
@@ -481,3 +508,8 @@ class SlideView(QWidget):
             self.setCursor(self._tool.cursor)
         else:
             self.unsetCursor()
+
+
+def _steady(at: QPointF, pressed: QPointF) -> bool:
+    """Whether the hand only shook."""
+    return (at - pressed).manhattanLength() < _STEADY
