@@ -21,6 +21,9 @@ from momkd_core.slide import SLIDE_SUFFIXES
 if TYPE_CHECKING:
     from momkd_core.extraction import SlideJob
 
+#: Endings of feature files.
+FEATURE_SUFFIXES = (".h5", ".hdf5")
+
 _RESERVED = {"case_id", "patient_id", "slide", "features", "mpp"}
 _EMPTY = {"", "na", "nan", "none", "null"}
 

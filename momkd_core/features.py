@@ -98,6 +98,15 @@ def read_header(path: str | Path) -> FeatureBag:
     return _open(Path(path), _read_header)
 
 
+def read_places(path: str | Path) -> FeatureBag:
+    """Where a feature file's patches lie: a bag whose features are left in the file ((N, 0)).
+
+    Raises:
+        FeatureError: as :func:`read_features`, but for the values of the features.
+    """
+    return _open(Path(path), _read_places)
+
+
 def _open(path: Path, read: Callable[[Path, h5py.File], FeatureBag]) -> FeatureBag:
     if not path.is_file():
         raise FeatureError(f"{path} does not exist", "Check the path, or run momkd extract first")
@@ -123,6 +132,43 @@ def _read_header(path: Path, file: h5py.File) -> FeatureBag:
     )
 
 
+def _read_places(path: Path, file: h5py.File) -> FeatureBag:
+    _check_datasets(path, file)
+    coords = _coords(path, file)
+    attributes = _attributes(file)
+    return FeatureBag(
+        features=np.empty((len(coords), 0), np.float32),
+        coords=coords,
+        size_level0=_size_level0(path, attributes, coords),
+        **_identity(attributes),
+    )
+
+
+def _coords(path: Path, file: h5py.File) -> NDArray[np.int64]:
+    """(N, 2) corners, one for each row of features."""
+    coords = np.asarray(file["coords"])
+    count = file["features"].shape
+    if len(count) == 3 and count[0] == 1:
+        count = count[1:]
+    if coords.ndim == 3 and coords.shape[0] == 1:
+        coords = coords[0]
+    if len(count) != 2 or coords.ndim != 2 or coords.shape[1] != 2:
+        raise FeatureError(
+            f"{path.name}: features {tuple(count)} and coords {coords.shape} have the wrong form",
+            "Expected (N, D) and (N, 2)",
+        )
+    if count[0] == 0:
+        raise FeatureError(
+            f"{path.name} holds no patch", "The slide had no tissue: leave it out or extract again"
+        )
+    if count[0] != len(coords):
+        raise FeatureError(
+            f"{path.name} has {count[0]} feature rows but {len(coords)} coordinates",
+            "Extract the slide again",
+        )
+    return _integral(path, coords)
+
+
 def _check_datasets(path: Path, file: h5py.File) -> None:
     for name in ("features", "coords"):
         if not isinstance(file.get(name), h5py.Dataset):
@@ -134,26 +180,10 @@ def _check_datasets(path: Path, file: h5py.File) -> None:
 
 def _read(path: Path, file: h5py.File) -> FeatureBag:
     _check_datasets(path, file)
+    coords = _coords(path, file)
     features = np.asarray(file["features"])
-    coords = np.asarray(file["coords"])
-    if features.ndim == 3 and features.shape[0] == 1:
+    if features.ndim == 3:
         features = features[0]
-    if coords.ndim == 3 and coords.shape[0] == 1:
-        coords = coords[0]
-    if features.ndim != 2 or coords.ndim != 2 or coords.shape[1] != 2:
-        raise FeatureError(
-            f"{path.name}: features {features.shape} and coords {coords.shape} have the wrong form",
-            "Expected (N, D) and (N, 2)",
-        )
-    if len(features) == 0:
-        raise FeatureError(
-            f"{path.name} holds no patch", "The slide had no tissue: leave it out or extract again"
-        )
-    if len(features) != len(coords):
-        raise FeatureError(
-            f"{path.name} has {len(features)} feature rows but {len(coords)} coordinates",
-            "Extract the slide again",
-        )
     if not np.issubdtype(features.dtype, np.floating):
         raise FeatureError(f"{path.name}: features are {features.dtype}", "Expected float16 or 32")
     with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is named
@@ -166,11 +196,10 @@ def _read(path: Path, file: h5py.File) -> FeatureBag:
             "Extract the slide again; half precision may have overflowed",
         )
     attributes = _attributes(file)
-    integral = _integral(path, coords)
     return FeatureBag(
         features=features,
-        coords=integral,
-        size_level0=_size_level0(path, attributes, integral),
+        coords=coords,
+        size_level0=_size_level0(path, attributes, coords),
         tissue_fraction=_tissue_fraction(path, file, len(features)),
         **_identity(attributes),
     )

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from momkd_core.checkpoint import FoldModel, Model, ModelCard
+from momkd_core.cohort import FEATURE_SUFFIXES
 from momkd_core.errors import FeatureError, SettingsError
 from momkd_core.extraction import EncoderLoader, cached_bag
 from momkd_core.features import FeatureBag, read_features
@@ -25,7 +26,6 @@ from momkd_core.result import Floats, MemoryMatch, SlideResult
 from momkd_core.slide import DEFAULT_WORKERS
 
 Precision = Literal["float32", "bfloat16"]
-FEATURE_SUFFIXES = (".h5", ".hdf5")
 
 
 def predict(

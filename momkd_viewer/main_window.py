@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from momkd_core import __version__
+from momkd_core.cohort import FEATURE_SUFFIXES
 from momkd_core.slide import SLIDE_SUFFIXES
 from momkd_core.storage import log_file
 from momkd_viewer.actions import MAGNIFICATIONS, build_actions
@@ -27,7 +28,9 @@ from momkd_viewer.controllers.alignment_controller import AlignmentController
 from momkd_viewer.controllers.analysis_controller import AnalysisController
 from momkd_viewer.controllers.annotation_controller import AnnotationController
 from momkd_viewer.controllers.case_controller import CaseController
+from momkd_viewer.controllers.component_controller import ComponentController
 from momkd_viewer.controllers.demo_controller import DemoController, tour_steps
+from momkd_viewer.controllers.inspection_controller import InspectionController
 from momkd_viewer.controllers.layer_controller import LayerController
 from momkd_viewer.controllers.memory_controller import MemoryController
 from momkd_viewer.controllers.overlay_controller import OverlayController
@@ -55,7 +58,10 @@ DEMO_TASKS = ("her2", "pr")
 _MOST_RECENT = 8
 _SIDE_WIDTH = 378
 _CASES_WIDTH = 338
-_SLIDE_FILES = f"Slides ({' '.join(f'*{suffix}' for suffix in SLIDE_SUFFIXES)});;All files (*)"
+_SLIDE_FILES = (
+    f"Slides ({' '.join(f'*{suffix}' for suffix in SLIDE_SUFFIXES)});;"
+    f"Features ({' '.join(f'*{suffix}' for suffix in FEATURE_SUFFIXES)});;All files (*)"
+)
 _NO_RESOLUTION = (
     "This slide does not state its resolution, which the models need. "
     "State it, for instance 0.25 µm/px for a 40× scan."
@@ -108,6 +114,24 @@ class MainWindow(QMainWindow):
             self.analysis,
             self._jobs,
             self,
+        )
+        self.components = ComponentController(
+            self,
+            self.browser,
+            self.slides,
+            self.analysis,
+            self.overlay,
+            self.memory,
+            self._jobs,
+        )
+        self.inspection = InspectionController(
+            self,
+            self.canvas,
+            self.slides,
+            self.analysis,
+            self.memory,
+            self.components,
+            self._jobs,
         )
         self.cases = CaseController(
             self.cases_list,
@@ -309,14 +333,9 @@ class MainWindow(QMainWindow):
     # -- opening ---------------------------------------------------------------------------------
 
     def open_path(self, path: Path, *, mpp: float | None = None) -> None:
-        """Opens a slide, a cohort table, a model file or a run folder, whatever it is."""
+        """Opens a slide, its features, a cohort table, a model file or a run folder, whatever it is."""
         self.tools.privacy.meet(path)
-        if path.suffix.lower() in (".h5", ".hdf5"):
-            self.show_failure(
-                f"{path.name} holds features, not a picture. Open the slide it was made from; "
-                "its features are found in the cache or made again."
-            )
-        elif path.suffix.lower() == ".safetensors" or (path / "folds").is_dir():
+        if path.suffix.lower() == ".safetensors" or (path / "folds").is_dir():
             self.analysis.open_model(path)
         elif path.suffix.lower() == ".csv" or path.is_dir():
             self.cases.open(path, mpp)
@@ -389,17 +408,17 @@ class MainWindow(QMainWindow):
         self.canvas.banner.hide()  # it spoke about the slide that goes
 
     def _on_opened(self) -> None:
-        slide = self.slides.slide
-        assert slide is not None
-        recent = [str(slide.path.resolve()), *self._recent_paths()]
+        source = self.slides.source
+        assert source is not None
+        recent = [str(source.path.resolve()), *self._recent_paths()]
         self._settings.setValue("recent", list(dict.fromkeys(recent))[:_MOST_RECENT])
         self._show_names()
 
     def _show_names(self) -> None:
         """Names of slides, masked where the user wants that."""
-        slide = self.slides.slide
-        if slide is not None:
-            self.setWindowTitle(f"{self._names.slide(slide.path)} – MoMKD Viewer")
+        source = self.slides.source
+        if source is not None:
+            self.setWindowTitle(f"{self._names.slide(source.path)} – MoMKD Viewer")
         self._show_busy(self._doing)
         self._show_recent()
 

@@ -13,7 +13,7 @@ from momkd_core.region import Region
 from momkd_core.result import SlideResult
 from momkd_viewer.controllers.slide_controller import SlideController
 from momkd_viewer.jobs.runner import Job, JobRunner
-from momkd_viewer.jobs.slide_work import Source, analyse, open_model, read_again
+from momkd_viewer.jobs.slide_work import analyse, open_model, read_again
 from momkd_viewer.state.analysis import Analysis, OpenModel, Outcome
 from momkd_viewer.state.work_list import Asked
 from momkd_viewer.widgets.progress_strip import ProgressStrip
@@ -159,11 +159,11 @@ class AnalysisController(QObject):
 
     def run_pending(self) -> None:
         """Runs the next model without a result; the others follow one by one."""
-        slide = self._slides.slide
+        source, slide = self._slides.source, self._slides.slide
         pending = self.analysis.pending
-        if slide is None or not pending or self._running is not None:
+        if source is None or not pending or self._running is not None:
             return
-        if slide.known_mpp is None:
+        if slide is not None and slide.known_mpp is None:
             for waiting in pending:
                 waiting.failure = NO_RESOLUTION
             self._refresh()
@@ -184,12 +184,7 @@ class AnalysisController(QObject):
             self.failed.emit(str(error))
 
         job = self._jobs.start(
-            analyse(
-                Source(slide.path, self._slides.stated_mpp, self._slides.features),
-                entry.model,
-                entry.muted_by_memory,
-                self.region,
-            ),
+            analyse(source, entry.model, entry.muted_by_memory, self.region),
             done=done,
             failed=failed,
             progress=self._strip.show_progress,
@@ -320,7 +315,7 @@ class AnalysisController(QObject):
         if entry.failure is not None:
             return replace(view, message=entry.failure, failed=True)
         running = self._running is not None and self._running[0] is entry
-        waiting = "Waiting for a slide." if self._slides.slide is None else "Waiting its turn."
+        waiting = "Waiting for a slide." if self._slides.source is None else "Waiting its turn."
         return replace(view, message="Analysing…" if running else waiting)
 
 

@@ -168,6 +168,7 @@ class AnnotationController(QObject):
 
     def _on_drawn(self, kind: Kind, geometry: BaseGeometry) -> None:
         if self._slides.slide is None:
+            self.failed.emit("There is no slide to annotate, its features alone.")
             return
         self.shown.add([Annotation(kind, geometry, class_=self._class).with_geometry(geometry)])
         if kind not in _KEPT:
@@ -180,7 +181,8 @@ class AnnotationController(QObject):
 
     def _on_opened(self) -> None:
         slide = self._slides.slide
-        assert slide is not None
+        if slide is None:
+            return
         known = slide.known_mpp
         self.layer.microns_per_pixel = (known.x, known.y) if known else None
         self._desk.extent = (float(slide.width), float(slide.height))

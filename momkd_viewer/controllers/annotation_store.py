@@ -83,7 +83,8 @@ class AnnotationStore(QObject):
 
     def _on_opened(self) -> None:
         slide = self._slides.slide
-        assert slide is not None
+        if slide is None:  # features alone: there is nothing to draw on
+            return
         place = Place.of(slide)
         self._place, self._loaded, self._saved_revision = place, None, self._shown.revision
 

@@ -67,7 +67,8 @@ class BookmarkController(QObject):
 
     def _load(self) -> None:
         slide = self._slides.slide
-        assert slide is not None
+        if slide is None:
+            return
 
         def done(found: tuple[Path, list[Bookmark]]) -> None:
             if self._slides.slide is slide:

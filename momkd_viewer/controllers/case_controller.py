@@ -10,8 +10,9 @@ from PySide6.QtCore import QObject, Signal
 from momkd_viewer.controllers.analysis_controller import AnalysisController
 from momkd_viewer.controllers.slide_controller import SlideController
 from momkd_viewer.jobs.runner import Job, JobRunner
-from momkd_viewer.jobs.slide_work import Source, find, open_cohort
+from momkd_viewer.jobs.slide_work import find, open_cohort
 from momkd_viewer.state.analysis import CaseEntry
+from momkd_viewer.state.source import Source
 from momkd_viewer.state.work_list import Asked, CaseFinding, WorkList
 from momkd_viewer.widgets.case_list import CaseList
 from momkd_viewer.widgets.progress_strip import ProgressStrip
@@ -65,10 +66,10 @@ class CaseController(QObject):
 
         def done(entries: list[CaseEntry]) -> None:
             self.stop()
-            awaited = {e.slide for e in entries if unfinished and not e.slide.exists()}
+            awaited = {e.path for e in entries if unfinished and not e.path.exists()}
             self.work, self.table, self._mpp = WorkList(entries, awaited), path, mpp
             self._current, self._wanted = -1, None
-            self.listing.emit([(entry.case_id, entry.slide) for entry in entries])
+            self.listing.emit([(entry.name, entry.path) for entry in entries])
             self._show()
             self.opened.emit()
             self._list.choose(0)
@@ -106,7 +107,8 @@ class CaseController(QObject):
     def remember_resolution(self, path: Path, mpp: float) -> None:
         """Keeps a resolution that the user stated for a listed slide; findings without it are void."""
         self.work.entries = [
-            replace(entry, mpp=mpp) if entry.slide == path else entry for entry in self.work.entries
+            replace(entry, source=entry.source.with_mpp(mpp)) if entry.path == path else entry
+            for entry in self.work.entries
         ]
         self.work.forget(path)
         self._show()
@@ -114,10 +116,15 @@ class CaseController(QObject):
     def _open_row(self, row: int) -> None:
         self._current = row
         entry = self.work.entries[row]
-        if entry.slide in self.work.awaited:
-            self._wanted = entry.slide
+        if entry.path in self.work.awaited:
+            self._wanted = entry.path
         else:
-            self._slides.open(entry.slide, entry.mpp or self._mpp, entry.features)
+            source = self._source(entry)
+            self._slides.open(source.path, source.mpp, source.features)
+
+    def _source(self, entry: CaseEntry) -> Source:
+        """A row's files, at the resolution that holds where it states none."""
+        return entry.source if entry.source.mpp else entry.source.with_mpp(self._mpp)
 
     def _on_slide_wanted(self, path: Path) -> None:
         """Whoever opens another slide waits no more for the one that is being made."""
@@ -159,14 +166,10 @@ class CaseController(QObject):
         assert shown is not None
 
         def done(finding: CaseFinding) -> None:
-            self.work.add(asked, entry.slide, finding)
+            self.work.add(asked, entry.path, finding)
 
         job = self._cohort_jobs.start(
-            find(
-                Source(entry.slide, entry.mpp or self._mpp, entry.features),
-                shown.model,
-                shown.muted_by_memory,
-            ),
+            find(self._source(entry), shown.model, shown.muted_by_memory),
             done=done,
             # A finding all the same: else it would be tried again for ever.
             failed=lambda error: done(CaseFinding(failure=str(error))),
@@ -182,15 +185,15 @@ class CaseController(QObject):
 
     def _on_analysis(self) -> None:
         """Another model is chosen, a component was muted, or the open slide has a result."""
-        asked, result, slide = self._analysis.asked, self._analysis.result, self._slides.slide
+        asked, result, source = self._analysis.asked, self._analysis.result, self._slides.source
         if self._running is not None and (self._analysis.running or self._running[0] != asked):
             self._running[1].cancel()  # the open slide has priority; the list goes on afterwards
-        if result is not None and slide is not None and result.region is None:
+        if result is not None and source is not None and result.region is None:
             # By what the result itself says: the user may have muted something since.
             muted = frozenset((m, index) for m, found in result.muted.items() for index in found)
             focus = result.background_focus
             finding = CaseFinding(result.predicted, result.probability, focus)
-            self.work.add((result.model_sha256, muted), slide.path, finding)
+            self.work.add((result.model_sha256, muted), source.path, finding)
         self._show()
         self._next()
 

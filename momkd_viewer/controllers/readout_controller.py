@@ -31,8 +31,7 @@ class ReadoutController(QObject):
         self._clear()
 
     def _on_view(self, view: Viewport) -> None:
-        slide = self._slides.slide
-        known = slide.known_mpp if slide is not None else None
+        known = self._slides.known_mpp
         if known is None:
             self._resolution = f"1 : {view.downsample:.3g}, resolution unknown"
             self._magnification.show_magnification(None)
@@ -45,10 +44,9 @@ class ReadoutController(QObject):
         self._position.setText(self._resolution)
 
     def _on_hover(self, x: float, y: float) -> None:
-        slide = self._slides.slide
-        if slide is None:
+        if self._slides.source is None:
             return
-        known = slide.known_mpp
+        known = self._slides.known_mpp
         text = f"x {x:,.0f}  y {y:,.0f} px"
         if known is not None:
             text = f"x {x * known.x:,.0f}  y {y * known.y:,.0f} µm   ({text})"

@@ -1,4 +1,4 @@
-"""Opens and closes slides and keeps the canvas supplied with tiles."""
+"""Opens and closes slides, or features alone, and keeps the canvas supplied with tiles."""
 
 from __future__ import annotations
 
@@ -11,12 +11,22 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QImage
 
 from momkd_core.errors import MomkdError
+from momkd_core.geometry import Level, Mpp
 from momkd_core.slide import Slide
+from momkd_viewer.controllers.slides_put_away import SlidesPutAway
 from momkd_viewer.jobs.runner import Job, JobRunner
-from momkd_viewer.jobs.slide_work import OpenedSlide, open_slide, read_overview, render
+from momkd_viewer.jobs.slide_work import (
+    OpenedSlide,
+    find_ground,
+    open_slide,
+    read_overview,
+    render,
+)
 from momkd_viewer.jobs.tile_reader import Tile, TileReader
 from momkd_viewer.jobs.tile_source import TileSource
+from momkd_viewer.state.patch_ground import PatchGround
 from momkd_viewer.state.rendition import Rendition
+from momkd_viewer.state.source import Source
 from momkd_viewer.state.tile_cache import TileCache
 from momkd_viewer.state.tile_pyramid import TileKey, TilePyramid
 from momkd_viewer.state.viewport import Viewport
@@ -29,12 +39,17 @@ MAGNIFICATION_MICRONS = 10.0
 
 
 class SlideController(QObject):
-    """One slide at a time.
+    """One slide at a time, or the features of one.
+
+    Attributes:
+        source: the files of what is shown; None while nothing is.
+        slide: None where features alone are shown, too.
+        known_mpp: resolution at level 0, or None where neither file nor user states it.
 
     Signals:
         wanted(Path): a slide is going to be opened.
-        opened(): a slide is shown.
-        closing(): the shown slide goes away.
+        opened(): a slide is shown, or features alone.
+        closing(): what is shown goes away.
         failed(str): a slide could not be opened or read.
         busy(str): what is being opened, '' when done.
         rendition_changed(Rendition): pixels are shown in another way.
@@ -52,11 +67,11 @@ class SlideController(QObject):
         super().__init__(parent)
         self._canvas = canvas
         self._jobs = jobs
+        self.source: Source | None = None
         self.slide: Slide | None = None
-        self.stated_mpp: float | None = None
-        self.features: Path | None = None
+        self.known_mpp: Mpp | None = None
         self._opening: Job | None = None
-        self._closing: list[tuple[TileReader, Slide]] = []
+        self._old = SlidesPutAway(jobs)
         self._reader: TileReader | None = None
         self._cache: TileCache[TileKey, Tile] = TileCache()
         self._pyramid: TilePyramid | None = None
@@ -72,7 +87,7 @@ class SlideController(QObject):
     # -- opening and closing ---------------------------------------------------------------------
 
     def open(self, path: Path, mpp: float | None = None, features: Path | None = None) -> None:
-        """Opens a slide in the background; the shown one stays until that succeeds.
+        """Opens a slide, or a feature file, in the background; what is shown stays until it is there.
 
         Args:
             mpp: overrides the file's resolution.
@@ -81,24 +96,28 @@ class SlideController(QObject):
         if self._opening is not None:
             self._opening.cancel()
         self.wanted.emit(path)
+        source = Source.of(path, mpp, features)
 
-        def done(opened: OpenedSlide) -> None:
-            self._show(opened, mpp)
-            self.features = features
+        def done(opened: OpenedSlide | PatchGround | None) -> None:
+            self._put_away()
+            self.source = source
+            if isinstance(opened, OpenedSlide):
+                self._show(opened)
+            else:
+                self._show_ground(opened)
             self.opened.emit()
 
         self._opening = self._jobs.start(
-            open_slide(path, mpp),
+            find_ground(path) if source.slide is None else open_slide(path, mpp),
             done=done,
             failed=lambda error: self.failed.emit(str(error)),
             progress=lambda at, total, what: self.busy.emit(what),
             finally_=lambda: self.busy.emit(""),
         )
 
-    def _show(self, opened: OpenedSlide, mpp: float | None) -> None:
-        self._put_away()
+    def _show(self, opened: OpenedSlide) -> None:
         slide = opened.slide
-        self.slide, self.stated_mpp, self._pyramid = slide, mpp, opened.pyramid
+        self.slide, self.known_mpp, self._pyramid = slide, slide.known_mpp, opened.pyramid
         self._backdrop = (
             frozenset() if opened.source.is_slow else frozenset(opened.pyramid.backdrop())
         )
@@ -123,6 +142,24 @@ class SlideController(QObject):
         )
         if opened.overview is None:
             self._read_overview()
+
+    def _show_ground(self, ground: PatchGround | None) -> None:
+        """Of features alone: an empty area for the overlay; none where their places say nothing."""
+        self.known_mpp = ground.mpp if ground is not None else None
+        self._canvas.show_slide(True)
+        if ground is None:
+            self._canvas.note.say("No slide: features alone, which do not say where they lie")
+        else:
+            self._canvas.note.say("No slide: features alone")
+            self._canvas.slide_view.show_slide(
+                ground.width,
+                ground.height,
+                TilePyramid.of((Level(ground.width, ground.height, 1.0),), 512),
+                QImage(),
+                ground.mpp.mean if ground.mpp else None,
+                lambda key: None,
+            )
+        self._canvas.place()
 
     def _image_of(self, key: TileKey) -> QImage | None:
         tile = self._cache.get(key)
@@ -200,12 +237,19 @@ class SlideController(QObject):
         self._put_away()
 
     def _put_away(self) -> None:
-        """Takes the shown slide down; running reads end in the background."""
-        if self.slide is None or self._reader is None:
+        """Takes down what is shown; running reads end in the background."""
+        if self.source is None:
             return
         self.closing.emit()
         slide, reader = self.slide, self._reader
-        self.slide = self._reader = self._pyramid = self._overview = None
+        self.source = self.slide = self.known_mpp = None
+        self._reader = self._pyramid = self._overview = None
+        self._canvas.slide_view.clear()
+        self._canvas.overview.clear()
+        self._canvas.note.say("")
+        self._canvas.show_slide(False)
+        if slide is None or reader is None:
+            return
         if self._rendering is not None:
             self._rendering.cancel()
         reader.tile_ready.disconnect(self._on_tile)
@@ -213,30 +257,14 @@ class SlideController(QObject):
         reader.queue.close()
         self._cache.clear()
         self._unreadable.clear()
-        self._canvas.slide_view.clear()
-        self._canvas.overview.clear()
-        self._canvas.show_slide(False)
-
-        # Waiting here for a read from a slow share would freeze the window.
-        self._closing.append((reader, slide))
-
-        def end(report: object, cancel: object) -> None:
-            reader.close()
-            slide.close()
-
-        def ended(_: object) -> None:
-            self._closing.remove((reader, slide))
-            reader.deleteLater()
-
-        self._jobs.start(end, done=ended, failed=_log_failure)
+        self._old.add(reader, slide)
 
     def shut_down(self) -> None:
         """At the end of the application: waits for readers, then closes the file."""
         if self._reader is not None and self.slide is not None:
-            self._closing.append((self._reader, self.slide))
-        for reader, slide in self._closing:
-            reader.close()
-            slide.close()
+            self._reader.close()
+            self.slide.close()
+        self._old.shut_down()
 
     # -- tiles -----------------------------------------------------------------------------------
 

@@ -163,13 +163,11 @@ class SplitController(QObject):
             self.slides.close()
 
     def _follow_first(self) -> None:
-        first = self._first_slides
-        if first.slide is not None:
-            self.slides.open(first.slide.path, first.stated_mpp, first.features)
+        source = self._first_slides.source
+        if source is not None:
+            self.slides.open(source.path, source.mpp, source.features)
 
     def _on_opened(self) -> None:
-        slide = self.slides.slide
-        assert slide is not None
         self.show_names()
         self.set_linked(True, align=True)
         self._share_results()
@@ -177,25 +175,24 @@ class SplitController(QObject):
 
     def show_names(self) -> None:
         """Says which slide it is, as names are shown now."""
-        slide = self.slides.slide
-        self.pane.show_name("" if slide is None else self._name_of(slide.path))
+        source = self.slides.source
+        self.pane.show_name("" if source is None else self._name_of(source.path))
 
     @property
     def same_slide(self) -> bool:
         """Whether both views show one file at one resolution."""
-        first, second = self._first_slides, self.slides
+        first, second = self._first_slides.source, self.slides.source
         return (
-            first.slide is not None
-            and second.slide is not None
-            and first.slide.path == second.slide.path
-            and first.stated_mpp == second.stated_mpp
+            first is not None
+            and second is not None
+            and (first.path, first.mpp) == (second.path, second.mpp)
         )
 
     # -- results ---------------------------------------------------------------------------------
 
     def _share_results(self) -> None:
         """The first view's models; of the same slide its results too, so nothing is computed twice."""
-        if self.shown and self.slides.slide is not None:
+        if self.shown and self.slides.source is not None:
             self.analysis.adopt(self._first_analysis, with_results=self.same_slide)
 
     # -- moving together -------------------------------------------------------------------------
@@ -217,7 +214,7 @@ class SplitController(QObject):
         self._link = None
         if linked and first is not None and second is not None:
             mpp = [
-                slides.slide.known_mpp.mean if slides.slide and slides.slide.known_mpp else None
+                slides.known_mpp.mean if slides.known_mpp else None
                 for slides in (self._first_slides, self.slides)
             ]
             link = ViewLink.between(first, second, mpp[0], mpp[1], same_slide=self.same_slide)

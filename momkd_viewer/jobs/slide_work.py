@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING
 from PIL.Image import Image
 from PySide6.QtGui import QImage
 
-from momkd_core.cohort import Case, CohortSlide, cohort_of_slides, read_cohort
-from momkd_core.errors import CohortError, MomkdError
+from momkd_core.cohort import cohort_of_slides, read_cohort
+from momkd_core.errors import MomkdError
 from momkd_core.progress import CancelToken, Report
 from momkd_core.slide import FOR_VIEWING, Slide
 from momkd_viewer.jobs.runner import Work
 from momkd_viewer.jobs.tile_source import TileSource, to_qimage
 from momkd_viewer.state.analysis import CaseEntry, Muted, Outcome
+from momkd_viewer.state.patch_ground import PatchGround
+from momkd_viewer.state.source import Source
 from momkd_viewer.state.tile_pyramid import TilePyramid
 from momkd_viewer.state.work_list import CaseFinding
 
@@ -66,6 +68,18 @@ def open_slide(path: Path, mpp: float | None) -> Work:
     return work
 
 
+def find_ground(features: Path) -> Work:
+    """The area that a feature file's patches lie on; None where they say no places."""
+
+    def work(report: Report, cancel: CancelToken) -> PatchGround | None:
+        report(0, 0, f"opening {features.name}")
+        from momkd_core.features import read_places
+
+        return PatchGround.of(read_places(features))
+
+    return work
+
+
 def read_overview(source: TileSource) -> Work:
     """The whole slide, coarse, as a picture."""
 
@@ -96,28 +110,22 @@ def open_model(path: Path) -> Work:
 
 
 def open_cohort(path: Path) -> Work:
-    """The slides of a cohort table, or of a folder, as a list of cases."""
+    """The slides of a cohort table, or of a folder, as a list of cases; some may be features alone."""
 
     def work(report: Report, cancel: CancelToken) -> list[CaseEntry]:
         cohort = cohort_of_slides(path) if path.is_dir() else read_cohort(path)
-        entries = [
-            CaseEntry(_row_name(case, slide), slide.slide, slide.mpp, slide.features, case.values)
+        return [
+            CaseEntry(
+                case.case_id,
+                Source(slide.slide, slide.features, slide.mpp),
+                case.values,
+                len(case.slides) > 1,
+            )
             for case in cohort.cases
             for slide in case.slides
-            if slide.slide is not None
         ]
-        if not entries:
-            raise CohortError(
-                f"{path.name} names no slides to show", "Add a column 'slide' with their paths"
-            )
-        return entries
 
     return work
-
-
-def _row_name(case: Case, slide: CohortSlide) -> str:
-    """The case; with its slide where it has several."""
-    return f"{case.case_id} · {slide.stem}" if len(case.slides) > 1 else case.case_id
 
 
 def load_engine() -> None:
@@ -131,20 +139,6 @@ def _encoders() -> EncoderLoader:
     from momkd_core.extraction import EncoderLoader
 
     return EncoderLoader()
-
-
-@dataclass(frozen=True)
-class Source:
-    """What a model is run on: a slide, or its feature file where the cohort names one that exists."""
-
-    slide: Path
-    mpp: float | None
-    features: Path | None = None
-
-    @property
-    def path(self) -> Path:
-        usable = self.features is not None and self.features.is_file()
-        return self.features if usable and self.features is not None else self.slide
 
 
 def analyse(source: Source, model: Model, muted: Muted, region: Region | None = None) -> Work:
@@ -196,14 +190,14 @@ def _encode(
 
     bag = load_bag(
         model.card,
-        source.path,
+        source.analysed,
         mpp=source.mpp,
         report=report,
         cancel=cancel,
         load_encoder=_encoders(),
     )
     cancel.raise_if_cancelled()
-    return EncodedSlide(model, bag, source.slide.stem, region=region)
+    return EncodedSlide(model, bag, source.path.stem, region=region)
 
 
 def read_patch_images(

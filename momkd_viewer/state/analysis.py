@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from momkd_core.result import ComponentUse, SlideResult
 from momkd_viewer.state.overlay_colours import PatchRaster, rasterise
+from momkd_viewer.state.source import Source
 
 if TYPE_CHECKING:  # torch takes seconds, which the window should not wait for
     from momkd_core.checkpoint import Model
@@ -138,15 +139,30 @@ class Analysis:
 
 @dataclass(frozen=True)
 class CaseEntry:
-    """A slide of the case list.
+    """A row of the case list.
 
     Attributes:
-        features: its feature file, used in place of the slide's pixels where it exists.
+        source: its slide, its features, or both.
         values: the other columns of its row, labels among them.
+        several: whether its case has other slides, too.
     """
 
     case_id: str
-    slide: Path
-    mpp: float | None
-    features: Path | None = None
+    source: Source
     values: Mapping[str, str] = field(default_factory=dict)
+    several: bool = False
+
+    @property
+    def name(self) -> str:
+        """The case; with its slide where it has several."""
+        return f"{self.case_id} · {self.path.stem}" if self.several else self.case_id
+
+    @property
+    def patient_id(self) -> str:
+        """The case itself where the table names no patients."""
+        return self.values.get("patient_id") or self.case_id
+
+    @property
+    def path(self) -> Path:
+        """The file that the row is known by."""
+        return self.source.path

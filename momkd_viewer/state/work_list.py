@@ -45,7 +45,7 @@ Asked = tuple[str, frozenset[tuple[str, int]]]
 
 @dataclass
 class WorkList:
-    """Slides in the cohort's order, with findings by model.
+    """Slides (or features alone) in the cohort's order, with findings by model and file.
 
     Attributes:
         awaited: slides that are still being made, which cannot be opened yet.
@@ -55,21 +55,21 @@ class WorkList:
     awaited: set[Path] = field(default_factory=set)
     _findings: dict[Asked, dict[Path, CaseFinding]] = field(default_factory=dict)
 
-    def add(self, asked: Asked, slide: Path, finding: CaseFinding) -> None:
-        self._findings.setdefault(asked, {})[slide] = finding
+    def add(self, asked: Asked, path: Path, finding: CaseFinding) -> None:
+        self._findings.setdefault(asked, {})[path] = finding
 
-    def finding(self, asked: Asked | None, slide: Path) -> CaseFinding | None:
-        return self._findings.get(asked, {}).get(slide) if asked else None
+    def finding(self, asked: Asked | None, path: Path) -> CaseFinding | None:
+        return self._findings.get(asked, {}).get(path) if asked else None
 
     def missing(self, asked: Asked) -> list[CaseEntry]:
         """Slides that can be opened and have no finding of this model yet."""
         known = self._findings.get(asked, {})
-        return [e for e in self.entries if e.slide not in known and e.slide not in self.awaited]
+        return [e for e in self.entries if e.path not in known and e.path not in self.awaited]
 
-    def forget(self, slide: Path) -> None:
+    def forget(self, path: Path) -> None:
         """Drops what was found on a slide, by all models."""
         for known in self._findings.values():
-            known.pop(slide, None)
+            known.pop(path, None)
 
     def forget_failures(self) -> None:
         """So that they are tried again."""
@@ -82,8 +82,8 @@ class WorkList:
         """Rows for a model of ``task`` that tells ``classes`` apart."""
         rows = []
         for entry in self.entries:
-            label, finding = entry.values.get(task, ""), self.finding(asked, entry.slide)
+            label, finding = entry.values.get(task, ""), self.finding(asked, entry.path)
             said = finding.predicted if finding is not None else ""
             wrong = bool(said) and label in classes and label != said
-            rows.append(WorkListRow(entry, label, finding, entry.slide not in self.awaited, wrong))
+            rows.append(WorkListRow(entry, label, finding, entry.path not in self.awaited, wrong))
         return rows

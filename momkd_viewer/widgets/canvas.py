@@ -1,9 +1,10 @@
-"""The slide view with what floats on it: overview, legend, hover card; or the welcome page."""
+"""The slide view with what floats on it: overview, legend, hover card, note; or the welcome page."""
 
 from __future__ import annotations
 
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QStackedLayout, QVBoxLayout, QWidget
 
 from momkd_viewer.widgets.banner import Banner
 from momkd_viewer.widgets.hover_card import HoverCard
@@ -16,6 +17,21 @@ _GAP = 12
 _SCALE_BAR = 58  # height that the scale bar takes, with a gap
 
 
+class CanvasNote(QLabel):
+    """A quiet line on the canvas, for as long as what it says holds."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("canvasNote")
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.hide()
+
+    def say(self, text: str) -> None:
+        """Shows a line; '' hides it."""
+        self.setText(text)
+        self.setVisible(bool(text))
+
+
 class _Floating(SlideView):
     """A slide view that keeps its floating widgets in their corners."""
 
@@ -25,6 +41,7 @@ class _Floating(SlideView):
         self.legend = Legend(self)
         self.legend.size_changed.connect(self.place)
         self.hover_card = HoverCard(self)
+        self.note = CanvasNote(self)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -37,6 +54,10 @@ class _Floating(SlideView):
             self.width() - self.hover_card.width() - _GAP,
             self.height() - self.hover_card.height() - _GAP,
         )
+        self.note.adjustSize()
+        # In the middle where there is nothing else to look at.
+        top = self.height() - self.note.height() - _GAP if self.view else self.height() // 2
+        self.note.move((self.width() - self.note.width()) // 2, top)
 
     def _place_legend(self) -> None:
         """Top left; below the overview where both do not fit side by side; never on the scale bar."""
@@ -48,7 +69,7 @@ class _Floating(SlideView):
 
 
 class Canvas(QWidget):
-    """Attributes: banner, welcome, slide_view, overview, legend, hover_card."""
+    """Attributes: banner, welcome, slide_view, overview, legend, hover_card, note."""
 
     def __init__(self, parent: QWidget | None = None, *, welcomes: bool = True) -> None:
         super().__init__(parent)
@@ -61,6 +82,7 @@ class Canvas(QWidget):
         self.overview = self._floating.overview
         self.legend = self._floating.legend
         self.hover_card = self._floating.hover_card
+        self.note = self._floating.note
         self._pages = QStackedLayout()
         self._empty = self.welcome if welcomes else QWidget()
         self._pages.addWidget(self._empty)

@@ -40,8 +40,8 @@ class _Rows(QAbstractTableModel):
         self.worded: Callable[[str], str] = str
 
     def show_rows(self, rows: list[WorkListRow]) -> None:
-        if rows and [r.entry.slide for r in rows] == [
-            r.entry.slide for r in self.rows
+        if rows and [r.entry.path for r in rows] == [
+            r.entry.path for r in self.rows
         ]:  # selection and sorting stay
             self.rows = rows
             self.tell_changed()
@@ -75,13 +75,13 @@ class _Rows(QAbstractTableModel):
         row = self.rows[index.row()]
         if role == Qt.ItemDataRole.DisplayRole:
             if index.column() == 0:
-                return self.named(row.entry.case_id, row.entry.slide)
+                return self.named(row.entry.name, row.entry.path)
             return _text(row, index.column())
         if role == _SORT_ROLE:
             return _sort_value(row, index.column())
         if role == Qt.ItemDataRole.ToolTipRole:
             failure = row.finding.failure if row.finding else None
-            return self.worded(failure or str(row.entry.slide))
+            return self.worded(failure or str(row.entry.path))
         if role == Qt.ItemDataRole.ForegroundRole:
             if not row.ready:
                 return colour("quiet")
@@ -99,7 +99,7 @@ def _failed(row: WorkListRow) -> bool:
 def _text(row: WorkListRow, column: int) -> str:
     finding = row.finding
     if column == 0:
-        return row.entry.case_id
+        return row.entry.name
     if column == 1:
         return row.label
     if column == 2:
