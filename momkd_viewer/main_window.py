@@ -29,6 +29,7 @@ from momkd_viewer.controllers.analysis_controller import AnalysisController
 from momkd_viewer.controllers.annotation_controller import AnnotationController
 from momkd_viewer.controllers.case_controller import CaseController
 from momkd_viewer.controllers.component_controller import ComponentController
+from momkd_viewer.controllers.curation_controller import CurationController
 from momkd_viewer.controllers.demo_controller import DemoController, tour_steps
 from momkd_viewer.controllers.inspection_controller import InspectionController
 from momkd_viewer.controllers.layer_controller import LayerController
@@ -36,6 +37,7 @@ from momkd_viewer.controllers.memory_controller import MemoryController
 from momkd_viewer.controllers.overlay_controller import OverlayController
 from momkd_viewer.controllers.overlay_panel_controller import OverlayPanelController
 from momkd_viewer.controllers.readout_controller import ReadoutController
+from momkd_viewer.controllers.rescore_controller import RescoreController
 from momkd_viewer.controllers.slide_controller import SlideController
 from momkd_viewer.controllers.split_controller import SplitController
 from momkd_viewer.controllers.window_tools import WindowTools
@@ -167,6 +169,15 @@ class MainWindow(QMainWindow):
             self._settings,
         )
         self._names = self.tools.privacy.mask
+        self.rescoring = RescoreController(
+            self,
+            self.components.dock,
+            self.analysis,
+            self.cases,
+            self._names,
+            self._cohort_jobs,
+        )
+        self.curation = CurationController(self, self.analysis, self._jobs, self._settings)
         self.annotations = AnnotationController(
             self.canvas, self.slides, self.analysis, self._settings, self._names, self
         )
@@ -264,6 +275,8 @@ class MainWindow(QMainWindow):
             "previous_case": lambda: self.cases.step(-1),
             "analyse_all": self.cases.analyse_all,
             "glass_first": self.cases_list.sort_by_background,
+            "muting_changes": self.rescoring.show,
+            "save_curated": self.curation.ask,
             "tour": self.demo.show_tour,
             "show_log": lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(log_file()))),
             "about": self._about,
@@ -310,16 +323,19 @@ class MainWindow(QMainWindow):
             self.alignment,
             self.annotations,
             self.split,
+            self.curation,
         ):
             source.failed.connect(self.show_failure)
+        self.rescoring.panel.save_wanted.connect(self.curation.ask)
         self.analysis.resolution_wanted.connect(self._want_resolution)
         self.slides.opened.connect(self._on_opened)
         self.slides.closing.connect(self._on_closing)
-        for source in (self.slides, self.analysis, self.layers, self.alignment):
+        for source in (self.slides, self.analysis, self.layers, self.alignment, self.curation):
             source.busy.connect(self._show_busy)
         self.tools.privacy.names_changed.connect(self._show_names)
         self.tools.privacy.names_changed.connect(self.split.show_names)
         self.tools.privacy.names_changed.connect(self.annotations.show_names)
+        self.tools.privacy.names_changed.connect(self.rescoring.refresh)
         self.split.slide_wanted.connect(self.ask_for_second_slide)
         self.split.slides.wanted.connect(self._names.meet_slide)
         self.cases.opened.connect(self._show_cases)
@@ -472,7 +488,8 @@ class MainWindow(QMainWindow):
     def settled(self) -> bool:
         """Whether nothing is being opened, analysed, read or drawn any more."""
         runners = (self._jobs, self._analysis_jobs, self._cohort_jobs, self._demo_jobs)
-        idle = all(one.idle for one in (*runners, self.annotations.store, self.tools.bookmarks))
+        kept = (self.annotations.store, self.tools.bookmarks, self.rescoring)
+        idle = all(one.idle for one in (*runners, *kept))
         return idle and self.slides.tiles_complete and self.split.tiles_complete
 
     # -- events ----------------------------------------------------------------------------------
