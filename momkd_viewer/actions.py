@@ -39,6 +39,7 @@ ACTIONS = (
     ActionSpec("open_model", "&File", "Open model…", ("Ctrl+M",), "Open a model file"),
     ActionSpec("open_run", "&File", "Open run folder…", (), "Open the mean of a run's folds"),
     ActionSpec("open_demo", "&File", "Open the demo", (), "Drawn slides with a model"),
+    ActionSpec("open_evidence", "&File", "Open evidence…", (), "Open a bundle as it was looked at"),
     ActionSpec("import_annotations", "&File", "Import annotations…", separated=True),
     ActionSpec("export_annotations", "&File", "Export annotations…", (), "GeoJSON, as in QuPath"),
     ActionSpec("close_slide", "&File", "Close slide", ("Ctrl+W",), separated=True),
@@ -57,6 +58,14 @@ ACTIONS = (
         "Export overlay…",
         (),
         "Save the whole slide with its overlay as PNG, with scale bar and legend",
+        needs_slide=True,
+    ),
+    ActionSpec(
+        "export_evidence",
+        "&File",
+        "Export evidence…",
+        ("Ctrl+Shift+B",),
+        "Save result, patches, verdicts and view as one zip that opens without the program",
         needs_slide=True,
     ),
     ActionSpec(

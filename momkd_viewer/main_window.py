@@ -31,6 +31,9 @@ from momkd_viewer.controllers.case_controller import CaseController
 from momkd_viewer.controllers.component_controller import ComponentController
 from momkd_viewer.controllers.curation_controller import CurationController
 from momkd_viewer.controllers.demo_controller import DemoController, tour_steps
+from momkd_viewer.controllers.evidence_controller import EvidenceController
+from momkd_viewer.controllers.evidence_opening import EvidenceOpening
+from momkd_viewer.controllers.evidence_view import EvidenceView
 from momkd_viewer.controllers.inspection_controller import InspectionController
 from momkd_viewer.controllers.layer_controller import LayerController
 from momkd_viewer.controllers.memory_controller import MemoryController
@@ -193,6 +196,7 @@ class MainWindow(QMainWindow):
             self._names.slide,
             self,
         )
+        self._add_evidence()
         self._build_actions()
         self.readout = ReadoutController(
             self.canvas, self.slides, self.position, self._magnification, self
@@ -239,6 +243,35 @@ class MainWindow(QMainWindow):
         self._side_dock.raise_()
         self.statusBar().addPermanentWidget(self.annotations.status)
 
+    def _add_evidence(self) -> None:
+        view = EvidenceView(
+            self.canvas, self.slides, self.overlay, self.tools.display, self.components, self
+        )
+        self.evidence = EvidenceController(
+            self,
+            self.slides,
+            self.analysis,
+            self.annotations,
+            self.cases,
+            view,
+            self._names,
+            self._jobs,
+            self._settings,
+        )
+        self.evidence_opening = EvidenceOpening(
+            self,
+            self.slides,
+            self.analysis,
+            self.annotations,
+            self.cases,
+            view,
+            lambda: [Path(path) for path in self._recent_paths()],
+            self._names,
+            self._jobs,
+            self._settings,
+        )
+        self.evidence.told.connect(self._show_busy)
+
     def _dock(self, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
         dock = QDockWidget(title)
         dock.setObjectName(title)
@@ -277,6 +310,8 @@ class MainWindow(QMainWindow):
             "glass_first": self.cases_list.sort_by_background,
             "muting_changes": self.rescoring.show,
             "save_curated": self.curation.ask,
+            "open_evidence": self.evidence_opening.ask,
+            "export_evidence": self.evidence.ask,
             "tour": self.demo.show_tour,
             "show_log": lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(log_file()))),
             "about": self._about,
@@ -324,13 +359,22 @@ class MainWindow(QMainWindow):
             self.annotations,
             self.split,
             self.curation,
+            self.evidence,
+            self.evidence_opening,
         ):
             source.failed.connect(self.show_failure)
         self.rescoring.panel.save_wanted.connect(self.curation.ask)
         self.analysis.resolution_wanted.connect(self._want_resolution)
         self.slides.opened.connect(self._on_opened)
         self.slides.closing.connect(self._on_closing)
-        for source in (self.slides, self.analysis, self.layers, self.alignment, self.curation):
+        for source in (
+            self.slides,
+            self.analysis,
+            self.layers,
+            self.alignment,
+            self.curation,
+            self.evidence_opening,
+        ):
             source.busy.connect(self._show_busy)
         self.tools.privacy.names_changed.connect(self._show_names)
         self.tools.privacy.names_changed.connect(self.split.show_names)
@@ -349,7 +393,10 @@ class MainWindow(QMainWindow):
     # -- opening ---------------------------------------------------------------------------------
 
     def open_path(self, path: Path, *, mpp: float | None = None) -> None:
-        """Opens a slide, its features, a cohort table, a model file or a run folder, whatever it is."""
+        """Opens a slide, features, a cohort, a model, a run or evidence, whatever it is."""
+        if path.suffix.lower() == ".zip":
+            self.evidence_opening.open(path)
+            return
         self.tools.privacy.meet(path)
         if path.suffix.lower() == ".safetensors" or (path / "folds").is_dir():
             self.analysis.open_model(path)

@@ -117,6 +117,16 @@ class AnalysisController(QObject):
         if not with_results:
             self.run_pending()
 
+    def show_model(self, model: Model, muted: frozenset[tuple[str, int]]) -> None:
+        """Shows a model that was loaded elsewhere, without the given components."""
+        position = self.analysis.add(model)
+        self.analysis.chosen = position
+        entry = self.analysis.models[position]
+        changed, entry.muted = entry.muted != muted, muted
+        if changed:
+            self._read_again(entry)
+        self._refresh()
+
     def choose(self, position: int) -> None:
         if position != self.analysis.chosen:
             self.analysis.chosen = position

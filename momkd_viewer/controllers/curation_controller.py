@@ -68,8 +68,10 @@ class CurationController(QObject):
     def _ask_for_file(self, request: CurationRequest, who: str, why: str, opens: bool) -> None:
         self._settings.setValue(_WHO, who)
         source = request.model.members[0].path
+        # Not where the model lies: one that came in a bundle lies in a temporary folder.
+        folder = str(self._settings.value("folder", ""))
         dialog = QFileDialog(
-            self._window, "Save as curated model", str(source.parent), "Models (*.safetensors)"
+            self._window, "Save as curated model", folder, "Models (*.safetensors)"
         )
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setDefaultSuffix("safetensors")
