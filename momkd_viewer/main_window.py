@@ -27,6 +27,7 @@ from momkd_viewer.actions import MAGNIFICATIONS, build_actions
 from momkd_viewer.controllers.alignment_controller import AlignmentController
 from momkd_viewer.controllers.analysis_controller import AnalysisController
 from momkd_viewer.controllers.annotation_controller import AnnotationController
+from momkd_viewer.controllers.atlas_controller import AtlasController
 from momkd_viewer.controllers.case_controller import CaseController
 from momkd_viewer.controllers.component_controller import ComponentController
 from momkd_viewer.controllers.demo_controller import DemoController, tour_steps
@@ -89,6 +90,7 @@ class MainWindow(QMainWindow):
         self.cases_list = CaseList()
         self.strip = ProgressStrip("Esc")
         self.cases_strip = ProgressStrip()
+        self.atlas_strip = ProgressStrip()
         self.demo_strip = ProgressStrip()
         self.export_strip = ProgressStrip()
         self.position = ElidedLabel()
@@ -171,6 +173,17 @@ class MainWindow(QMainWindow):
             self.canvas, self.slides, self.analysis, self._settings, self._names, self
         )
         self._place_annotations()
+        self.atlas = AtlasController(
+            self.cases,
+            self.analysis,
+            self.memory,
+            self.components,
+            self.inspection,
+            self.atlas_strip,
+            self._cohort_jobs,
+            self._names,
+            self,
+        )
         self.split = SplitController(
             self._splitter,
             self.slides,
@@ -215,7 +228,8 @@ class MainWindow(QMainWindow):
         self._busy, self._doing = ElidedLabel(), ""
         self._busy.setContentsMargins(10, 0, 10, 0)
         status.addWidget(self._busy)
-        for strip in (self.strip, self.demo_strip, self.cases_strip, self.export_strip):
+        strips = (self.strip, self.demo_strip, self.cases_strip, self.atlas_strip, self.export_strip)
+        for strip in strips:
             status.addWidget(strip)
         self.position.setContentsMargins(0, 0, 10, 0)
         status.addPermanentWidget(self.position)
@@ -267,6 +281,7 @@ class MainWindow(QMainWindow):
             "tour": self.demo.show_tour,
             "show_log": lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(log_file()))),
             "about": self._about,
+            **self.atlas.slots(),
             **self.annotations.slots(),
             **self.tools.slots(),
         }
@@ -305,6 +320,7 @@ class MainWindow(QMainWindow):
             self.slides,
             self.analysis,
             self.cases,
+            self.atlas,
             self.demo,
             self.layers,
             self.alignment,
@@ -472,7 +488,8 @@ class MainWindow(QMainWindow):
     def settled(self) -> bool:
         """Whether nothing is being opened, analysed, read or drawn any more."""
         runners = (self._jobs, self._analysis_jobs, self._cohort_jobs, self._demo_jobs)
-        idle = all(one.idle for one in (*runners, self.annotations.store, self.tools.bookmarks))
+        others = (self.atlas, self.annotations.store, self.tools.bookmarks)
+        idle = all(one.idle for one in (*runners, *others))
         return idle and self.slides.tiles_complete and self.split.tiles_complete
 
     # -- events ----------------------------------------------------------------------------------

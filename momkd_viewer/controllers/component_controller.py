@@ -174,14 +174,14 @@ class ComponentController(QObject):
         for job in self._running:
             job.cancel()
         self._running = []
-        shown, slide, choice = self._analysis.analysis.shown, self._slides.slide, self.detail.choice
+        shown, source, choice = self._analysis.analysis.shown, self._slides.source, self.detail.choice
         assert shown is not None
         for pane, name in zip(self.detail.panes, self._components, strict=False):
             self._start(portray(outcome.result, shown.model, name), pane.show_portrait)
             if choice.scope == "cohort":
                 self._show_cohort(pane, name, choice)
-            elif slide is not None:
-                request = GalleryRequest(name, choice.kind, choice.count, slide.path)
+            elif source is not None:
+                request = GalleryRequest(name, choice.kind, choice.count, source.path)
                 show = partial(pane.show_gallery, scope="this slide")
                 self._start(gather(outcome.result, request), show)
 

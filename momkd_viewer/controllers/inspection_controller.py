@@ -71,8 +71,8 @@ class InspectionController(QObject):
             self._memory.choose_patch(patch)
 
     def _show(self, patch: int) -> None:
-        outcome, slide = self._analysis.outcome, self._slides.slide
-        if outcome is None or slide is None:
+        outcome, source = self._analysis.outcome, self._slides.source
+        if outcome is None or source is None:
             return
         if self._job is not None:
             self._job.cancel()
@@ -88,10 +88,15 @@ class InspectionController(QObject):
             self.dock.raise_()
 
         self._job = self._jobs.start(
-            inspect_patch(outcome, slide.path, patch, self.find_nearest),
+            inspect_patch(outcome, source.path, patch, self.find_nearest),
             done=done,
             failed=lambda error: self._analysis.failed.emit(str(error)),
         )
+
+    def set_nearest(self, find: FindNearest | None) -> None:
+        """Where the nearest patches of a cohort come from; None: no cohort has been read."""
+        self.find_nearest = find
+        self._on_result()
 
     def _on_result(self) -> None:
         """Another result of the same slide: the patch is asked about again."""

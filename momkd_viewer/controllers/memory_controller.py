@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from PySide6.QtCore import QObject, Signal
 
@@ -40,6 +40,7 @@ class MemoryController(QObject):
     Attributes:
         pictures: of patches, for everything that shows some.
         views: every component of the shown result, as the model numbers them.
+        open_place: opens the slide of a patch that lies on another one.
 
     Signals:
         cards_changed(): :attr:`views` are others now.
@@ -72,6 +73,9 @@ class MemoryController(QObject):
         self._verdicts: Mapping[ComponentName, VerdictMark] = {}
         self._chosen: int | None = None
         self._pointed: int | None = None
+        self.open_place: Callable[[PatchPlace], None] = lambda place: slides.open(
+            place.slide, place.mpp
+        )
         self._going: PatchPlace | None = None  # where to, once its slide is open
         self.pictures.arrived.connect(self._on_picture)
         self.pictures.failed.connect(analysis.failed)
@@ -199,18 +203,21 @@ class MemoryController(QObject):
 
     def go_to_place(self, place: PatchPlace) -> None:
         """The same for a patch of any slide: another one is opened for it."""
-        source = self._slides.source
-        if source is not None and source.path == place.slide:
+        if self.is_shown(place):
             self._centre_on(place)
             self._frame(place)
         else:
             self._going = place
-            self._slides.open(place.slide, place.mpp)
+            self.open_place(place)
+
+    def is_shown(self, place: PatchPlace) -> bool:
+        """Whether a patch lies on what is open."""
+        source = self._slides.source
+        return source is not None and source.path == place.slide
 
     def _arrive(self) -> None:
         going, self._going = self._going, None
-        source = self._slides.source
-        if going is not None and source is not None and source.path == going.slide:
+        if going is not None and self.is_shown(going):
             self.go_to_place(going)
 
     def _centre_on(self, place: PatchPlace) -> None:

@@ -149,7 +149,7 @@ def analyse(source: Source, model: Model, muted: Muted, region: Region | None = 
     """
 
     def work(report: Report, cancel: CancelToken) -> Outcome:
-        encoded = _encode(source, model, report, cancel, region)
+        encoded = encode(source, model, report, cancel, region)
         report(0, 0, "reading the memory")
         return Outcome.of(encoded, muted)
 
@@ -170,7 +170,7 @@ def find(source: Source, model: Model, muted: Muted) -> Work:
 
     def work(report: Report, cancel: CancelToken) -> CaseFinding:
         try:
-            result = _encode(source, model, report, cancel).result(muted)
+            result = encode(source, model, report, cancel).result(muted)
         except MomkdError as error:
             cancel.raise_if_cancelled()
             return CaseFinding(failure=str(error))
@@ -179,13 +179,14 @@ def find(source: Source, model: Model, muted: Muted) -> Work:
     return work
 
 
-def _encode(
+def encode(
     source: Source,
     model: Model,
     report: Report,
     cancel: CancelToken,
     region: Region | None = None,
 ) -> EncodedSlide:
+    """A slide after a model's graph encoder. Raises as :func:`momkd_core.prediction.load_bag`."""
     from momkd_core.prediction import EncodedSlide, load_bag
 
     bag = load_bag(

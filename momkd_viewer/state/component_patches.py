@@ -86,6 +86,7 @@ class Gallery:
         available: how many patches there are of this kind.
         slides, patients: how many ``patches`` come from.
         reason: why there are none; '' where there are.
+        note: what else is known of the component in their scope.
     """
 
     patches: tuple[GalleryPatch, ...]
@@ -93,6 +94,7 @@ class Gallery:
     slides: int
     patients: int
     reason: str = ""
+    note: str = ""
 
 
 def slide_gallery(

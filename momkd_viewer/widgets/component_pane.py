@@ -64,6 +64,10 @@ class ComponentPane(QWidget):
         self._count = ElidedLabel()
         self._count.setObjectName("quiet")
         self._count.setContentsMargins(6, 2, 6, 2)
+        self._note = ElidedLabel()
+        self._note.setObjectName("quiet")
+        self._note.setContentsMargins(6, 0, 6, 2)
+        self._note.hide()
         self.similarity, self.training = SimilarityChart(), TrainingChart()
         self.genes, self.nearest = GeneTable(), NearestTable()
         self._tabs = QTabWidget()
@@ -99,6 +103,7 @@ class ComponentPane(QWidget):
         column.addWidget(self._none)
         column.addWidget(self.gallery, 1)
         column.addWidget(self._count)
+        column.addWidget(self._note)
         split = QSplitter(Qt.Orientation.Horizontal)
         split.addWidget(patches)
         split.addWidget(self._tabs)
@@ -166,6 +171,8 @@ class ComponentPane(QWidget):
         if gallery.slides > 1:
             parts.append(f"{gallery.slides} slides · {gallery.patients} patients")
         self._count.setText(" · ".join([*parts, scope]))
+        self._note.setText(gallery.note)
+        self._note.setVisible(bool(gallery.note))
         self._count.setVisible(bool(gallery.patches))
 
     def clear(self) -> None:
@@ -173,5 +180,6 @@ class ComponentPane(QWidget):
         self.gallery.show_patches(())
         self._none.hide()
         self._count.setText("")
+        self._note.hide()
         self.nearest.show_neighbours(())
         self.similarity.show_histogram(None, "")
