@@ -11,12 +11,15 @@ from momkd_core import __version__
 from momkd_core.cli import (
     ablate,
     atlas,
+    bundle,
+    curate,
     demo,
     evaluate,
     extract,
     import_reference,
     info,
     predict,
+    rescore,
     train,
     verdicts,
 )
@@ -33,6 +36,9 @@ VERBS = {
     "predict": predict,
     "atlas": atlas,
     "verdicts": verdicts,
+    "rescore": rescore,
+    "curate": curate,
+    "bundle": bundle,
     "import-reference": import_reference,
 }
 
