@@ -55,13 +55,23 @@ class InspectionController(QObject):
         slides.closing.connect(self._forget)
         pictures.arrived.connect(self._on_picture)
         nearest.pictures = pictures.picture
-        nearest.name_cases(str, pictures.reason)
+        nearest.explain(pictures.reason)
         nearest.seen.connect(lambda places: pictures.want(nearest, places))
         nearest.chosen.connect(self._go_to)
         self.panel.similarities.component_chosen.connect(components.open)
         self.panel.closed.connect(self.dock.hide)
 
     # -- asking ----------------------------------------------------------------------------------
+
+    def slots(self) -> dict[str, Callable[[], object]]:
+        """What the menu entries do, by their names in the table of actions."""
+        return {"inspect_patch": self.ask_at_cursor}
+
+    def ask_at_cursor(self) -> None:
+        """Says what the patch under the cursor is; in the middle of the view, where there is none."""
+        canvas = self._canvas.slide_view
+        if canvas.view is not None:
+            self.ask(*(canvas.nearest or (canvas.view.centre_x, canvas.view.centre_y)))
 
     def ask(self, x: float, y: float) -> None:
         """Says what the patch at a level-0 point is; nothing, where there is none."""
