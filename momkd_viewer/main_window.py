@@ -138,10 +138,6 @@ class MainWindow(QMainWindow):
             self._cohort_jobs,
             self,
         )
-        self.annotations = AnnotationController(
-            self.canvas, self.slides, self.analysis, self._settings, self
-        )
-        self._place_annotations()
         self.tour = Tour(self, self.canvas)
         self.demo = DemoController(
             self.canvas,
@@ -169,6 +165,10 @@ class MainWindow(QMainWindow):
         self._names = self.tools.privacy.mask
         self.components.word(self._names.text)
         self.inspection.panel.nearest.word(self._names.text)
+        self.annotations = AnnotationController(
+            self.canvas, self.slides, self.analysis, self._settings, self._names, self
+        )
+        self._place_annotations()
         self.split = SplitController(
             self._splitter,
             self.slides,
@@ -210,7 +210,7 @@ class MainWindow(QMainWindow):
         self._cases_dock.hide()
         status = self.statusBar()
         status.setSizeGripEnabled(False)
-        self._busy = ElidedLabel()
+        self._busy, self._doing = ElidedLabel(), ""
         self._busy.setContentsMargins(10, 0, 10, 0)
         status.addWidget(self._busy)
         for strip in (self.strip, self.demo_strip, self.cases_strip, self.export_strip):
@@ -295,7 +295,9 @@ class MainWindow(QMainWindow):
     def _connect(self) -> None:
         self.canvas.welcome.slide_wanted.connect(self.ask_for_slide)
         self.canvas.welcome.demo_wanted.connect(self.open_demo)
-        self.canvas.welcome.recent_chosen.connect(lambda path: self.open_path(Path(path)))
+        self.canvas.welcome.recent_chosen.connect(
+            lambda position: self.open_path(Path(self._recent_paths()[position]))
+        )
         self.canvas.banner.action_taken.connect(self.ask_for_mpp)
         self.results.model_wanted.connect(self.ask_for_model)
         self._magnification.magnification_chosen.connect(self.slides.set_magnification)
@@ -314,9 +316,10 @@ class MainWindow(QMainWindow):
         self.slides.opened.connect(self._on_opened)
         self.slides.closing.connect(self._on_closing)
         for source in (self.slides, self.analysis, self.layers, self.alignment):
-            source.busy.connect(lambda text: self._busy.setText(self._names.text(text)))
+            source.busy.connect(self._show_busy)
         self.tools.privacy.names_changed.connect(self._show_names)
         self.tools.privacy.names_changed.connect(self.split.show_names)
+        self.tools.privacy.names_changed.connect(self.annotations.show_names)
         self.split.slide_wanted.connect(self.ask_for_second_slide)
         self.split.slides.wanted.connect(self._names.meet_slide)
         self.cases.opened.connect(self._show_cases)
@@ -421,7 +424,12 @@ class MainWindow(QMainWindow):
         slide = self.slides.slide
         if slide is not None:
             self.setWindowTitle(f"{self._names.slide(slide.path)} – MoMKD Viewer")
+        self._show_busy(self._doing)
         self._show_recent()
+
+    def _show_busy(self, doing: str) -> None:
+        self._doing = doing
+        self._busy.setText(self._names.text(doing))
 
     def _recent_paths(self) -> list[str]:
         value = self._settings.value("recent", [])
@@ -431,7 +439,7 @@ class MainWindow(QMainWindow):
     def _show_recent(self) -> None:
         paths = self._recent_paths()
         names = [self._names.slide(Path(path)) for path in paths]
-        self.canvas.welcome.show_recent(paths, names)
+        self.canvas.welcome.show_recent(names)
         self._recent_menu.clear()
         for path, name in zip(paths, names, strict=True):
             action = self._recent_menu.addAction(name)
@@ -469,7 +477,7 @@ class MainWindow(QMainWindow):
     def settled(self) -> bool:
         """Whether nothing is being opened, analysed, read or drawn any more."""
         runners = (self._jobs, self._analysis_jobs, self._cohort_jobs, self._demo_jobs)
-        idle = all(runner.idle for runner in runners) and self.annotations.store.idle
+        idle = all(one.idle for one in (*runners, self.annotations.store, self.tools.bookmarks))
         return idle and self.slides.tiles_complete and self.split.tiles_complete
 
     # -- events ----------------------------------------------------------------------------------
@@ -485,10 +493,10 @@ class MainWindow(QMainWindow):
         QTimer.singleShot(0, self, lambda: [self.open_path(path) for path in paths])
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        problem = self.annotations.store.flush()
-        if problem is not None:
+        problems = [kept.flush() for kept in (self.annotations.store, self.tools.bookmarks)]
+        if told := " ".join(problem for problem in problems if problem):
             event.ignore()
-            self.show_failure(problem)
+            self.show_failure(told)
             return
         self.hide()
         self.tools.close_windows()

@@ -46,7 +46,6 @@ class InspectionController(QObject):
         self.dock.setObjectName("Patch")
         self.dock.setWidget(self.panel)
         window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, self.dock)
-        window.tabifyDockWidget(components.dock, self.dock)
         self.dock.hide()
         view, pictures, nearest = canvas.slide_view, memory.pictures, self.panel.nearest
         view.asked.connect(self.ask)
@@ -93,6 +92,7 @@ class InspectionController(QObject):
             self._memory.pictures.want(self.panel, [found.inspection.place])
             self._on_picture(found.inspection.place)
             if self.dock.isHidden():
+                self._window.tabifyDockWidget(self._components.dock, self.dock)
                 self.dock.show()
                 self._window.resizeDocks([self.dock], [_HEIGHT], Qt.Orientation.Vertical)
             self.dock.raise_()

@@ -44,7 +44,7 @@ class WindowTools(QObject):
         super().__init__(window)
         self._window, self._slides, self._settings = window, slides, settings
         self.navigation = NavigationController(window, canvas, slides, self)
-        self.bookmarks = BookmarkController(window, canvas, slides, jobs, self)
+        self.bookmarks = BookmarkController(window, canvas, slides, self)
         self.display = DisplayController(window, canvas, slides, self)
         self.preferences = PreferencesController(
             window, settings, slides, self.display, ThemeController(self), self

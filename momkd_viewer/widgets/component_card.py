@@ -158,6 +158,7 @@ def mute_button() -> QToolButton:
     """A switch that :func:`show_mute` words."""
     button = QToolButton()
     button.setObjectName("mute")
+    button.setAccessibleName("Mute")
     button.setCheckable(True)
     return button
 

@@ -1,8 +1,7 @@
-"""Keys, palette, navigation, bookmarks, display, themes, export and masked names, in the window."""
+"""Keys, palette, navigation, bookmarks, display, themes, export and label pictures, in the window."""
 
 from __future__ import annotations
 
-import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -24,7 +23,6 @@ from PySide6.QtWidgets import (
     QApplication,
     QComboBox,
     QDialog,
-    QFileDialog,
     QInputDialog,
     QLabel,
     QLineEdit,
@@ -110,10 +108,6 @@ def chunks(path: Path) -> dict[bytes, bytes]:
         )
         at += 12 + length
     return found
-
-
-def title(window: MainWindow) -> str:
-    return window.windowTitle().removesuffix(" – MoMKD Viewer")
 
 
 # -- keys ----------------------------------------------------------------------------------------
@@ -460,6 +454,20 @@ def test_a_picture_that_cannot_be_written_is_named(
     assert "view.png" in window.canvas.banner.text
 
 
+def test_a_picture_that_has_to_wait_says_so(
+    qtbot: QtBot, window: MainWindow, slide_path: Path, tmp_path: Path
+) -> None:
+    open_all(qtbot, window, slide_path)
+    for name in ("first.png", "second.png"):
+        window.tools.export.export_view(tmp_path / name, 1)
+    assert "still being exported" in window.canvas.banner.text
+    settle(qtbot, window)
+    assert (tmp_path / "first.png").exists() and not (tmp_path / "second.png").exists()
+    window.tools.export.export_view(tmp_path / "second.png", 1)
+    settle(qtbot, window)
+    assert (tmp_path / "second.png").exists()
+
+
 # -- privacy -------------------------------------------------------------------------------------
 
 
@@ -479,55 +487,3 @@ def test_label_and_macro_are_hidden_until_they_are_asked_for(
     window.slides.close()
     settle(qtbot, window)
     assert not isValid(asked), "it spoke of the slide that is gone"
-
-
-def every_text(window: MainWindow) -> str:
-    """All that the window shows or tells of: texts, tooltips, titles, menus, lists."""
-    texts = [window.windowTitle(), *(a.text() for a in window._recent_menu.actions())]
-    texts += [a.toolTip() for a in window._recent_menu.actions()]
-    for widget in window.findChildren(QWidget):
-        texts += [widget.toolTip(), widget.accessibleName()]
-        if isinstance(widget, (QLabel, QAbstractButton, QLineEdit)):
-            texts.append(widget.text())
-    model = window.cases_list.model()
-    for row in range(model.rowCount()):
-        for column in range(model.columnCount()):
-            for role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
-                texts.append(str(model.index(row, column).data(role)))
-    return "\n".join(texts)
-
-
-def test_masked_names_are_nowhere(
-    qtbot: QtBot, window: MainWindow, cohort_path: Path, slide_path: Path, tmp_path: Path
-) -> None:
-    open_all(qtbot, window, slide_path)
-    open_all(qtbot, window, cohort_path)
-    assert "case_00" in every_text(window) and "tissue.tif" in every_text(window)
-    window.actions_by_name["mask_names"].trigger()
-    broken = tmp_path / "Meier.tif"
-    broken.write_text("no slide")
-    window.open_path(broken)
-    qtbot.waitUntil(window.canvas.banner.isVisible, timeout=LIMIT_MS)
-    said = every_text(window)
-    for name in ("case_0", "case_1", "tissue", "Meier", str(cohort_path.parent)):
-        # The window's links still lead to files; what is seen of them is their masked name.
-        assert name not in _without_links(said), name
-    assert title(window) == "Slide 2" and "Case 12" in said
-    assert "Slide" in window.canvas.banner.text
-    index = window.cases_list.model().index(0, 0)
-    assert index.data() == "Case 1" and index.data(Qt.ItemDataRole.ToolTipRole) == "Slide 2"
-    asked = window.tools.export.ask_for_view()
-    assert asked is not None
-    asked.accept()
-    chooser = window.findChildren(QFileDialog)[0]
-    assert "case" not in " ".join(chooser.selectedFiles())
-    chooser.close()
-    with another_window(tmp_path / "settings.ini") as again:
-        assert again.actions_by_name["mask_names"].isChecked()
-        assert "tissue" not in _without_links(every_text(again))
-    window.actions_by_name["mask_names"].trigger()
-    assert "case_00" in title(window)
-
-
-def _without_links(text: str) -> str:
-    return re.sub(r'href="[^"]*"', "", text)
