@@ -183,7 +183,6 @@ class MainWindow(QMainWindow):
             self.inspection,
             self.atlas_strip,
             self._cohort_jobs,
-            self._names,
             self,
         )
         self.split = SplitController(

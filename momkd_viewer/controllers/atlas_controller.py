@@ -18,7 +18,6 @@ from momkd_viewer.jobs.runner import Job, JobRunner
 from momkd_viewer.state.analysis import CaseEntry
 from momkd_viewer.state.cohort_atlas import AtlasSize, CohortAtlas
 from momkd_viewer.state.component_patches import Gallery, GalleryPatch
-from momkd_viewer.state.name_mask import NameMask
 from momkd_viewer.state.overlay_values import ComponentName
 from momkd_viewer.widgets.component_detail import GalleryChoice
 from momkd_viewer.widgets.progress_strip import ProgressStrip
@@ -51,7 +50,6 @@ class AtlasController(QObject):
         inspection: InspectionController,
         strip: ProgressStrip,
         jobs: JobRunner,
-        mask: NameMask,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
@@ -72,8 +70,6 @@ class AtlasController(QObject):
         cases.opened.connect(self._check)
         analysis.shown_changed.connect(self._check)
         memory.open_place = lambda place: cases.show_file(place.slide, place.mpp)
-        for gallery in (*(p.gallery for p in components.detail.panes), inspection.panel.nearest):
-            gallery.name_cases(mask.text, lambda place: mask.text(memory.pictures.reason(place)))
         components.set_cohort(self.gallery)
 
     @property

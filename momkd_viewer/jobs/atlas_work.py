@@ -86,11 +86,11 @@ def _read(
     request: AtlasRequest, report: Report, cancel: CancelToken
 ) -> tuple[Atlas, PatchIndex]:
     from momkd_core.atlas import atlas_of_results
-    from momkd_core.atlas_picks import Wanted
     from momkd_core.atlas_record import AtlasFailure
-    from momkd_core.patch_index import PatchIndex
+    from momkd_core.patch_index import IndexBuilder
 
     failures: list[AtlasFailure] = []
+    index = IndexBuilder()
     card, total = request.model.card, len(request.entries)
 
     def found() -> Iterator[Found]:
@@ -103,13 +103,21 @@ def _read(
                 cancel.raise_if_cancelled()
                 failures.append(AtlasFailure(entry.case_id, entry.path.stem, str(error)))
                 continue
+            index.add(entry.case_id, entry.patient_id, encoded)
             value = entry.values.get(card.task, "")
             label = value if value in (card.positive, card.negative) else None
             yield entry.case_id, entry.patient_id, encoded.result(request.muted_by_memory), label
 
-    count, each = request.size.count, request.size.per_patient
-    atlas = atlas_of_results(request.model, found(), Wanted(count, count, count, each))
-    return replace(atlas, failures=tuple(failures)), index
+    count = request.size.count
+    atlas = atlas_of_results(
+        request.model,
+        found(),
+        top=count,
+        typical=count,
+        counter_examples=count,
+        per_patient=request.size.per_patient,
+    )
+    return replace(atlas, failures=tuple(failures)), index.index()
 
 
 @dataclass(frozen=True)

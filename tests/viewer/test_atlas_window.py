@@ -10,7 +10,6 @@ from driving import open_all, settle
 from pytestqt.qtbot import QtBot
 
 from momkd_core.atlas import atlas_of_results
-from momkd_core.atlas_picks import Wanted
 from momkd_core.checkpoint import load_model
 from momkd_core.prediction import predict
 from momkd_core.storage import cache_folder
@@ -75,7 +74,10 @@ def test_the_cohorts_patches_are_those_of_the_engine(
             )
             for case in range(6)
         ),
-        Wanted(200, 200, 200, 2),
+        top=200,
+        typical=200,
+        counter_examples=200,
+        per_patient=2,
     )
     component = expected.component(NAME.memory, NAME.index)
     shown = pane.gallery.patches
