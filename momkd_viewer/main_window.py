@@ -10,7 +10,6 @@ from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropE
 from PySide6.QtWidgets import (
     QDockWidget,
     QFileDialog,
-    QInputDialog,
     QMainWindow,
     QMessageBox,
     QSplitter,
@@ -32,9 +31,12 @@ from momkd_viewer.controllers.layer_controller import LayerController
 from momkd_viewer.controllers.memory_controller import MemoryController
 from momkd_viewer.controllers.overlay_controller import OverlayController
 from momkd_viewer.controllers.overlay_panel_controller import OverlayPanelController
+from momkd_viewer.controllers.privacy_controller import kept_mask
 from momkd_viewer.controllers.readout_controller import ReadoutController
+from momkd_viewer.controllers.resolution_controller import ResolutionController
 from momkd_viewer.controllers.slide_controller import SlideController
 from momkd_viewer.controllers.split_controller import SplitController
+from momkd_viewer.controllers.view_pair import ShownView
 from momkd_viewer.controllers.window_tools import WindowTools
 from momkd_viewer.jobs.runner import JobRunner
 from momkd_viewer.resource_files import resource
@@ -56,10 +58,6 @@ _MOST_RECENT = 8
 _SIDE_WIDTH = 378
 _CASES_WIDTH = 338
 _SLIDE_FILES = f"Slides ({' '.join(f'*{suffix}' for suffix in SLIDE_SUFFIXES)});;All files (*)"
-_NO_RESOLUTION = (
-    "This slide does not state its resolution, which the models need. "
-    "State it, for instance 0.25 µm/px for a 40× scan."
-)
 
 
 class MainWindow(QMainWindow):
@@ -71,6 +69,7 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self.resize(1280, 800)
         self._settings = settings or QSettings("momkd", "momkd-viewer")
+        self._names = kept_mask(self._settings)
         self._jobs = JobRunner(3, self)
         self._analysis_jobs = JobRunner(1, self, yielding=True)
         self._cohort_jobs = JobRunner(1, self, yielding=True)
@@ -92,6 +91,15 @@ class MainWindow(QMainWindow):
             self.slides, self.results, self.strip, self._analysis_jobs, self._jobs, self
         )
         self.overlay = OverlayController(self.canvas, self.analysis, self._jobs, self)
+        self.split = SplitController(
+            self._splitter,
+            ShownView(self.canvas, self.canvas, self.slides, self.analysis),
+            self.overlay,
+            self._jobs,
+            self._analysis_jobs,
+            self._names,
+            self,
+        )
         self._overlay_bar = OverlayBar()
         self.overlay_panel = OverlayPanelController(
             self, self.overlay, self.analysis, self._overlay_bar, self.browser, self.canvas.legend
@@ -145,18 +153,10 @@ class MainWindow(QMainWindow):
             self.export_strip,
             self._jobs,
             self._settings,
+            self._names,
         )
-        self._names = self.tools.privacy.mask
-        self.split = SplitController(
-            self._splitter,
-            self.slides,
-            self.analysis,
-            self.overlay,
-            self.canvas.slide_view,
-            self._jobs,
-            self._analysis_jobs,
-            self._names.slide,
-            self,
+        self.resolution = ResolutionController(
+            self, self.split, self.cases, lambda path, mpp: self.open_path(path, mpp=mpp), self
         )
         self._build_actions()
         self.readout = ReadoutController(
@@ -224,8 +224,8 @@ class MainWindow(QMainWindow):
             "open_demo": self.open_demo,
             "close_slide": self.slides.close,
             "quit": self.close,
-            "zoom_in": lambda: self.split.active_view.zoom(1.5),
-            "zoom_out": lambda: self.split.active_view.zoom(1 / 1.5),
+            "zoom_in": lambda: self.split.views.active.slide_view.zoom(1.5),
+            "zoom_out": lambda: self.split.views.active.slide_view.zoom(1 / 1.5),
             "fit": self._fit,
             "split_view": self.split.toggle,
             "link_views": self.split.toggle_link,
@@ -233,9 +233,9 @@ class MainWindow(QMainWindow):
             **self.overlay_panel.slots(),
             **self.layers.slots(),
             "check_alignment": self.alignment.check,
-            "analyse": self.analysis.run_again,
-            "cancel": self.analysis.cancel,
-            "state_mpp": self.ask_for_mpp,
+            "analyse": self.split.run_again,
+            "cancel": self.split.cancel,
+            "state_mpp": self.resolution.ask,
             "next_case": lambda: self.cases.step(1),
             "previous_case": lambda: self.cases.step(-1),
             "analyse_all": self.cases.analyse_all,
@@ -248,7 +248,7 @@ class MainWindow(QMainWindow):
         }
         for magnification in MAGNIFICATIONS:
             slots[f"magnify_{magnification:g}"] = lambda m=magnification: (
-                self.split.active_slides.set_magnification(m)
+                self.split.views.active.slides.set_magnification(m)
             )
         self.actions_by_name = build_actions(self, self.menuBar(), slots)
         self.tools.attach(self.actions_by_name)
@@ -272,7 +272,6 @@ class MainWindow(QMainWindow):
         self.canvas.welcome.slide_wanted.connect(self.ask_for_slide)
         self.canvas.welcome.demo_wanted.connect(self.open_demo)
         self.canvas.welcome.recent_chosen.connect(lambda path: self.open_path(Path(path)))
-        self.canvas.banner.action_taken.connect(self.ask_for_mpp)
         self.results.model_wanted.connect(self.ask_for_model)
         self._magnification.magnification_chosen.connect(self.slides.set_magnification)
         for source in (
@@ -286,7 +285,6 @@ class MainWindow(QMainWindow):
             self.split,
         ):
             source.failed.connect(self.show_failure)
-        self.analysis.resolution_wanted.connect(self._want_resolution)
         self.slides.opened.connect(self._on_opened)
         self.slides.closing.connect(self._on_closing)
         for source in (self.slides, self.analysis, self.layers, self.alignment):
@@ -294,7 +292,6 @@ class MainWindow(QMainWindow):
         self.tools.privacy.names_changed.connect(self._show_names)
         self.tools.privacy.names_changed.connect(self.split.show_names)
         self.split.slide_wanted.connect(self.ask_for_second_slide)
-        self.split.slides.wanted.connect(self._names.meet_slide)
         self.cases.opened.connect(self._show_cases)
 
     def _show_cases(self) -> None:
@@ -359,28 +356,6 @@ class MainWindow(QMainWindow):
         self._settings.setValue("folder", str(path.parent))
         (then or self.open_path)(path)
 
-    def ask_for_mpp(self) -> None:
-        """Asks for the shown slide's own resolution and opens it again with that."""
-        slide = self.slides.slide
-        if slide is None:
-            return
-        dialog = QInputDialog(self)
-        dialog.setInputMode(QInputDialog.InputMode.DoubleInput)
-        dialog.setWindowTitle("Slide resolution")
-        dialog.setLabelText("Microns per pixel at full resolution (40× is about 0.25):")
-        dialog.setDoubleRange(0.01, 100.0)
-        dialog.setDoubleDecimals(4)
-        known = slide.known_mpp
-        dialog.setDoubleValue(known.mean if known else 0.25)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        path = slide.path
-        dialog.doubleValueSelected.connect(lambda value: self._state_mpp(path, value))
-        dialog.open()
-
-    def _state_mpp(self, path: Path, mpp: float) -> None:
-        self.cases.remember_resolution(path, mpp)
-        self.open_path(path, mpp=mpp)
-
     def _on_closing(self) -> None:
         self.setWindowTitle("MoMKD Viewer")
         self.canvas.banner.hide()  # it spoke about the slide that goes
@@ -420,16 +395,13 @@ class MainWindow(QMainWindow):
     def show_failure(self, text: str) -> None:
         self.canvas.banner.show_message(text)
 
-    def _want_resolution(self) -> None:
-        self.canvas.banner.show_message(_NO_RESOLUTION, "State resolution…")
-
     def set_overlay(self, kind: str) -> None:
         """Chooses the overlay by kind: affinity, attention, none and the others."""
         assert kind in dict(KINDS)
         self.overlay.set_kind(kind)
 
     def _fit(self) -> None:
-        self.split.active_view.fit()
+        self.split.views.active.slide_view.fit()
 
     def _about(self) -> None:
         box = QMessageBox(self)

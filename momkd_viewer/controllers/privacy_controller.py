@@ -25,12 +25,14 @@ _TABLES = (".csv", "")
 _NO_PATIENT = (".safetensors",)
 
 
-class PrivacyController(QObject):
-    """Attributes:
-    mask: what names are shown as.
+def kept_mask(settings: QSettings) -> NameMask:
+    """A mask that is on where the user left it on."""
+    return NameMask(on=str(settings.value(_KEPT, "false")).lower() == "true")
 
-    Signals:
-        names_changed(): names are masked from now on, or no more.
+
+class PrivacyController(QObject):
+    """Signals:
+    names_changed(): names are masked from now on, or no more.
     """
 
     names_changed = Signal()
@@ -45,6 +47,7 @@ class PrivacyController(QObject):
         banner: Banner,
         jobs: JobRunner,
         settings: QSettings,
+        mask: NameMask,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
@@ -52,7 +55,7 @@ class PrivacyController(QObject):
         self._list, self._results, self._banner = case_list, results, banner
         self._settings = settings
         self._action: QAction | None = None
-        self.mask = NameMask(on=str(settings.value(_KEPT, "false")).lower() == "true")
+        self.mask = mask
         banner.worded = results.worded = self.mask.text
         case_list.show_names(self.mask.case, self.mask.text)
         slides.wanted.connect(self.mask.meet_slide)

@@ -19,6 +19,7 @@ from momkd_viewer.controllers.privacy_controller import PrivacyController
 from momkd_viewer.controllers.slide_controller import SlideController
 from momkd_viewer.controllers.theme_controller import ThemeController
 from momkd_viewer.jobs.runner import JobRunner
+from momkd_viewer.state.name_mask import NameMask
 from momkd_viewer.state.theme import THEME_CHOICES
 from momkd_viewer.widgets.canvas import Canvas
 from momkd_viewer.widgets.case_list import CaseList
@@ -40,6 +41,7 @@ class WindowTools(QObject):
         strip: ProgressStrip,
         jobs: JobRunner,
         settings: QSettings,
+        mask: NameMask,
     ) -> None:
         super().__init__(window)
         self._window, self._slides, self._settings = window, slides, settings
@@ -50,11 +52,9 @@ class WindowTools(QObject):
             window, settings, slides, self.display, ThemeController(self), self
         )
         self.privacy = PrivacyController(
-            window, slides, cases, case_list, results, canvas.banner, jobs, settings, self
+            window, slides, cases, case_list, results, canvas.banner, jobs, settings, mask, self
         )
-        self.export = ExportController(
-            window, canvas, slides, strip, jobs, settings, self.privacy.mask, self
-        )
+        self.export = ExportController(window, canvas, slides, strip, jobs, settings, mask, self)
         self.keys: ActionController
         for source in (self.bookmarks, self.export):
             source.failed.connect(canvas.banner.show_message)

@@ -1,0 +1,170 @@
+"""The second view on its own: what it shows when a slide cannot be opened, what is meant for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from driving import LIMIT_MS, open_all, settle
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFrame, QInputDialog
+from pytestqt.qtbot import QtBot
+from synthetic import tissue_image, write_slide
+
+from momkd_viewer.controllers.view_pair import ShownView
+from momkd_viewer.main_window import MainWindow
+from momkd_viewer.widgets.colours import colour
+
+
+@pytest.fixture
+def other_path(tmp_path: Path) -> Path:
+    return write_slide(tmp_path / "other.tif", tissue_image(1024, 1024, seed=8), mpp=0.7)
+
+
+def use(qtbot: QtBot, view: ShownView) -> None:
+    """Clicks into a view, which makes it the active one."""
+    qtbot.mouseClick(view.slide_view, Qt.MouseButton.LeftButton)
+
+
+def is_marked(view: ShownView) -> bool:
+    line = view.canvas.findChild(QFrame, "activeMark").grab().toImage()
+    return line.pixelColor(5, 0) == colour("accent")
+
+
+@pytest.mark.parametrize("shown_before", [True, False])
+def test_a_slide_that_cannot_be_opened_leaves_the_second_view_as_it_was(
+    qtbot: QtBot,
+    window: MainWindow,
+    slide_path: Path,
+    other_path: Path,
+    tmp_path: Path,
+    shown_before: bool,
+) -> None:
+    open_all(qtbot, window, slide_path)
+    split = window.split
+    if shown_before:
+        split.toggle()
+        settle(qtbot, window)
+    broken = tmp_path / "broken.tif"
+    broken.write_text("no slide")
+    split.open(broken)
+    qtbot.waitUntil(window.canvas.banner.isVisible, timeout=LIMIT_MS)
+    settle(qtbot, window)
+    assert "broken.tif" in window.canvas.banner.text
+    assert split.shown and split.same_slide and split.is_linked
+    open_all(qtbot, window, other_path)
+    assert split.slides.slide is not None and split.slides.slide.path == other_path
+    split.open(slide_path)
+    settle(qtbot, window)
+    split.open(broken)
+    settle(qtbot, window)
+    assert split.slides.slide.path == slide_path, "its own slide stays too"
+
+
+def test_a_slide_of_its_own_is_not_given_up_when_the_first_view_goes_on(
+    qtbot: QtBot, window: MainWindow, slide_path: Path, other_path: Path, tmp_path: Path
+) -> None:
+    third = write_slide(tmp_path / "third.tif", tissue_image(600, 700, seed=5))
+    open_all(qtbot, window, slide_path)
+    window.split.toggle()
+    settle(qtbot, window)
+    window.open_path(third)
+    window.split.open(other_path)
+    settle(qtbot, window)
+    assert window.slides.slide is not None and window.slides.slide.path == third
+    assert window.split.slides.slide is not None
+    assert window.split.slides.slide.path == other_path
+
+
+def test_a_cancelled_analysis_of_the_second_view_is_run_again(
+    qtbot: QtBot, window: MainWindow, slide_path: Path, other_path: Path, model_path: Path
+) -> None:
+    open_all(qtbot, window, slide_path, model_path)
+    outcome, split = window.analysis.outcome, window.split
+    split.open(other_path)
+    qtbot.waitUntil(lambda: split.analysis.running, timeout=LIMIT_MS)
+    use(qtbot, split.views.second)
+    window.actions_by_name["cancel"].trigger()
+    settle(qtbot, window)
+    assert split.analysis.result is None and "cancelled" in split.pane._result.text()
+    window.actions_by_name["analyse"].trigger()
+    settle(qtbot, window)
+    assert split.analysis.result is not None
+    assert window.analysis.outcome is outcome, "the first view has no part in it"
+
+
+def test_what_both_views_show_is_analysed_once(
+    qtbot: QtBot, window: MainWindow, slide_path: Path, model_path: Path
+) -> None:
+    open_all(qtbot, window, slide_path, model_path)
+    split = window.split
+    split.toggle()
+    settle(qtbot, window)
+    before = window.analysis.outcome
+    use(qtbot, split.views.second)
+    window.actions_by_name["analyse"].trigger()
+    settle(qtbot, window)
+    assert window.analysis.outcome is not before
+    assert split.analysis.outcome is window.analysis.outcome is not None
+
+
+def test_a_slide_that_the_first_view_leaves_is_analysed_in_the_second(
+    qtbot: QtBot, window: MainWindow, slide_path: Path, model_path: Path
+) -> None:
+    open_all(qtbot, window, slide_path, model_path)
+    window.split.open(slide_path)
+    settle(qtbot, window)
+    window.slides.close()
+    settle(qtbot, window)
+    assert window.split.slides.slide is not None
+    assert window.split.analysis.result is not None
+
+
+def test_the_resolution_of_the_second_slide_is_asked_for(
+    qtbot: QtBot, window: MainWindow, slide_path: Path, model_path: Path, tmp_path: Path
+) -> None:
+    silent = write_slide(tmp_path / "silent.tif", tissue_image(1024, 1024, seed=8), mpp=None)
+    open_all(qtbot, window, slide_path, model_path)
+    split = window.split
+    split.open(silent)
+    settle(qtbot, window)
+    banner = split.pane.canvas.banner
+    assert banner.isVisible() and "resolution" in banner.text
+    assert not window.canvas.banner.isVisible()
+    banner.action_taken.emit()
+    for mpp in (0.5, 0.4):
+        asked = window.findChildren(QInputDialog)[0]
+        asked.setDoubleValue(mpp)
+        asked.accept()
+        settle(qtbot, window)
+        assert split.slides.slide is not None and split.slides.slide.path == silent
+        assert split.slides.stated_mpp == mpp and split.analysis.result is not None
+        assert not banner.isVisible()
+        assert window.slides.slide is not None and window.slides.slide.path == slide_path
+        use(qtbot, split.views.second)
+        window.actions_by_name["state_mpp"].trigger()  # the menu asks about it as well
+        qtbot.waitUntil(lambda: bool(window.findChildren(QInputDialog)))
+    window.findChildren(QInputDialog)[0].reject()
+
+
+def test_the_view_that_was_used_last_is_marked(
+    qtbot: QtBot, window: MainWindow, slide_path: Path
+) -> None:
+    open_all(qtbot, window, slide_path)
+    first, second = window.split.views.both
+    mark = window.canvas.findChild(QFrame, "activeMark")
+    assert not mark.isVisible(), "there is no choice"
+    window.split.toggle()
+    settle(qtbot, window)
+    assert mark.isVisible() and (is_marked(first), is_marked(second)) == (True, False)
+    use(qtbot, second)
+    assert (is_marked(first), is_marked(second)) == (False, True)
+    first.slide_view.setFocus()
+    assert window.split.views.active is first and is_marked(first)
+    window.split.pane._kinds.setFocus(Qt.FocusReason.TabFocusReason)
+    assert window.split.views.active is second
+    window.split.open(slide_path)
+    settle(qtbot, window)
+    assert window.split.views.active is second, "it is still the one that is used"
+    window.split.toggle()
+    assert window.split.views.active is first and not mark.isVisible()
