@@ -149,7 +149,12 @@ class MainWindow(QMainWindow):
             self.slides,
             self.cases,
             self.cases_list,
-            self.results,
+            (
+                self.results,
+                self.canvas.banner,
+                self.split.pane,
+                self.split.pane.canvas.banner,
+            ),
             self.export_strip,
             self._jobs,
             self._settings,

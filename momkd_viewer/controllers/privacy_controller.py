@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from PySide6.QtCore import QObject, QSettings, Signal
 from PySide6.QtGui import QAction, QImage
@@ -15,14 +16,21 @@ from momkd_viewer.controllers.slide_controller import SlideController
 from momkd_viewer.jobs.label_work import read_label_pictures
 from momkd_viewer.jobs.runner import JobRunner
 from momkd_viewer.state.name_mask import NameMask
-from momkd_viewer.widgets.banner import Banner
 from momkd_viewer.widgets.case_list import CaseList
 from momkd_viewer.widgets.label_dialog import LabelDialog
-from momkd_viewer.widgets.result_panel import ResultPanel
 
 _KEPT = "mask_names"
 _TABLES = (".csv", "")
 _NO_PATIENT = (".safetensors",)
+
+
+class Worded(Protocol):
+    """A widget whose messages may hold names."""
+
+    worded: Callable[[str], str]
+
+    def refresh(self) -> None:
+        """Words all messages anew."""
 
 
 def kept_mask(settings: QSettings) -> NameMask:
@@ -43,8 +51,7 @@ class PrivacyController(QObject):
         slides: SlideController,
         cases: CaseController,
         case_list: CaseList,
-        results: ResultPanel,
-        banner: Banner,
+        worded: Sequence[Worded],
         jobs: JobRunner,
         settings: QSettings,
         mask: NameMask,
@@ -52,11 +59,12 @@ class PrivacyController(QObject):
     ) -> None:
         super().__init__(parent)
         self._window, self._slides, self._jobs = window, slides, jobs
-        self._list, self._results, self._banner = case_list, results, banner
+        self._list, self._worded = case_list, worded
         self._settings = settings
         self._action: QAction | None = None
         self.mask = mask
-        banner.worded = results.worded = self.mask.text
+        for widget in worded:
+            widget.worded = mask.text
         case_list.show_names(self.mask.case, self.mask.text)
         slides.wanted.connect(self.mask.meet_slide)
         cases.listing.connect(self._on_cohort)
@@ -88,8 +96,8 @@ class PrivacyController(QObject):
         if self._action is not None:
             self._action.setChecked(self.mask.on)
         self._list.show_names(self.mask.case, self.mask.text)
-        self._results.refresh()
-        self._banner.refresh()
+        for widget in self._worded:
+            widget.refresh()
         self.names_changed.emit()
 
     # -- label and macro -------------------------------------------------------------------------

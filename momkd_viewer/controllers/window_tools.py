@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from PySide6.QtCore import QObject, QSettings
 from PySide6.QtGui import QAction
@@ -15,7 +15,7 @@ from momkd_viewer.controllers.display_controller import DisplayController
 from momkd_viewer.controllers.export_controller import ExportController
 from momkd_viewer.controllers.navigation_controller import NavigationController
 from momkd_viewer.controllers.preferences_controller import PreferencesController
-from momkd_viewer.controllers.privacy_controller import PrivacyController
+from momkd_viewer.controllers.privacy_controller import PrivacyController, Worded
 from momkd_viewer.controllers.slide_controller import SlideController
 from momkd_viewer.controllers.theme_controller import ThemeController
 from momkd_viewer.jobs.runner import JobRunner
@@ -24,7 +24,6 @@ from momkd_viewer.state.theme import THEME_CHOICES
 from momkd_viewer.widgets.canvas import Canvas
 from momkd_viewer.widgets.case_list import CaseList
 from momkd_viewer.widgets.progress_strip import ProgressStrip
-from momkd_viewer.widgets.result_panel import ResultPanel
 
 
 class WindowTools(QObject):
@@ -37,7 +36,7 @@ class WindowTools(QObject):
         slides: SlideController,
         cases: CaseController,
         case_list: CaseList,
-        results: ResultPanel,
+        worded: Sequence[Worded],
         strip: ProgressStrip,
         jobs: JobRunner,
         settings: QSettings,
@@ -52,7 +51,7 @@ class WindowTools(QObject):
             window, settings, slides, self.display, ThemeController(self), self
         )
         self.privacy = PrivacyController(
-            window, slides, cases, case_list, results, canvas.banner, jobs, settings, mask, self
+            window, slides, cases, case_list, worded, jobs, settings, mask, self
         )
         self.export = ExportController(window, canvas, slides, strip, jobs, settings, mask, self)
         self.keys: ActionController

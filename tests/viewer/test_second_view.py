@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from driving import LIMIT_MS, open_all, settle
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QInputDialog
+from PySide6.QtWidgets import QApplication, QFrame, QInputDialog
 from pytestqt.qtbot import QtBot
 from synthetic import tissue_image, write_slide
 
 from momkd_viewer.controllers.view_pair import ShownView
 from momkd_viewer.main_window import MainWindow
+from momkd_viewer.resource_files import resource
 from momkd_viewer.widgets.colours import colour
 
 
@@ -168,3 +170,37 @@ def test_the_view_that_was_used_last_is_marked(
     assert window.split.views.active is second, "it is still the one that is used"
     window.split.toggle()
     assert window.split.views.active is first and not mark.isVisible()
+
+
+def test_what_the_second_view_says_is_masked_and_unmasked_at_once(
+    qtbot: QtBot, window: MainWindow, slide_path: Path, model_path: Path, tmp_path: Path
+) -> None:
+    glass = np.full((1024, 1024, 3), 242, np.uint8)
+    empty = write_slide(tmp_path / "Meier.tif", glass)
+    open_all(qtbot, window, slide_path, model_path)
+    window.split.open(empty)
+    settle(qtbot, window)
+    name, result = window.split.pane._name, window.split.pane._result
+    assert "No tissue was found on Meier.tif" in result.text() and name.text() == "Meier.tif"
+    name.setMaximumWidth(20)  # it is cut short, masked or not
+    for _ in range(2):
+        window.actions_by_name["mask_names"].trigger()
+        masked = window.actions_by_name["mask_names"].isChecked()
+        QApplication.processEvents()
+        for label in (name, result):
+            said = label.text() + label.toolTip()
+            assert ("Meier" in said, "Slide 2" in said) == (not masked, masked)
+    assert masked is False
+
+
+def test_the_caution_of_a_model_stays_in_the_tooltip(
+    qtbot: QtBot, window: MainWindow, slide_path: Path
+) -> None:
+    open_all(qtbot, window, slide_path, resource("demo/her2.safetensors"))
+    window.split.toggle()
+    settle(qtbot, window)
+    result, shown = window.split.pane._result, window.analysis.analysis.shown
+    window.resize(2000, 800)
+    result.grab()  # painted
+    assert shown is not None and shown.model.card.remark
+    assert shown.model.card.remark in result.toolTip()
