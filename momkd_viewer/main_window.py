@@ -145,8 +145,7 @@ class MainWindow(QMainWindow):
         )
         self.tools = WindowTools(
             self,
-            self.canvas,
-            self.slides,
+            self.split.views,
             self.cases,
             self.cases_list,
             (
@@ -164,9 +163,7 @@ class MainWindow(QMainWindow):
             self, self.split, self.cases, lambda path, mpp: self.open_path(path, mpp=mpp), self
         )
         self._build_actions()
-        self.readout = ReadoutController(
-            self.canvas, self.slides, self.position, self._magnification, self
-        )
+        self.readout = ReadoutController(self.split.views, self.position, self._magnification, self)
         self._connect()
         self._show_recent()
 
@@ -252,9 +249,7 @@ class MainWindow(QMainWindow):
             **self.tools.slots(),
         }
         for magnification in MAGNIFICATIONS:
-            slots[f"magnify_{magnification:g}"] = lambda m=magnification: (
-                self.split.views.active.slides.set_magnification(m)
-            )
+            slots[f"magnify_{magnification:g}"] = lambda m=magnification: self._magnify(m)
         self.actions_by_name = build_actions(self, self.menuBar(), slots)
         self.tools.attach(self.actions_by_name)
         self._recent_menu = self.menuBar().actions()[0].menu().addMenu("Recent")
@@ -278,7 +273,7 @@ class MainWindow(QMainWindow):
         self.canvas.welcome.demo_wanted.connect(self.open_demo)
         self.canvas.welcome.recent_chosen.connect(lambda path: self.open_path(Path(path)))
         self.results.model_wanted.connect(self.ask_for_model)
-        self._magnification.magnification_chosen.connect(self.slides.set_magnification)
+        self._magnification.magnification_chosen.connect(self._magnify)
         for source in (
             self.slides,
             self.analysis,
@@ -404,6 +399,9 @@ class MainWindow(QMainWindow):
         """Chooses the overlay by kind: affinity, attention, none and the others."""
         assert kind in dict(KINDS)
         self.overlay.set_kind(kind)
+
+    def _magnify(self, magnification: float) -> None:
+        self.split.views.active.slides.set_magnification(magnification)
 
     def _fit(self) -> None:
         self.split.views.active.slide_view.fit()

@@ -16,12 +16,11 @@ from momkd_viewer.controllers.export_controller import ExportController
 from momkd_viewer.controllers.navigation_controller import NavigationController
 from momkd_viewer.controllers.preferences_controller import PreferencesController
 from momkd_viewer.controllers.privacy_controller import PrivacyController, Worded
-from momkd_viewer.controllers.slide_controller import SlideController
 from momkd_viewer.controllers.theme_controller import ThemeController
+from momkd_viewer.controllers.view_pair import ViewPair
 from momkd_viewer.jobs.runner import JobRunner
 from momkd_viewer.state.name_mask import NameMask
 from momkd_viewer.state.theme import THEME_CHOICES
-from momkd_viewer.widgets.canvas import Canvas
 from momkd_viewer.widgets.case_list import CaseList
 from momkd_viewer.widgets.progress_strip import ProgressStrip
 
@@ -32,8 +31,7 @@ class WindowTools(QObject):
     def __init__(
         self,
         window: QMainWindow,
-        canvas: Canvas,
-        slides: SlideController,
+        views: ViewPair,
         cases: CaseController,
         case_list: CaseList,
         worded: Sequence[Worded],
@@ -43,12 +41,13 @@ class WindowTools(QObject):
         mask: NameMask,
     ) -> None:
         super().__init__(window)
+        canvas, slides = views.first.canvas, views.first.slides
         self._window, self._slides, self._settings = window, slides, settings
-        self.navigation = NavigationController(window, canvas, slides, self)
+        self.navigation = NavigationController(window, views, self)
         self.bookmarks = BookmarkController(window, canvas, slides, jobs, self)
         self.display = DisplayController(window, canvas, slides, self)
         self.preferences = PreferencesController(
-            window, settings, slides, self.display, ThemeController(self), self
+            window, settings, views, self.display, ThemeController(self), self
         )
         self.privacy = PrivacyController(
             window, slides, cases, case_list, worded, jobs, settings, mask, self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from momkd_viewer.controllers.view_pair import ShownView
 from momkd_viewer.main_window import MainWindow
 from momkd_viewer.resource_files import resource
 from momkd_viewer.widgets.colours import colour
+from momkd_viewer.widgets.view_dialogs import GoToDialog
 
 
 @pytest.fixture
@@ -204,3 +206,68 @@ def test_the_caution_of_a_model_stays_in_the_tooltip(
     result.grab()  # painted
     assert shown is not None and shown.model.card.remark
     assert shown.model.card.remark in result.toolTip()
+
+
+def test_going_about_is_for_the_view_that_was_used_last(
+    qtbot: QtBot, window: MainWindow, slide_path: Path, other_path: Path
+) -> None:
+    open_all(qtbot, window, slide_path)
+    window.split.open(other_path)
+    settle(qtbot, window)
+    window.split.set_linked(False)
+    first, second = (view.slide_view for view in window.split.views.both)
+    use(qtbot, window.split.views.second)
+    before, actions = first.view, window.actions_by_name
+    with qtbot.waitSignal(second.rested):
+        second.fit()
+        second.zoom(1.01)
+    actions["turn_right"].trigger()
+    assert second.view is not None and second.view.rotation == 90
+    actions["turn_freely"].trigger()
+    turning = window.tools.navigation.turning
+    assert turning is not None
+    turning.angle_chosen.emit(30.0)
+    assert second.view.rotation == 30
+    with qtbot.waitSignal(second.rested):
+        actions["magnify_10"].trigger()
+    assert second.view.downsample == pytest.approx(1.0 / 0.7)
+    assert "10" in window._magnification.currentText() and "30°" in window.position.text()
+    window._magnification.magnification_chosen.emit(20.0)
+    assert second.view.downsample == pytest.approx(0.5 / 0.7)
+    actions["go_to"].trigger()
+    asked = window.findChildren(GoToDialog)[0]
+    with qtbot.waitSignal(second.rested):
+        asked.place_typed.emit("350 140", "µm")
+    assert (second.view.centre_x, second.view.centre_y) == pytest.approx((500, 200))
+    actions["go_back"].trigger()
+    assert (second.view.centre_x, second.view.centre_y) != pytest.approx((500, 200))
+    actions["go_forward"].trigger()
+    assert (second.view.centre_x, second.view.centre_y) == pytest.approx((500, 200))
+    assert first.view == before, "the first view has no part in it"
+    use(qtbot, window.split.views.first)
+    assert not actions["go_back"].isEnabled(), "it went nowhere"
+    assert "turned" not in window.position.text()
+    actions["turn_left"].trigger()
+    assert first.view is not None and first.view.rotation == 270 and second.view.rotation == 30
+    turning.close()
+
+
+def test_both_views_share_the_memory_that_is_preferred(
+    qtbot: QtBot, window: MainWindow, slide_path: Path
+) -> None:
+    def budgets() -> list[int]:
+        return [view.slides._cache.budget >> 20 for view in window.split.views.both]
+
+    open_all(qtbot, window, slide_path)
+    preferences = window.tools.preferences
+    preferences.choose(replace(preferences.now, cache_mib=128, readers=1))
+    assert budgets()[0] == 128
+    window.split.toggle()
+    settle(qtbot, window)
+    assert budgets() == [64, 64]
+    assert len(window.split.slides._reader._threads) == 1
+    preferences.choose(replace(preferences.now, cache_mib=512))
+    assert budgets() == [256, 256]
+    window.split.toggle()
+    settle(qtbot, window)
+    assert budgets()[0] == 512 and not len(window.split.slides._cache)
