@@ -126,9 +126,7 @@ class MainWindow(QMainWindow):
             self._cohort_jobs,
             self,
         )
-        self.annotations = AnnotationController(
-            self.canvas, self.slides, self.analysis, self._settings, self
-        )
+        self.annotations = AnnotationController(self.split.views, self._settings, self)
         self._place_annotations()
         self.tour = Tour(self, self.canvas)
         self.demo = DemoController(

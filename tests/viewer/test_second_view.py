@@ -271,3 +271,19 @@ def test_both_views_share_the_memory_that_is_preferred(
     window.split.toggle()
     settle(qtbot, window)
     assert budgets()[0] == 512 and not len(window.split.slides._cache)
+
+
+def test_a_tool_says_that_it_works_in_the_first_view(
+    qtbot: QtBot, window: MainWindow, slide_path: Path
+) -> None:
+    open_all(qtbot, window, slide_path)
+    views, banner = window.split.views, window.canvas.banner
+    window.split.toggle()
+    settle(qtbot, window)
+    window.actions_by_name["tool_polygon"].trigger()
+    assert not banner.isVisible() and window.annotations.tool == "polygon"
+    use(qtbot, views.second)
+    window.actions_by_name["tool_rectangle"].trigger()
+    assert banner.isVisible() and "first view" in banner.text
+    assert window.annotations.tool == "rectangle" and views.active is views.first
+    assert window.actions_by_name["tool_rectangle"].isChecked()
