@@ -47,7 +47,7 @@ class SecondPane(QWidget):
         super().__init__(parent)
         self.canvas = Canvas(welcomes=False)
         self.canvas.slide_view.setAccessibleName("Second slide")
-        self.strip = ProgressStrip()
+        self.strip = ProgressStrip("Esc")  # one analysis runs at a time: the key has one button
         self.worded: Callable[[str], str] = str
         self._views: list[ModelView] = []
         self._name = ElidedLabel()

@@ -92,6 +92,11 @@ def test_a_cancelled_analysis_of_the_second_view_is_run_again(
     settle(qtbot, window)
     assert split.analysis.result is None and "cancelled" in split.pane._result.text()
     window.actions_by_name["analyse"].trigger()
+    qtbot.waitUntil(split.pane.strip.isVisible, timeout=LIMIT_MS)
+    qtbot.keyClick(split.views.second.slide_view, Qt.Key.Key_Escape)
+    settle(qtbot, window)
+    assert split.analysis.result is None and "cancelled" in split.pane._result.text()
+    window.actions_by_name["analyse"].trigger()
     settle(qtbot, window)
     assert split.analysis.result is not None
     assert window.analysis.outcome is outcome, "the first view has no part in it"
