@@ -62,6 +62,10 @@ class AnnotationError(MomkdError):
     """A file of annotations cannot be read, or lacks the area that was asked for."""
 
 
+class ReviewError(MomkdError):
+    """Verdicts cannot be read or recorded, or one cannot be meant as it is."""
+
+
 class LeakageError(MomkdError):
     """Something would be fitted on cases that are held out for the test, or parts share a group."""
 

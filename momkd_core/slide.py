@@ -1,18 +1,12 @@
-"""A whole-slide image: pyramid levels, resolution and pixels.
-
-Reading goes through OpenSlide (https://openslide.org). Its handles are thread-safe and release the
-interpreter lock, so one :class:`Slide` serves all threads; closing waits until no read is running.
-"""
+"""A whole-slide image: pyramid levels, resolution and pixels; one :class:`Slide` serves all threads."""
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
+import hashlib
 import logging
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -20,11 +14,14 @@ from typing import Any
 import numpy as np
 import openslide
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, UnidentifiedImageError
+from PIL import Image, ImageCms
 
 from momkd_core.errors import SlideError
-from momkd_core.geometry import Level, Mpp
+from momkd_core.geometry import Mpp
 from momkd_core.progress import CancelToken
+from momkd_core.slide_facts import SlideFacts
+from momkd_core.slide_handle import COPY_AGAIN, READ_ERRORS, SlideHandle
+from momkd_core.storage import ends_key
 
 log = logging.getLogger(__name__)
 
@@ -46,12 +43,6 @@ FOR_VIEWING = 32 * 1024 * 1024
 _NO_MPP_CURE = "State it with --slide-mpp (microns per pixel) or in the cohort's mpp column"
 
 
-@cache
-def _shared_cache(size: int) -> openslide.OpenSlideCache:
-    """One tile cache for all slides: OpenSlide would give each a cache of its own."""
-    return openslide.OpenSlideCache(size)
-
-
 class Slide:
     """An open slide.
 
@@ -59,6 +50,12 @@ class Slide:
         path: the file.
         mpp: microns per pixel at level 0, which overrides what the file says.
         cache: bytes of decoded tiles to keep, shared by all slides that ask for as many.
+
+    Attributes:
+        path: the file.
+        levels, width, height, vendor, objective, background, tile_size, bounds_offset,
+        associated_images: what the file says of itself, see
+            :class:`~momkd_core.slide_facts.SlideFacts`.
 
     Raises:
         SlideError: the file is missing or is no slide that can be read.
@@ -68,30 +65,18 @@ class Slide:
         self, path: str | Path, *, mpp: float | None = None, cache: int = _FOR_PATCHES
     ) -> None:
         self.path = Path(path)
-        self._cache = cache
-        self._handle = _open(self.path, cache)
-        self._readers = 0
-        self._idle = threading.Condition()
-        self._closed = False
-        properties = self._handle.properties
-        self.levels = tuple(
-            Level(width, height, float(downsample))
-            for (width, height), downsample in zip(
-                self._handle.level_dimensions, self._handle.level_downsamples, strict=True
-            )
-        )
-        self.width, self.height = self._handle.dimensions
-        self.vendor: str | None = properties.get(openslide.PROPERTY_NAME_VENDOR)
-        self.objective = _number(properties.get(openslide.PROPERTY_NAME_OBJECTIVE_POWER))
-        self.file_mpp = _file_mpp(properties)
-        self._mpp = Mpp(mpp, mpp) if mpp is not None else self.file_mpp
-        self.background = _background(properties)
-        self.tile_size = _tile_size(properties)
-        #: Level-0 corner of the scanned area, which QuPath takes as its origin (MRXS has one).
-        self.bounds_offset = (
-            int(_number(properties.get(openslide.PROPERTY_NAME_BOUNDS_X)) or 0),
-            int(_number(properties.get(openslide.PROPERTY_NAME_BOUNDS_Y)) or 0),
-        )
+        self._handle = SlideHandle(self.path, cache)
+        facts = self._handle.use(SlideFacts.of)
+        self.levels = facts.levels
+        self.width, self.height = facts.width, facts.height
+        self.vendor, self.objective = facts.vendor, facts.objective
+        self._mpp = Mpp(mpp, mpp) if mpp is not None else facts.mpp
+        self.background = facts.background
+        self.tile_size = facts.tile_size
+        self.bounds_offset = facts.bounds_offset
+        self.associated_images = facts.associated_images
+        #: Stays the same when the file is moved, renamed or touched.
+        self.identity = _identity(self.path, facts)
 
     # -- facts -----------------------------------------------------------------------------------
 
@@ -108,10 +93,6 @@ class Slide:
                 f"{self.path.name} does not state its resolution (µm/px)", _NO_MPP_CURE
             )
         return self._mpp
-
-    @property
-    def associated_images(self) -> tuple[str, ...]:
-        return tuple(sorted(self._handle.associated_images))
 
     def info(self) -> dict[str, Any]:
         """The facts of ``momkd info``, unknown ones as None."""
@@ -168,12 +149,10 @@ class Slide:
 
         Areas outside the scan get the slide's background colour. Raises :class:`SlideError`.
         """
-        with self._reading():
-            handle = self._handle
-            try:
-                pixels = _read_packed(handle, x0, y0, level, width, height)
-            except (openslide.OpenSlideError, OSError) as error:
-                raise self._failed(handle, error, x0, y0, level) from error
+        with self._naming_failure(x0, y0, level):
+            pixels = self._handle.use(
+                lambda handle: _read_packed(handle, x0, y0, level, width, height)
+            )
         if pixels is None or int(pixels.min()) < _OPAQUE:  # seldom: see-through, or no such reader
             rgb = np.asarray(self.picture(x0, y0, level, width, height)).astype(np.uint32)
             weights = np.array([1 << 16, 1 << 8, 1], np.uint32)
@@ -185,7 +164,7 @@ class Slide:
 
         One transform serves all threads. A profile that cannot be used is logged and left out.
         """
-        profile = self._handle.color_profile
+        profile = self._handle.use(lambda handle: handle.color_profile)
         if profile is None:
             return None
         try:
@@ -196,18 +175,17 @@ class Slide:
 
     def associated_image(self, name: str) -> Image.Image:
         """A label, macro or thumbnail picture, RGB. Raises :class:`SlideError` where there is none."""
-        with self._reading():
-            try:
-                picture = self._handle.associated_images[name]
-            except KeyError as error:
-                raise SlideError(
-                    f"{self.path.name} has no {name} picture",
-                    f"It has: {', '.join(self.associated_images) or 'none'}",
-                ) from error
-            except (openslide.OpenSlideError, OSError) as error:
-                raise SlideError(
-                    f"The {name} picture of {self.path.name} cannot be read ({error})", _COPY_AGAIN
-                ) from error
+        try:
+            picture = self._handle.use(lambda handle: handle.associated_images[name])
+        except KeyError as error:
+            raise SlideError(
+                f"{self.path.name} has no {name} picture",
+                f"It has: {', '.join(self.associated_images) or 'none'}",
+            ) from error
+        except READ_ERRORS as error:
+            raise SlideError(
+                f"The {name} picture of {self.path.name} cannot be read ({error})", COPY_AGAIN
+            ) from error
         return picture.convert("RGB")
 
     def read_scaled(
@@ -257,33 +235,24 @@ class Slide:
         return result
 
     def _read_region(self, x0: int, y0: int, level: int, width: int, height: int) -> Image.Image:
-        with self._reading():
-            handle = self._handle
-            try:
-                return self._flatten(handle.read_region((x0, y0), level, (width, height)))
-            except (openslide.OpenSlideError, OSError) as error:
-                raise self._failed(handle, error, x0, y0, level) from error
+        with self._naming_failure(x0, y0, level):
+            return self._flatten(
+                self._handle.use(
+                    lambda handle: handle.read_region((x0, y0), level, (width, height))
+                )
+            )
 
-    def _failed(
-        self, handle: openslide.AbstractSlide, error: Exception, x0: int, y0: int, level: int
-    ) -> SlideError:
-        """What a failed read means for the user; the file is opened anew for the next one."""
-        self._replace(handle)
-        return SlideError(
-            f"{self.path.name} cannot be read at level {level}, pixel ({x0}, {y0}): "
-            f"{str(error).rstrip('. ')}",
-            _COPY_AGAIN,
-        )
-
-    def _replace(self, failed: openslide.AbstractSlide) -> None:
-        """Opens the file anew: OpenSlide fails every read after the first one that failed.
-
-        Readers that still use the failed handle keep it alive until they are done.
-        """
-        with self._idle:
-            if self._handle is failed:
-                with contextlib.suppress(SlideError):
-                    self._handle = _open(self.path, self._cache)
+    @contextmanager
+    def _naming_failure(self, x0: int, y0: int, level: int) -> Iterator[None]:
+        """Says what a failed read means for the user, and where it failed."""
+        try:
+            yield
+        except READ_ERRORS as error:
+            raise SlideError(
+                f"{self.path.name} cannot be read at level {level}, pixel ({x0}, {y0}): "
+                f"{str(error).rstrip('. ')}",
+                COPY_AGAIN,
+            ) from error
 
     def _flatten(self, region: Image.Image) -> Image.Image:
         """On the slide's background colour: RGB, or RGBA as it is where it is opaque throughout."""
@@ -298,26 +267,8 @@ class Slide:
 
     # -- life ------------------------------------------------------------------------------------
 
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
-        with self._idle:
-            if self._closed:
-                raise SlideError(f"{self.path.name} was closed while it was read", "Open it again")
-            self._readers += 1
-        try:
-            yield
-        finally:
-            with self._idle:
-                self._readers -= 1
-                self._idle.notify_all()
-
     def close(self) -> None:
         """Closes the file once running reads have ended; later reads fail by name."""
-        with self._idle:
-            if self._closed:
-                return
-            self._closed = True
-            self._idle.wait_for(lambda: self._readers == 0)
         self._handle.close()
 
     def __enter__(self) -> Slide:
@@ -350,90 +301,16 @@ def _read_packed(
     return pixels
 
 
-_PICTURE_SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff")
-_TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_COPY_AGAIN = "The file may be truncated or corrupt: copy it again from its source"
+def _identity(path: Path, facts: SlideFacts) -> str:
+    """What OpenSlide tells slides apart by, else the file's size and both its ends.
 
-
-def _open(path: Path, cache: int) -> openslide.AbstractSlide:
-    """Opens a slide with OpenSlide; PNG and JPEG pictures, which have no pyramid, with Pillow.
-
-    Pillow is not tried on anything else: it would read a truncated slide without its pyramid and
-    resolution, as if nothing were missing.
+    quickhash-1 is made of the slide's own data (of all files that it consists of), but not defined
+    for every file. The ends alone would not do: formats of several files are opened by a small one.
     """
-    if not path.exists():
-        raise SlideError(f"{path} does not exist", "Check the path")
-    if path.is_dir():
-        raise SlideError(f"{path} is a folder, not a slide", "Name the slide file")
     try:
-        with path.open("rb") as stream:
-            signature = stream.read(4)
+        known = facts.quickhash or ends_key(path)
     except OSError as error:
         raise SlideError(
             f"{path} cannot be read ({error.strerror})", "Check its permissions"
         ) from error
-    if not signature:
-        raise SlideError(f"{path.name} is empty", _COPY_AGAIN)
-    if signature.startswith(_PICTURE_SIGNATURES):
-        return _open_picture(path)
-    try:
-        handle = openslide.OpenSlide(path)
-    except openslide.OpenSlideUnsupportedFormatError as error:
-        if signature in _TIFF_SIGNATURES:
-            raise SlideError(
-                f"{path.name} is a TIFF file that cannot be read as a slide",
-                "If it comes from a scanner it is truncated or corrupt: copy it again from its "
-                "source. An ordinary picture has to be converted to a tiled TIFF",
-            ) from error
-        raise SlideError(
-            f"{path.name} is not a slide format that can be read",
-            "Open a format that OpenSlide supports (SVS, NDPI, MRXS, SCN, BIF, DICOM, tiled TIFF)",
-        ) from error
-    except openslide.OpenSlideError as error:
-        raise SlideError(
-            f"{path.name} cannot be opened: {str(error).rstrip('. ')}", _COPY_AGAIN
-        ) from error
-    handle.set_cache(_shared_cache(cache))
-    return handle
-
-
-def _open_picture(path: Path) -> openslide.ImageSlide:
-    try:
-        with Image.open(path) as image:
-            return openslide.ImageSlide(image.convert("RGB"))
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError) as error:
-        raise SlideError(
-            f"{path.name} cannot be read as a picture ({error})", _COPY_AGAIN
-        ) from error
-
-
-def _number(text: str | None) -> float | None:
-    if text is None:
-        return None
-    try:
-        value = float(text.replace(",", "."))
-    except ValueError:
-        return None
-    return value if np.isfinite(value) and value > 0 else None
-
-
-def _file_mpp(properties: Any) -> Mpp | None:
-    x = _number(properties.get(openslide.PROPERTY_NAME_MPP_X))
-    y = _number(properties.get(openslide.PROPERTY_NAME_MPP_Y))
-    if x is None and y is None:
-        return None
-    return Mpp(x or y or 0.0, y or x or 0.0)
-
-
-def _background(properties: Any) -> tuple[int, int, int]:
-    text = properties.get(openslide.PROPERTY_NAME_BACKGROUND_COLOR) or "FFFFFF"
-    try:
-        return (int(text[0:2], 16), int(text[2:4], 16), int(text[4:6], 16))
-    except ValueError:
-        return (255, 255, 255)
-
-
-def _tile_size(properties: Any) -> int:
-    """The file's native tile side: reads aligned to it decode each tile once."""
-    side = _number(properties.get("openslide.level[0].tile-width"))
-    return int(side) if side is not None and 64 <= side <= 2048 else 256
+    return hashlib.sha256(f"{known}|{facts.width}|{facts.height}".encode()).hexdigest()[:32]

@@ -15,6 +15,7 @@ import platformdirs
 from momkd_core.errors import OutputError
 
 _APPLICATION = "momkd"
+_END_BYTES = 64 * 1024
 
 
 def cache_folder() -> Path:
@@ -97,6 +98,17 @@ def content_key(path: Path) -> str:
     stat = path.stat()
     text = f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def ends_key(path: Path) -> str:
+    """A key of a file's size and of its first and last 64 KiB, wherever it lies. Raises OSError."""
+    with path.open("rb") as stream:
+        size = stream.seek(0, os.SEEK_END)
+        found = hashlib.sha256(str(size).encode())
+        for start in (0, max(0, size - _END_BYTES)):
+            stream.seek(start)
+            found.update(stream.read(_END_BYTES))
+    return found.hexdigest()[:32]
 
 
 def _umask() -> int:

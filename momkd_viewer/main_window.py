@@ -49,6 +49,7 @@ class MainWindow(WindowFrame):
         self.setAcceptDrops(True)
         self._settings = settings or QSettings("momkd", "momkd-viewer")
         self._names = kept_mask(self._settings)
+        self._doing = ""  # what is being opened
         self._jobs = JobRunner(3, self)
         self._analysis_jobs = JobRunner(1, self, yielding=True)
         self._cohort_jobs = JobRunner(1, self, yielding=True)
@@ -93,7 +94,7 @@ class MainWindow(WindowFrame):
             self._cohort_jobs,
             self,
         )
-        self.annotations = AnnotationController(self.split.views, self._settings, self)
+        self.annotations = AnnotationController(self.split.views, self._settings, self._names, self)
         self.add_side_tab("Annotations", self.annotations.panel)
         self.statusBar().addPermanentWidget(self.annotations.status)
         self.tour = Tour(self, self.canvas)
@@ -207,11 +208,16 @@ class MainWindow(WindowFrame):
             self.split,
         ):
             source.failed.connect(self.show_failure)
-        self.slides.opened.connect(self._show_title)
+        self.slides.opened.connect(self._show_names)
         self.slides.closing.connect(self._on_closing)
         for source in (self.slides, self.analysis, self.layers, self.alignment):
-            source.busy.connect(lambda text: self.busy.setText(self._names.text(text)))
-        for shown in (self._show_title, self.recent.show, self.split.show_names):
+            source.busy.connect(self._show_busy)
+        for shown in (
+            self._show_names,
+            self.recent.show,
+            self.split.show_names,
+            self.annotations.show_names,
+        ):
             self.tools.privacy.names_changed.connect(shown)
         self.cases.opened.connect(self.show_cases)
 
@@ -229,11 +235,16 @@ class MainWindow(WindowFrame):
         self.setWindowTitle("MoMKD Viewer")
         self.canvas.banner.hide()  # it spoke about the slide that goes
 
-    def _show_title(self) -> None:
-        """The slide's name, masked where the user wants that."""
+    def _show_names(self) -> None:
+        """The slide's name and what is being opened, masked where the user wants that."""
         slide = self.slides.slide
         if slide is not None:
             self.setWindowTitle(f"{self._names.slide(slide.path)} – MoMKD Viewer")
+        self._show_busy(self._doing)
+
+    def _show_busy(self, doing: str) -> None:
+        self._doing = doing
+        self.busy.setText(self._names.text(doing))
 
     # -- showing ---------------------------------------------------------------------------------
 
@@ -265,7 +276,7 @@ class MainWindow(WindowFrame):
     def settled(self) -> bool:
         """Whether nothing is being opened, analysed, read or drawn any more."""
         runners = (self._jobs, self._analysis_jobs, self._cohort_jobs, self._demo_jobs)
-        idle = all(runner.idle for runner in runners) and self.annotations.store.idle
+        idle = all(one.idle for one in (*runners, self.annotations.store, self.tools.bookmarks))
         return idle and self.slides.tiles_complete and self.split.tiles_complete
 
     # -- events ----------------------------------------------------------------------------------
@@ -281,10 +292,10 @@ class MainWindow(WindowFrame):
         QTimer.singleShot(0, self, lambda: [self.open_path(path) for path in paths])
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        problem = self.annotations.store.flush()
-        if problem is not None:
+        problems = [kept.flush() for kept in (self.annotations.store, self.tools.bookmarks)]
+        if told := " ".join(problem for problem in problems if problem):
             event.ignore()
-            self.show_failure(problem)
+            self.show_failure(told)
             return
         self.hide()
         self.tools.close_windows()

@@ -13,6 +13,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
+from postgresql import Server, running_server, server_programs
 from synthetic import TRAINING, tissue_image, write_cohort, write_slide
 
 
@@ -76,3 +77,13 @@ def run_folder(
 @pytest.fixture
 def model_path(run_folder: Path) -> Path:
     return run_folder / "folds" / "0" / "model.safetensors"
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """A PostgreSQL server that these tests alone use."""
+    programs = server_programs()
+    if programs is None:
+        pytest.skip("no PostgreSQL server is installed here: bash resources/install test")
+    with running_server(programs) as running:
+        yield running

@@ -66,7 +66,12 @@ def muscle_image(width: int, height: int) -> NDArray[np.uint8]:
 
 
 def write_slide(
-    path: Path, image: NDArray[np.uint8], *, mpp: float | None = 0.5, levels: int = 3
+    path: Path,
+    image: NDArray[np.uint8],
+    *,
+    mpp: float | None = 0.5,
+    levels: int = 3,
+    compression: str = "zlib",
 ) -> Path:
     """Writes a pyramidal tiled TIFF that OpenSlide opens; ``mpp`` None leaves it unknown."""
     resolution = (
@@ -85,7 +90,7 @@ def write_slide(
                 np.ascontiguousarray(image[::step, ::step]),
                 tile=(256, 256),
                 photometric="rgb",
-                compression="zlib",
+                compression=compression,
                 subfiletype=1 if level else 0,
                 metadata=None,
                 **(
@@ -95,6 +100,18 @@ def write_slide(
                     }
                 ),
             )
+    return path
+
+
+def damage_tile(path: Path, column: int, row: int) -> Path:
+    """Overwrites one tile (256 px a side) of level 0 with zeros: reading it fails."""
+    with tifffile.TiffFile(path) as file:
+        page = file.pages[0]
+        index = row * -(-page.imagewidth // 256) + column
+        offset, length = page.dataoffsets[index], page.databytecounts[index]
+    with path.open("r+b") as stream:
+        stream.seek(offset)
+        stream.write(bytes(length))
     return path
 
 

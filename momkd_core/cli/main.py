@@ -11,13 +11,16 @@ from momkd_core import __version__
 from momkd_core.cli import (
     ablate,
     atlas,
+    curate,
     demo,
     evaluate,
     extract,
     import_reference,
     info,
     predict,
+    rescore,
     train,
+    verdicts,
 )
 from momkd_core.cli.console import print_error, set_up_logging
 from momkd_core.errors import Cancelled, MomkdError
@@ -31,6 +34,9 @@ VERBS = {
     "evaluate": evaluate,
     "predict": predict,
     "atlas": atlas,
+    "verdicts": verdicts,
+    "rescore": rescore,
+    "curate": curate,
     "import-reference": import_reference,
 }
 

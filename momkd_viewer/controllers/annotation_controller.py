@@ -25,6 +25,7 @@ from momkd_viewer.state.annotations import (
     Kind,
     measure,
 )
+from momkd_viewer.state.name_mask import NameMask
 from momkd_viewer.widgets.annotation_bar import AnnotationBar
 from momkd_viewer.widgets.annotation_brush import BrushTool
 from momkd_viewer.widgets.annotation_dialogs import ClassDialog, PropertiesDialog
@@ -41,6 +42,7 @@ TOOLS = ("move", "point", "line", "rectangle", "ellipse", "polygon", "brush")
 _KEPT = ("point", "brush")
 _CLOSEST = 0.5  # level-0 pixels per device pixel: small annotations are shown in their surroundings
 _FIRST_VIEW = "Annotations are drawn in the first view only, so that one is active now."
+_HIDDEN = "The file is hidden while names are masked"
 _NO_AREA = "No area is selected. Click one on the slide or in the list, then analyse inside it."
 
 
@@ -55,20 +57,21 @@ class AnnotationController(QObject):
         self,
         views: ViewPair,
         settings: QSettings,
+        mask: NameMask,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._views = views
+        self._views, self._settings, self._mask = views, settings, mask
         canvas, slides = views.first.canvas, views.first.slides
         self._canvas, self._slides, self._analysis = canvas, slides, views.first.analysis
-        self._settings = settings
         self.shown = AnnotationSet()
         self.layer = AnnotationLayer(self.shown)
         self.panel = AnnotationPanel()
         self.bar = AnnotationBar()
         self.status = QLabel()
         self.status.setContentsMargins(0, 0, 10, 0)
-        self.store = AnnotationStore(self.shown, slides, self)
+        self.store = AnnotationStore(self.shown, slides, mask, self)
+        self._told: tuple[str, str] = ("", "")
         self._class: AnnotationClass | None = None
         self._actions: Mapping[str, QAction] = {}
         view = canvas.slide_view
@@ -281,6 +284,14 @@ class AnnotationController(QObject):
         name = areas[0].title if len(areas) == 1 else f"{len(areas)} annotations"
         self._analysis.analyse_inside(Region(name, geometry))
 
+    # -- showing ---------------------------------------------------------------------------------
+
     def _tell(self, text: str, path: str) -> None:
+        self._told = text, path
+        self.show_names()
+
+    def show_names(self) -> None:
+        """Shows where annotations were saved, or that it is hidden while names are masked."""
+        text, path = self._told
         self.status.setText(text)
-        self.status.setToolTip(path)
+        self.status.setToolTip(_HIDDEN if path and self._mask.on else path)

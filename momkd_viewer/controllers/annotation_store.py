@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
@@ -10,22 +11,22 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from momkd_core.annotation_files import AnnotationFile
 from momkd_core.errors import MomkdError, OutputError
-from momkd_core.storage import content_key
 from momkd_viewer.controllers.slide_controller import SlideController
+from momkd_viewer.jobs.annotation_place import Place
 from momkd_viewer.jobs.annotation_work import (
     Loaded,
-    Place,
     SaveRequest,
     Stamp,
     export_annotations,
     import_annotations,
+    laid_over,
     load_annotations,
     save_annotations,
     save_now,
-    targets,
 )
 from momkd_viewer.jobs.runner import JobRunner
 from momkd_viewer.state.annotations import AnnotationSet
+from momkd_viewer.state.name_mask import NameMask
 
 log = logging.getLogger(__name__)
 
@@ -45,10 +46,14 @@ class AnnotationStore(QObject):
     failed = Signal(str)
 
     def __init__(
-        self, shown: AnnotationSet, slides: SlideController, parent: QObject | None = None
+        self,
+        shown: AnnotationSet,
+        slides: SlideController,
+        mask: NameMask,
+        parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._shown, self._slides = shown, slides
+        self._shown, self._slides, self._mask = shown, slides, mask
         self._jobs = JobRunner(1, self)
         self._place: Place | None = None
         self._loaded: Loaded | None = None
@@ -79,41 +84,37 @@ class AnnotationStore(QObject):
     def _on_opened(self) -> None:
         slide = self._slides.slide
         assert slide is not None
-        known = slide.known_mpp
-        try:
-            key = content_key(slide.path)
-        except OSError as error:
-            self.failed.emit(f"{slide.path.name} is gone ({error.strerror}). Open it again.")
-            return
-        scale = (known.x, known.y) if known else None
-        place = Place(slide.path.absolute(), slide.bounds_offset, scale, key)
+        place = Place.of(slide)
         self._place, self._loaded, self._saved_revision = place, None, self._shown.revision
 
         def done(loaded: Loaded) -> None:
             if self._place is place:
                 self._on_loaded(place, loaded)
 
-        self._save_left_over(place)
         self._jobs.start(load_annotations(place), done=done, failed=self._fail)
 
-    def _save_left_over(self, place: Place) -> None:
-        """Tries again what could not be saved of this slide before, so that it is loaded too."""
-        for left in [one for one in self._requests if one.place.slide == place.slide]:
-
-            def saved(path: Path, left: SaveRequest = left) -> None:
-                self._requests = [one for one in self._requests if one is not left]
-                self._here.add(path)
-
-            self._jobs.start(save_annotations(left), done=saved, failed=self._fail)
+    def _left_over(self, place: Place) -> SaveRequest | None:
+        """The newest that could not be saved when this slide was open before; it holds the older."""
+        left = [r for r in self._requests if r.place.slide == place.slide and r.place is not place]
+        return left[-1] if left else None
 
     def _on_loaded(self, place: Place, loaded: Loaded) -> None:
+        left = self._left_over(place)
+        if left is not None:  # shown as if it had been saved, and saved now or with what follows
+            content = left.content if left.whole else laid_over(loaded.content, left.content)
+            loaded = replace(loaded, content=content)
         self._loaded = loaded
-        if loaded.content.annotations:
+        if left is not None:
+            self._shown.load(loaded.content.annotations)
+            self._saved_revision = -1
+            self.touch()
+        elif loaded.content.annotations:
             self._shown.load(loaded.content.annotations)
             count = len(loaded.content.annotations)
-            self.told.emit(f"{count:,} annotations loaded", str(loaded.path))
+            where = ", made where this slide lay before" if loaded.elsewhere else ""
+            self.told.emit(f"{count:,} annotations loaded{where}", str(loaded.path))
         for why in loaded.unreadable.values():
-            elsewhere = targets(place, frozenset(loaded.unreadable))[0]
+            elsewhere = place.targets(frozenset(loaded.unreadable))[0]
             self.failed.emit(
                 f"{why} It is left as it is; annotations of this slide are saved in {elsewhere}."
             )
@@ -140,18 +141,15 @@ class AnnotationStore(QObject):
             return
         loaded = self._loaded
         fresh = loaded is not None and loaded.path is None
-        if fresh and not len(self._shown) and not self._here & {*targets(place, frozenset())}:
+        written = self._left_over(place) or self._here & {*place.targets(frozenset())}
+        if fresh and not len(self._shown) and not written:
             self._saved_revision = revision  # drawn and taken back: there is nothing to keep
             return
         request = self._request(place)
         self._requests.append(request)
 
         def done(path: Path) -> None:
-            # What failed before for this slide is older: written at the end, it would undo this.
-            at = next((i for i, r in enumerate(self._requests) if r is request), 0)
-            older = [one for one in self._requests[:at] if one.place.slide == place.slide]
-            self._requests = [r for r in self._requests if r is not request and r not in older]
-            self._here.add(path)
+            self._forget(request, path)
             if self._place is place:
                 where = "beside the slide" if path == place.beside else "in your own folder"
                 self.told.emit(f"Annotations saved {where}", str(path))
@@ -166,12 +164,25 @@ class AnnotationStore(QObject):
         self._saved_revision = revision
         self._jobs.start(save_annotations(request), done=done, failed=failed)
 
+    def _forget(self, saved: SaveRequest, path: Path) -> None:
+        """What was saved is done with; so is what failed before it, which would undo it later."""
+        at = next((i for i, one in enumerate(self._requests) if one is saved), -1)
+        self._requests = [
+            one
+            for i, one in enumerate(self._requests)
+            if i > at or one.place.slide != saved.place.slide
+        ]
+        self._here.add(path)
+
     def _request(self, place: Place) -> SaveRequest:
-        loaded = self._loaded
+        loaded, left = self._loaded, self._left_over(place)
         others = loaded.content.others if loaded is not None else ()
+        content = AnnotationFile(self._shown.items, others)
+        if loaded is None and left is not None:
+            content = laid_over(left.content, content)
         return SaveRequest(
             place,
-            AnnotationFile(self._shown.items, others),
+            content,
             self._written,
             frozenset(loaded.unreadable) if loaded is not None else frozenset(),
             whole=loaded is not None,
@@ -194,12 +205,11 @@ class AnnotationStore(QObject):
         problem = None
         for request in [*self._requests]:
             try:
-                save_now(request)
-                self._requests.remove(request)
+                self._forget(request, save_now(request))
             except OutputError as error:
                 log.error("annotations were not saved: %s", error)
                 problem = str(error)
-        if problem is None or self._gave_up:
+        if not self._requests or self._gave_up:
             return None
         self._gave_up = True
         return f"{problem} Export the annotations elsewhere, or close again and lose them."
@@ -211,9 +221,7 @@ class AnnotationStore(QObject):
 
     def ask_import(self, window: QWidget) -> None:
         """Asks for a GeoJSON file and adds what it holds."""
-        slide = self._slides.slide
-        folder = str(slide.path.parent) if slide is not None else ""
-        dialog = QFileDialog(window, "Import annotations", folder, _PATTERN)
+        dialog = QFileDialog(window, "Import annotations", self._folder(), _PATTERN)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.fileSelected.connect(lambda name: self.import_file(Path(name)))
         dialog.open()
@@ -224,13 +232,18 @@ class AnnotationStore(QObject):
         if slide is None or not len(self._shown):
             self.failed.emit("There are no annotations to export. Draw some first.")
             return
-        dialog = QFileDialog(window, "Export annotations", str(slide.path.parent), _PATTERN)
+        dialog = QFileDialog(window, "Export annotations", self._folder(), _PATTERN)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setDefaultSuffix("geojson")
-        dialog.selectFile(f"{slide.path.stem}.geojson")
+        dialog.selectFile(f"{self._mask.slide(slide.path, suffix=False)}.geojson")
         dialog.fileSelected.connect(lambda name: self.export_file(Path(name)))
         dialog.open()
+
+    def _folder(self) -> str:
+        """Where a file dialog begins: at the slide, unless that would show its name."""
+        slide = self._slides.slide
+        return str(Path.home() if slide is None or self._mask.on else slide.path.parent)
 
     def import_file(self, path: Path) -> None:
         """Adds what a GeoJSON file holds; annotations with known ids are replaced."""
@@ -238,6 +251,7 @@ class AnnotationStore(QObject):
         if place is None:
             self.failed.emit("There is no slide to put annotations on. Open the slide first.")
             return
+        self._mask.meet_file(path)
 
         def done(content: AnnotationFile) -> None:
             if self._place is not place:
@@ -255,9 +269,10 @@ class AnnotationStore(QObject):
         """Writes all annotations to a file."""
         if self._place is None:
             return
+        self._mask.meet_file(path)
         content = AnnotationFile(self._shown.items)
         self._jobs.start(
             export_annotations(path, self._place, content),
-            done=lambda written: self.told.emit(f"Exported to {written.name}", str(written)),
+            done=lambda written: self.told.emit("Annotations exported", str(written)),
             failed=self._fail,
         )

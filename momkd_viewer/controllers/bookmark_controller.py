@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QInputDialog, QMenu, QWidget
 
-from momkd_core.errors import MomkdError
+from momkd_core.errors import MomkdError, OutputError
 from momkd_viewer.controllers.slide_controller import MAGNIFICATION_MICRONS, SlideController
-from momkd_viewer.jobs.bookmark_work import load_bookmarks, save_bookmarks
+from momkd_viewer.jobs.bookmark_work import load_bookmarks, save_bookmarks, save_now
 from momkd_viewer.jobs.runner import JobRunner
 from momkd_viewer.state.bookmarks import Bookmark, named
 from momkd_viewer.widgets.bookmark_list import BookmarkList
 from momkd_viewer.widgets.canvas import Canvas
+
+log = logging.getLogger(__name__)
 
 _NOT_READ = "The bookmarks of this slide could not be read, so none can be added. See the log file."
 
@@ -35,18 +38,18 @@ class BookmarkController(QObject):
         window: QWidget,
         canvas: Canvas,
         slides: SlideController,
-        jobs: JobRunner,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self._window, self._view = window, canvas.slide_view
-        self._slides, self._jobs = slides, jobs
+        self._slides = slides
+        self._jobs = JobRunner(1, self)  # in order: an older list never overwrites a newer one
         self.bookmarks: list[Bookmark] = []
         self.window: BookmarkList | None = None
         self._file: Path | None = None  # None until they are read
         self._menu: QMenu | None = None
-        self._saving = False
         self._unsaved: dict[Path, tuple[Bookmark, ...]] = {}
+        self._gave_up = False
         slides.opened.connect(self._load)
         slides.closing.connect(self._forget)
 
@@ -56,6 +59,11 @@ class BookmarkController(QObject):
         self._show()
 
     # -- the file --------------------------------------------------------------------------------
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is being read or saved."""
+        return self._jobs.idle
 
     def _load(self) -> None:
         slide = self._slides.slide
@@ -68,6 +76,7 @@ class BookmarkController(QObject):
                 self.bookmarks = list(self._unsaved.get(file, bookmarks))
                 self._show()
 
+        self._save()  # what could not be before
         self._jobs.start(load_bookmarks(slide.path), done=done, failed=self._fail)
 
     def _forget(self) -> None:
@@ -83,23 +92,40 @@ class BookmarkController(QObject):
         self._save()
 
     def _save(self) -> None:
-        """One file at a time, so that an older list never overwrites a newer one."""
-        if self._saving or not self._unsaved:
-            return
-        file, bookmarks = next(iter(self._unsaved.items()))
-        self._saving = True
+        """Saves what is not saved yet; what fails is tried again with the next change or slide."""
+        for file, bookmarks in self._unsaved.items():
 
-        def ended() -> None:
-            self._saving = False
-            if self._unsaved.get(file) == bookmarks:
+            def done(_: None, file: Path = file, saved: tuple[Bookmark, ...] = bookmarks) -> None:
+                if self._unsaved.get(file) == saved:
+                    del self._unsaved[file]
+
+            self._jobs.start(save_bookmarks(file, bookmarks), done=done, failed=self._fail_to_save)
+
+    def flush(self) -> str | None:
+        """At the end of the application: all that is not saved yet is written, and waited for.
+
+        Returns:
+            Why something could not be; None where all is saved, or the user was told before.
+        """
+        self._jobs.close()  # a save that runs is waited for; those that wait are done here
+        self._jobs = JobRunner(1, self)
+        problem = None
+        for file, bookmarks in [*self._unsaved.items()]:
+            try:
+                save_now(file, bookmarks)
                 del self._unsaved[file]
-            self._save()
+            except OutputError as error:
+                log.error("bookmarks were not saved: %s", error)
+                problem = str(error)
+        if problem is None or self._gave_up:
+            return None
+        self._gave_up = True
+        return f"{problem} Bookmarks are not saved: close again and lose what you changed."
 
-        self._jobs.start(
-            save_bookmarks(file, bookmarks),
-            done=lambda _: None,
-            failed=self._fail,
-            finally_=ended,
+    def _fail_to_save(self, error: MomkdError) -> None:
+        self.failed.emit(
+            f"{error} Bookmarks are not saved; this is tried again when you change one or open a "
+            "slide, and at the end."
         )
 
     def _fail(self, error: MomkdError) -> None:

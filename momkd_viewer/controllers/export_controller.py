@@ -25,6 +25,9 @@ from momkd_viewer.widgets.colours import colour
 from momkd_viewer.widgets.export_dialog import ExportDialog
 from momkd_viewer.widgets.progress_strip import ProgressStrip
 
+_STILL_EXPORTING = (
+    "A picture is still being exported. Wait for it, or cancel it, then export again."
+)
 _GAP = 12  # logical pixels, as on the canvas
 _FOOTER = 98
 #: Logical pixels that a whole slide's longest side stands for: legend and bar stay readable.
@@ -179,8 +182,12 @@ class ExportController(QObject):
 
     def _export(self, view: Viewport, path: Path, finish: Callable[[QImage], QImage]) -> None:
         source, slide = self._slides.drawing, self._slides.slide
-        if source is None or slide is None or self._running is not None:
+        if source is None or slide is None:
             return
+        if self._running is not None:
+            self.failed.emit(_STILL_EXPORTING)
+            return
+        self._mask.meet_file(path)  # a failure names it
         overlay, opacity = self._canvas.slide_view.scene.overlay
         request = PictureRequest(
             view, colour("surround").name(), colour("glass").name(), opacity=opacity

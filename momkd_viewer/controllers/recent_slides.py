@@ -34,7 +34,7 @@ class RecentSlides(QObject):
         super().__init__(parent)
         self._slides, self._welcome, self._menu = slides, welcome, menu
         self._mask, self._settings = mask, settings
-        welcome.recent_chosen.connect(lambda path: self.chosen.emit(Path(path)))
+        welcome.recent_chosen.connect(lambda at: self.chosen.emit(Path(self.paths[at])))
         slides.opened.connect(self._on_opened)
         self.show()
 
@@ -56,7 +56,7 @@ class RecentSlides(QObject):
         """Offers them, as names are shown now."""
         paths = self.paths
         names = [self._mask.slide(Path(path)) for path in paths]
-        self._welcome.show_recent(paths, names)
+        self._welcome.show_recent(names)
         self._menu.clear()
         for path, name in zip(paths, names, strict=True):
             action = self._menu.addAction(name)

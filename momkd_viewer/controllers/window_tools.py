@@ -44,7 +44,7 @@ class WindowTools(QObject):
         canvas, slides = views.first.canvas, views.first.slides
         self._window, self._slides, self._settings = window, slides, settings
         self.navigation = NavigationController(window, views, self)
-        self.bookmarks = BookmarkController(window, canvas, slides, jobs, self)
+        self.bookmarks = BookmarkController(window, canvas, slides, self)
         self.display = DisplayController(window, canvas, slides, self)
         self.preferences = PreferencesController(
             window, settings, views, self.display, ThemeController(self), self

@@ -13,31 +13,10 @@ from pathlib import Path
 from momkd_core.annotation_files import AnnotationFile, Offset, read_annotations, write_annotations
 from momkd_core.errors import AnnotationError, OutputError
 from momkd_core.progress import CancelToken, Report
-from momkd_core.storage import annotation_folder
+from momkd_viewer.jobs.annotation_place import Place
 from momkd_viewer.jobs.runner import Work
 
 Stamp = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a slide's annotations are and how they are written.
-
-    Attributes:
-        slide: the slide's file.
-        offset: level-0 corner of the scanned area.
-        microns_per_pixel: along x and y, where known.
-        key: of the slide's content.
-    """
-
-    slide: Path
-    offset: Offset
-    microns_per_pixel: tuple[float, float] | None
-    key: str
-
-    @property
-    def beside(self) -> Path:
-        return self.slide.with_name(f"{self.slide.stem}.annotations.geojson")
 
 
 @dataclass(frozen=True)
@@ -48,11 +27,13 @@ class Loaded:
         content: of the newest file that could be read.
         path: that file, or None where there was none.
         unreadable: files that must never be written, and why.
+        elsewhere: whether it was saved where the slide lay before.
     """
 
     content: AnnotationFile
     path: Path | None
     unreadable: dict[Path, str] = field(default_factory=dict)
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True)
@@ -105,10 +86,34 @@ def export_annotations(path: Path, place: Place, content: AnnotationFile) -> Wor
 
 
 def load_now(place: Place) -> Loaded:
-    """Reads what there is for a slide; the newest readable file counts. Raises nothing named."""
+    """Reads what there is for a slide; the newest readable file counts. Raises nothing named.
+
+    Names that were given before, and where the slide lay before, count where there is no file yet.
+    """
     unreadable: dict[Path, str] = {}
+    found = _newest(place.files, place, unreadable)
+    if found is None:
+        found = _newest(place.older_files, place, unreadable)
+        if place.sharers and _stamp(place.by_stem) is not None:
+            slides = " or ".join((place.slide.name, *place.sharers))
+            unreadable[place.by_stem] = (
+                f"{place.by_stem.name} may be of {slides}, so it is not shown. Import it on the slide "
+                "that it belongs to."
+            )
+    elsewhere = found is None
+    if found is None:
+        found = _newest(place.files_elsewhere, place, unreadable)
+    if found is None:
+        return Loaded(AnnotationFile(), None, unreadable)
+    path, content = found
+    return Loaded(content, path, unreadable, elsewhere)
+
+
+def _newest(
+    paths: list[Path], place: Place, unreadable: dict[Path, str]
+) -> tuple[Path, AnnotationFile] | None:
     found: list[tuple[int, Path, AnnotationFile]] = []
-    for path in (place.beside, *_own_files(place)):
+    for path in paths:
         stamp = _stamp(path)
         if stamp is None:
             continue
@@ -118,10 +123,14 @@ def load_now(place: Place) -> Loaded:
             unreadable[path] = str(error)
             continue
         found.append((stamp[0], path, content))
-    if not found:
-        return Loaded(AnnotationFile(), None, unreadable)
-    _, path, content = max(found, key=lambda entry: entry[0])
-    return Loaded(content, path, unreadable)
+    return max(found, key=lambda entry: entry[0])[1:] if found else None
+
+
+def laid_over(below: AnnotationFile, above: AnnotationFile) -> AnnotationFile:
+    """Annotations of both, those above where they are the same; other objects are those below."""
+    drawn = {one.id for one in above.annotations}
+    kept = tuple(one for one in below.annotations if one.id not in drawn)
+    return AnnotationFile((*kept, *above.annotations), below.others)
 
 
 def save_now(request: SaveRequest) -> Path:
@@ -134,11 +143,9 @@ def save_now(request: SaveRequest) -> Path:
     if not request.whole:
         there = load_now(place)
         refused |= there.unreadable.keys()
-        drawn = {one.id for one in content.annotations}
-        kept = tuple(one for one in there.content.annotations if one.id not in drawn)
-        content = AnnotationFile((*kept, *content.annotations), there.content.others)
+        content = laid_over(there.content, content)
     problem: OutputError | None = None
-    for path in targets(place, refused):
+    for path in place.targets(refused):
         try:
             write_annotations(
                 path,
@@ -156,22 +163,6 @@ def save_now(request: SaveRequest) -> Path:
         return path
     assert problem is not None
     raise problem
-
-
-def targets(place: Place, refused: frozenset[Path]) -> list[Path]:
-    """Where annotations are written, in this order; never where a file could not be read."""
-    own, number = _own(place, ""), 2
-    while own in refused:
-        own, number = _own(place, f".{number}"), number + 1
-    return [own] if place.beside in refused else [place.beside, own]
-
-
-def _own(place: Place, ending: str) -> Path:
-    return annotation_folder() / f"{place.slide.stem[:60]}.{place.key}{ending}.geojson"
-
-
-def _own_files(place: Place) -> list[Path]:
-    return sorted(annotation_folder().glob(f"*.{place.key}*.geojson"))
 
 
 def _backup(path: Path, written: dict[Path, Stamp]) -> Path | None:

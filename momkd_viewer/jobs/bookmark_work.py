@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from momkd_core.errors import MomkdError
 from momkd_core.progress import CancelToken, Report
-from momkd_core.storage import content_key, data_folder, write_text
+from momkd_core.storage import content_key, data_folder, output_error, write_text
 from momkd_viewer.jobs.runner import Work
 from momkd_viewer.state.bookmarks import Bookmark, BookmarkError, from_json, to_json
 
@@ -35,15 +34,20 @@ def load_bookmarks(slide: Path) -> Work:
 
 
 def save_bookmarks(file: Path, bookmarks: tuple[Bookmark, ...]) -> Work:
-    """Writes all bookmarks of a slide; without any, its file goes. Raises OutputError."""
+    """Writes all bookmarks of a slide; see :func:`save_now`."""
 
     def work(report: Report, cancel: CancelToken) -> None:
-        if bookmarks:
-            write_text(file, to_json(bookmarks))
-            return
-        try:
-            file.unlink(missing_ok=True)
-        except OSError as error:
-            raise MomkdError(f"{file} cannot be deleted ({error})", "Delete it by hand") from error
+        save_now(file, bookmarks)
 
     return work
+
+
+def save_now(file: Path, bookmarks: tuple[Bookmark, ...]) -> None:
+    """Writes all bookmarks of a slide; without any, its file goes. Raises OutputError."""
+    if bookmarks:
+        write_text(file, to_json(bookmarks))
+        return
+    try:
+        file.unlink(missing_ok=True)
+    except OSError as error:
+        raise output_error(file, error) from error

@@ -37,7 +37,7 @@ class NameMask:
         self.meet_slide(path)
 
     def meet_file(self, path: Path) -> None:
-        """A file that is no slide: a cohort's table or folder, which may be named after a patient."""
+        """A file that is no slide (a table, an export), which may be named after a patient."""
         _number(self._files, str(path))
 
     # -- what is shown ---------------------------------------------------------------------------
@@ -61,25 +61,42 @@ class NameMask:
         """A message with every name that was met masked; as it is while the mask is off."""
         if not self.on:
             return text
-        for name, shown in self._replacements():
-            # Whole names only: a case "1" must not change every 1 of a message.
-            text = re.sub(rf"(?<![\w.-]){re.escape(name)}(?![\w-]|\.\w)", shown, text)
+        shown = self._replacements()
+        # The longest first, and all in one pass: what is put in is not a name to be masked again.
+        names = "|".join(re.escape(name) for name in sorted(shown, key=len, reverse=True))
+        if names:
+            # Whole names only: a case "1" must not change every 1, or 1.5, of a message.
+            whole = rf"(?<![\w.-])(?:{names})(?![\w-]|\.\d+\b)"
+            text = re.sub(whole, lambda found: shown[found[0]], text)
         return _FOREIGN_CASE.sub(r"\1 '…'", text)
 
-    def _replacements(self) -> list[tuple[str, str]]:
+    def _replacements(self) -> dict[str, str]:
         found: dict[str, str] = {}
-        for title, numbers in (("Slide", self._slides), ("File", self._files)):
-            for path, number in numbers.items():
-                shown = f"{title} {number}"
-                for name in (path, Path(path).name, Path(path).stem):
-                    found.setdefault(name, shown)
+        for path, number in self._slides.items():
+            for name in (*_paths(path), Path(path).name, Path(path).stem):
+                found.setdefault(name, f"Slide {number}")
+        for path, number in self._files.items():
+            for name in (*_paths(path), Path(path).name):
+                found.setdefault(name, f"File {number}")
         for case, number in self._cases.items():
             found.setdefault(case, f"Case {number}")
-        return sorted(found.items(), key=lambda entry: -len(entry[0]))
+        # Folders last: one that was met itself keeps its number.
+        for path in (*self._slides, *self._files):
+            for folder in {
+                str(Path(name).parent) for name in _paths(path) if Path(name).parent.name
+            }:
+                found.setdefault(folder, "…")
+        found.pop("", None)  # the root's name
+        return found
 
 
 def _number(numbers: dict[str, int], name: str) -> int:
     return numbers.setdefault(name, len(numbers) + 1)
+
+
+def _paths(path: str) -> tuple[str, str]:
+    """How messages may spell a path."""
+    return path, str(Path(path).absolute())
 
 
 def _case_of(row: str, path: Path) -> str:

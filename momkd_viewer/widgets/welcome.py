@@ -9,12 +9,12 @@ from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 class Welcome(QWidget):
     """Signals:
     slide_wanted(), demo_wanted(): the buttons.
-    recent_chosen(str): a recent file.
+    recent_chosen(int): a recent file, by its position.
     """
 
     slide_wanted = Signal()
     demo_wanted = Signal()
-    recent_chosen = Signal(str)
+    recent_chosen = Signal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -40,7 +40,7 @@ class Welcome(QWidget):
         self._recent = QLabel()
         self._recent.setTextFormat(Qt.TextFormat.RichText)
         self._recent.setTextInteractionFlags(Qt.TextInteractionFlag.LinksAccessibleByMouse)
-        self._recent.linkActivated.connect(self.recent_chosen)
+        self._recent.linkActivated.connect(lambda link: self.recent_chosen.emit(int(link)))
         for widget in (title, self._news, hint, button, demo, self._recent):
             layout.addWidget(widget, 0, Qt.AlignmentFlag.AlignHCenter)
 
@@ -49,14 +49,14 @@ class Welcome(QWidget):
         self._news.setText(text)
         self._news.setVisible(bool(text))
 
-    def show_recent(self, paths: list[str], names: list[str]) -> None:
-        """Offers recent files by the names that are to be shown."""
-        if not paths:
+    def show_recent(self, names: list[str]) -> None:
+        """Offers recent files by the names that are to be shown; links tell no more than these."""
+        if not names:
             self._recent.setText("")
             return
         rows = "".join(
-            f'<p><a href="{_escaped(path)}">{_escaped(name)}</a></p>'
-            for path, name in list(zip(paths, names, strict=True))[:6]
+            f'<p><a href="{position}">{_escaped(name)}</a></p>'
+            for position, name in enumerate(names[:6])
         )
         self._recent.setText(f"<center>Recent{rows}</center>")
 

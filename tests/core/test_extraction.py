@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from synthetic import damage_tile
 
 from momkd_core.encoders import PatchEncoder, load_encoder
-from momkd_core.errors import Cancelled, FeatureError
+from momkd_core.errors import Cancelled, FeatureError, SlideError
 from momkd_core.extraction import EncoderLoader, SlideJob, cached_bag, extract_file
 from momkd_core.features import read_features
 from momkd_core.progress import CancelToken
@@ -57,6 +59,23 @@ def test_finished_work_is_not_repeated_and_other_settings_are_refused(
     with pytest.raises(FeatureError, match="other settings|was made with"):
         extract_file(job, encoder, ExtractionSettings(patch_size=512))
     assert extract_file(job, encoder, ExtractionSettings(patch_size=512), overwrite=True)
+
+
+def test_a_slide_with_an_unreadable_patch_is_refused_by_its_place(
+    slide_path: Path, tmp_path: Path, encoder: PatchEncoder
+) -> None:
+    """No features without that patch; and the place that is named is the bad one, not one beside it."""
+    damaged = damage_tile(Path(shutil.copy(slide_path, tmp_path / "a.tif")), 2, 1)
+    job = SlideJob(damaged, None, tmp_path / "features" / "a.h5")
+    settings = ExtractionSettings(patch_size=64, min_tissue=0.0)
+    for _ in range(5):  # in whatever order the threads meet it
+        with pytest.raises(
+            SlideError, match=r"a\.tif cannot be read at level 0, pixel \(512, 256\)"
+        ):
+            extract_file(job, encoder, settings, workers=4)
+    assert not list(job.target.parent.glob("*.h5"))
+    shutil.copy(slide_path, damaged)  # the cure
+    assert extract_file(job, encoder, ExtractionSettings(patch_size=256), workers=4)
 
 
 def test_the_cache_serves_the_same_slide_and_only_that(

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import openslide
 import pytest
 from PIL import Image
-from synthetic import tissue_image, write_slide
+from synthetic import damage_tile, tissue_image, write_slide
 
+from momkd_core import slide_handle
 from momkd_core.errors import SlideError
 from momkd_core.slide import Slide
+from momkd_core.slide_handle import SlideHandle
 
 
 def test_facts(slide_path: Path) -> None:
@@ -119,6 +124,76 @@ def test_one_bad_place_does_not_spoil_the_rest(slide_path: Path, tmp_path: Path)
         with pytest.raises(SlideError):
             slide.read(0, 0, 0, slide.width, slide.height)
         np.testing.assert_array_equal(slide.read(0, 0, 0, 200, 200), before)
+
+
+@pytest.mark.parametrize("compression", ["jpeg", "zlib"])
+def test_reads_beside_a_bad_place_are_not_spoilt(tmp_path: Path, compression: str) -> None:
+    """A failed handle fails every thread that uses it: theirs are read again."""
+    bad = (2, 1)
+    path = write_slide(
+        tmp_path / "a.tif", tissue_image(1280, 1024, seed=3), compression=compression
+    )
+    tiles = [(column, row) for row in range(4) for column in range(5)]
+
+    def read(slide: Slide, packed: bool, tile: tuple[int, int]) -> np.ndarray:
+        area = (256 * tile[0], 256 * tile[1], 0, 256, 256)
+        return slide.packed(*area) if packed else slide.read(*area)
+
+    with Slide(path) as slide:
+        sound = {(tile, packed): read(slide, packed, tile) for tile in tiles for packed in (0, 1)}
+    damage_tile(path, *bad)
+    failures: list[str] = []
+    starting = threading.Barrier(8)
+
+    def read_on(seed: int) -> None:
+        random = np.random.default_rng(seed)
+        starting.wait()
+        for _ in range(60):
+            # Every third read is of the bad tile, so that sound ones are always in flight beside it.
+            tile = bad if random.integers(3) == 0 else tiles[random.integers(len(tiles))]
+            packed = int(random.integers(2))
+            if tile == bad:
+                with pytest.raises(SlideError, match=r"level 0, pixel \(512, 256\)") as caught:
+                    read(slide, packed, tile)
+                failures.append(caught.value.cure)
+            else:
+                np.testing.assert_array_equal(read(slide, packed, tile), sound[tile, packed])
+
+    with Slide(path, cache=0) as slide, ThreadPoolExecutor(8) as pool:
+        list(pool.map(read_on, range(8)))
+        assert slide.associated_images == ()
+    assert len(failures) > 100 and all("copy it again" in cure for cure in failures)
+
+
+def test_a_failed_handle_is_replaced_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads that meet the same failure share the next handle; each tries again on its own."""
+    path = damage_tile(write_slide(tmp_path / "a.tif", tissue_image(512, 512)), 0, 0)
+    opened = 0
+    really_open = slide_handle._open
+
+    def count(*arguments: Any) -> Any:
+        nonlocal opened
+        opened += 1
+        return really_open(*arguments)
+
+    monkeypatch.setattr(slide_handle, "_open", count)
+    handle = SlideHandle(path, cache=0)
+    first = handle.use(lambda shared: shared)
+    meeting = threading.Barrier(4)
+
+    def fail(shared: Any) -> None:
+        meeting.wait()  # all on the same handle
+        shared.read_region((0, 0), 0, (9, 9))
+
+    with ThreadPoolExecutor(4) as pool:
+        for outcome in [pool.submit(handle.use, fail) for _ in range(4)]:
+            with pytest.raises(openslide.OpenSlideError):
+                outcome.result()
+    assert handle.use(lambda shared: shared) is not first
+    assert opened == 1 + 1 + 4
+    handle.use(lambda shared: shared.read_region((256, 256), 0, (64, 64)))
+    assert opened == 1 + 1 + 4, "the handle that replaced the failed one is sound"
+    handle.close()
 
 
 def test_closing_waits_for_readers_and_later_reads_fail(slide_path: Path) -> None:

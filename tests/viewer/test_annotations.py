@@ -57,8 +57,9 @@ class Hand:
 
 
 @pytest.fixture
-def slide(slide_path: Path, tmp_path: Path) -> Path:
+def slide(slide_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A slide in a folder of its own: annotations are saved beside it."""
+    monkeypatch.setenv("MOMKD_DATA", str(tmp_path / "data"))  # a copy would find what others drew
     (tmp_path / "slides").mkdir()
     return Path(shutil.copy(slide_path, tmp_path / "slides" / "case.tif"))
 
@@ -74,7 +75,7 @@ def hand(qtbot: QtBot, window: MainWindow, slide: Path) -> Hand:
 
 
 def saved(slide: Path) -> tuple[Annotation, ...]:
-    return read_annotations(slide.with_name("case.annotations.geojson")).annotations
+    return read_annotations(slide.with_name("case.tif.annotations.geojson")).annotations
 
 
 def test_every_tool_draws_and_all_is_there_again(
@@ -125,7 +126,7 @@ def test_selecting_moving_reshaping_and_taking_it_back(hand: Hand, window: MainW
     view = hand.canvas.view
     hand.drag((400, 350), (440, 390))
     assert hand.canvas.view != view and hand.shown.items == (box,), "what is not selected pans"
-    hand.canvas._kinetic.stop()
+    hand.canvas.kinetic.stop()
     hand.canvas.centre_on(768, 640)
     hand.click(400, 350)
     assert hand.shown.only is box
@@ -146,6 +147,43 @@ def test_selecting_moving_reshaping_and_taking_it_back(hand: Hand, window: MainW
     assert len(hand.shown) == 0
     hand.click(400, 350)
     assert not hand.shown.selected
+
+
+@pytest.mark.parametrize("other", [Qt.MouseButton.RightButton, Qt.MouseButton.MiddleButton])
+def test_another_button_ends_neither_a_shape_nor_a_pan(hand: Hand, other: Qt.MouseButton) -> None:
+    def click(x: float, y: float) -> None:
+        hand.qtbot.mouseClick(hand.canvas, other, NONE, hand.at(x, y))
+
+    hand.press(Qt.Key.Key_R)
+    hand.qtbot.mousePress(hand.canvas, LEFT, NONE, hand.at(300, 300))
+    hand.qtbot.mouseMove(hand.canvas, hand.at(400, 400))
+    click(400, 400)
+    assert len(hand.shown) == 0
+    hand.qtbot.mouseMove(hand.canvas, hand.at(500, 450))
+    hand.qtbot.mouseRelease(hand.canvas, LEFT, NONE, hand.at(500, 450))
+    assert hand.shown.items[0].geometry.bounds == pytest.approx((300, 300, 500, 450), abs=3)
+
+    hand.press(Qt.Key.Key_P)
+    for corner in ((600, 300), (700, 300), (700, 400)):
+        hand.click(*corner)
+    hand.qtbot.mouseDClick(hand.canvas, other, NONE, hand.at(650, 400))
+    hand.qtbot.mouseRelease(hand.canvas, other, NONE, hand.at(650, 400))
+    assert len(hand.shown) == 1, "a double click of another button closes no polygon"
+    hand.press(Qt.Key.Key_Escape)
+
+    hand.press(Qt.Key.Key_M)
+    before = hand.canvas.view
+    at, on = hand.at(900, 700), hand.at(1000, 700)
+    hand.qtbot.mousePress(hand.canvas, LEFT, NONE, at)
+    hand.qtbot.mouseClick(hand.canvas, other, NONE, at)
+    hand.qtbot.mouseMove(hand.canvas, on)
+    assert before is not None and hand.canvas.view is not None
+    assert hand.canvas.view.centre_x == pytest.approx(before.centre_x - 100, abs=3)
+    hand.qtbot.mouseRelease(hand.canvas, LEFT, NONE, on)
+    hand.canvas.kinetic.stop()
+    let_go = hand.canvas.view
+    hand.qtbot.mouseMove(hand.canvas, at)
+    assert hand.canvas.view == let_go
 
 
 def test_polygons_are_closed_given_up_and_mended(hand: Hand) -> None:
@@ -196,7 +234,7 @@ def test_nothing_is_lost_by_closing_and_what_was_there_is_kept(
     hand.shown.add([Annotation("point", shapely.Point(5, 5), name="first")])
     open_all(qtbot, window, slide_path)  # before the second is over
     assert [one.name for one in saved(slide)] == ["first"] and hand.shown.items == ()
-    target = slide.with_name("case.annotations.geojson")
+    target = slide.with_name("case.tif.annotations.geojson")
     tile = {"type": "Feature", "properties": {"objectType": "tile"}}
     foreign = AnnotationFile((Annotation("point", shapely.Point(7, 7), name="of QuPath"),), (tile,))
     write_annotations(target, foreign)
@@ -213,7 +251,7 @@ def test_a_file_that_cannot_be_read_is_left_alone(
     qtbot: QtBot, window: MainWindow, slide: Path, hand: Hand
 ) -> None:
     window.slides.close()
-    target = slide.with_name("case.annotations.geojson")
+    target = slide.with_name("case.tif.annotations.geojson")
     target.write_text('[{"type": "Feature"}]')
     open_all(qtbot, window, slide)
     assert "row 1: has no geometry" in window.canvas.banner.text
@@ -335,7 +373,7 @@ def test_analysing_inside_an_annotation_agrees_with_the_command_line(
     assert (inside.coords[:, 0] + inside.size_level0 / 2 <= 768).all()
     texts = " ".join(label.text() for label in window.results.findChildren(QLabel))
     assert f"Inside left half alone: {len(inside)} of {len(whole)} patches" in texts
-    region = slide.with_name("case.annotations.geojson")
+    region = slide.with_name("case.tif.annotations.geojson")
     capsys.readouterr()
     arguments = [slide, "--model", model_path, "--region", region, "--region-name", "left half"]
     assert main(["predict", *map(str, arguments), "--json"]) == 0

@@ -90,3 +90,17 @@ def test_a_picture_that_cannot_be_written_is_named(
     window.tools.export.export_view(tmp_path / "file" / "view.png", 1)
     qtbot.waitUntil(window.canvas.banner.isVisible, timeout=LIMIT_MS)
     assert "view.png" in window.canvas.banner.text
+
+
+def test_a_picture_that_has_to_wait_says_so(
+    qtbot: QtBot, window: MainWindow, slide_path: Path, tmp_path: Path
+) -> None:
+    open_all(qtbot, window, slide_path)
+    for name in ("first.png", "second.png"):
+        window.tools.export.export_view(tmp_path / name, 1)
+    assert "still being exported" in window.canvas.banner.text
+    settle(qtbot, window)
+    assert (tmp_path / "first.png").exists() and not (tmp_path / "second.png").exists()
+    window.tools.export.export_view(tmp_path / "second.png", 1)
+    settle(qtbot, window)
+    assert (tmp_path / "second.png").exists()

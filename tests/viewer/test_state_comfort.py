@@ -141,6 +141,12 @@ def test_masked_names_are_stable_and_reach_messages() -> None:
     assert mask.case("P7 · S-1", b) == "Case 1 · Slide 2"
     said = mask.text(f"{a} cannot be read. Meier 12.svs, line 7: 7 of P7, not P77.")
     assert said == "Slide 1 cannot be read. Slide 1, line 7: 7 of Case 1, not P77."
+    beside = mask.text(f"{a}.annotations.geojson cannot be written, nor Meier 12.0c1.geojson")
+    assert beside == "Slide 1.annotations.geojson cannot be written, nor Slide 1.0c1.geojson"
+    mask.meet_slide(Path("/data/Schulz/scan.svs"))
+    assert mask.text("/data/Schulz cannot be written") == "… cannot be written"
+    mask.meet_file(Path("/out/Slide 1.geojson"))
+    assert mask.text("Meier 12.svs at 1.5 µm") == "Slide 1 at 1.5 µm", "nothing is masked twice"
     assert "Huber" not in mask.text("t.csv line 3: case_id 'Huber' cannot be a file name")
     mask.on = False
     assert mask.case("P7", b) == "P7"
