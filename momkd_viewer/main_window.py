@@ -15,7 +15,9 @@ from momkd_viewer.controllers.alignment_controller import AlignmentController
 from momkd_viewer.controllers.analysis_controller import AnalysisController
 from momkd_viewer.controllers.annotation_controller import AnnotationController
 from momkd_viewer.controllers.case_controller import CaseController
+from momkd_viewer.controllers.component_controller import ComponentController
 from momkd_viewer.controllers.demo_controller import DemoController, tour_steps
+from momkd_viewer.controllers.inspection_controller import InspectionController
 from momkd_viewer.controllers.layer_controller import LayerController
 from momkd_viewer.controllers.memory_controller import MemoryController
 from momkd_viewer.controllers.opening_controller import OpeningController
@@ -85,6 +87,24 @@ class MainWindow(WindowFrame):
             self._jobs,
             self,
         )
+        self.components = ComponentController(
+            self,
+            self.browser,
+            self.slides,
+            self.analysis,
+            self.overlay,
+            self.memory,
+            self._jobs,
+        )
+        self.inspection = InspectionController(
+            self,
+            self.canvas,
+            self.slides,
+            self.analysis,
+            self.memory,
+            self.components,
+            self._jobs,
+        )
         self.cases = CaseController(
             self.cases_list,
             self.slides,
@@ -126,6 +146,8 @@ class MainWindow(WindowFrame):
             self._settings,
             self._names,
         )
+        self.components.word(self._names.text)
+        self.inspection.panel.nearest.word(self._names.text)
         self.opening = OpeningController(
             self, self.slides, self.analysis, self.cases, self.split, self._settings, self
         )
@@ -154,6 +176,8 @@ class MainWindow(WindowFrame):
             "link_views": self.split.toggle_link,
             **self.overlay_panel.slots(),
             **self.layers.slots(),
+            **self.components.slots(),
+            **self.inspection.slots(),
             "check_alignment": self.alignment.check,
             "analyse": self.split.run_again,
             "cancel": self.split.cancel,

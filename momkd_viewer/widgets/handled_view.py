@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 
-from PySide6.QtCore import QEvent, QPointF, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt, Signal
 from PySide6.QtGui import (
+    QContextMenuEvent,
     QFocusEvent,
     QKeyEvent,
     QMouseEvent,
@@ -19,6 +20,7 @@ from momkd_viewer.widgets.navigated_view import NavigatedView
 
 _WHEEL_STEP = 1.25
 _ARROW_SHARE = 0.2
+_STEADY = 4  # logical pixels that a hand may shake in a click
 
 
 class HandledView(NavigatedView):
@@ -29,12 +31,16 @@ class HandledView(NavigatedView):
         left(): the cursor left the canvas.
         opacity_stepped(int): Ctrl+wheel, +1 or -1.
         pressed(): the mouse was pressed: this view is the one that keys are for.
+        asked(float, float): Shift+click where no tool took it; what is at this level-0 point?
+        menu_wanted(float, float, QPoint): a context menu for a level-0 point; where on the screen.
     """
 
     hovered = Signal(float, float)
     left = Signal()
     opacity_stepped = Signal(int)
     pressed = Signal()
+    asked = Signal(float, float)
+    menu_wanted = Signal(float, float, QPoint)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -42,6 +48,7 @@ class HandledView(NavigatedView):
         self._drawing = False
         self._drag_from: QPointF | None = None
         self._drag_button = Qt.MouseButton.NoButton
+        self._asks_at: QPointF | None = None
         self._space = False
         self._cursor_at: QPointF | None = None
         self.setMouseTracking(True)
@@ -60,8 +67,13 @@ class HandledView(NavigatedView):
         """Level-0 point under the cursor, where it is over the slide's view."""
         if self.view is None or self._cursor_at is None:
             return None
+        return self._point(self._cursor_at)
+
+    def _point(self, at: QPointF) -> tuple[float, float]:
+        """The level-0 point at a place in the widget."""
+        assert self.view is not None
         ratio = self.devicePixelRatioF()
-        return self.view.to_slide(self._cursor_at.x() * ratio, self._cursor_at.y() * ratio)
+        return self.view.to_slide(at.x() * ratio, at.y() * ratio)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         steps = event.angleDelta().y() / 120
@@ -99,11 +111,10 @@ class HandledView(NavigatedView):
 
     def _pointer(self, event: QMouseEvent) -> Pointer:
         assert self.view is not None
-        ratio = self.devicePixelRatioF()
-        at = event.position()
-        x, y = self.view.to_slide(at.x() * ratio, at.y() * ratio)
+        x, y = self._point(event.position())
         dragging = bool(event.buttons() & Qt.MouseButton.LeftButton)
-        return Pointer(x, y, at, event.modifiers(), self.view.downsample * ratio, dragging)
+        reach = self.view.downsample * self.devicePixelRatioF()
+        return Pointer(x, y, event.position(), event.modifiers(), reach, dragging)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         self.pressed.emit()
@@ -120,6 +131,8 @@ class HandledView(NavigatedView):
                 return
         if left or event.button() == Qt.MouseButton.MiddleButton:
             self._drag_from, self._drag_button = event.position(), event.button()
+            shift = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+            self._asks_at = event.position() if left and shift else None
             self.setCursor(Qt.CursorShape.ClosedHandCursor)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
@@ -128,26 +141,34 @@ class HandledView(NavigatedView):
         self._cursor_at = event.position()
         ratio = self.devicePixelRatioF()
         if self._drag_from is not None:
+            if self._asks_at is not None and not _steady(event.position(), self._asks_at):
+                self._asks_at = None  # it is a drag
             moved = (event.position() - self._drag_from) * ratio
             self._drag_from = event.position()
             self.kinetic.follow(moved)
             self.pan(-moved.x(), -moved.y())
         elif self._tool is not None:
             self._tool.move(self._pointer(event))
-        at = event.position()
-        self.hovered.emit(*self.view.to_slide(at.x() * ratio, at.y() * ratio))
+        self.hovered.emit(*self._point(event.position()))
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         # Only the button that began a pan or a shape ends it: another may be clicked meanwhile.
         if self._drag_from is not None and event.button() == self._drag_button:
             self._drag_from = None
             self.kinetic.let_go()
+            asks, self._asks_at = self._asks_at, None
+            if self.view is not None and asks is not None and _steady(event.position(), asks):
+                self.asked.emit(*self._point(asks))
         if event.button() == Qt.MouseButton.LeftButton:
             if self._drawing and self._tool is not None and self.view is not None:
                 self._tool.release(self._pointer(event))
             self._drawing = False
         if self._drag_from is None:
             self._show_cursor()
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        if self.view is not None:
+            self.menu_wanted.emit(*self._point(QPointF(event.pos())), event.globalPos())
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         if event.button() != Qt.MouseButton.LeftButton:
@@ -200,3 +221,8 @@ class HandledView(NavigatedView):
             self.setCursor(self._tool.cursor)
         else:
             self.unsetCursor()
+
+
+def _steady(at: QPointF, pressed: QPointF) -> bool:
+    """Whether the hand only shook."""
+    return (at - pressed).manhattanLength() < _STEADY
