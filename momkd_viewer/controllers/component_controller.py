@@ -196,7 +196,11 @@ class ComponentController(QObject):
         for job in self._running:
             job.cancel()
         self._running = []
-        shown, source, choice = self._analysis.analysis.shown, self._slides.source, self.detail.choice
+        shown, source, choice = (
+            self._analysis.analysis.shown,
+            self._slides.source,
+            self.detail.choice,
+        )
         assert shown is not None
         for pane, name in zip(self.detail.panes, self._components, strict=False):
             self._start(portray(outcome.result, shown.model, name), pane.show_portrait)

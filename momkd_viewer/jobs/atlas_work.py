@@ -82,9 +82,7 @@ def read_cohort_atlas(request: AtlasRequest) -> Work:
     return work
 
 
-def _read(
-    request: AtlasRequest, report: Report, cancel: CancelToken
-) -> tuple[Atlas, PatchIndex]:
+def _read(request: AtlasRequest, report: Report, cancel: CancelToken) -> tuple[Atlas, PatchIndex]:
     from momkd_core.atlas import atlas_of_results
     from momkd_core.atlas_record import AtlasFailure
     from momkd_core.patch_index import IndexBuilder
@@ -191,9 +189,7 @@ def finder(cohort: CohortAtlas) -> FindNearest:
         for place, cosine in cohort.index.nearest(encoded.projected[patch], count + 1):
             if (place.slide, place.x, place.y) != itself:
                 at = cohort.place(place.case_id, place.slide, place.x, place.y, place.size)
-                found.append(
-                    GalleryPatch(at, cosine, case=place.case_id, patient=place.patient_id)
-                )
+                found.append(GalleryPatch(at, cosine, case=place.case_id, patient=place.patient_id))
         return found[:count]
 
     return find

@@ -48,7 +48,9 @@ def choose_cohort(
     detail._per_patient.setValue(per_patient)
 
 
-def ask(qtbot: QtBot, window: MainWindow, kind: GalleryKind = "top", **numbers: int) -> ComponentPane:
+def ask(
+    qtbot: QtBot, window: MainWindow, kind: GalleryKind = "top", **numbers: int
+) -> ComponentPane:
     """The first pane with a component's patches over the cohort."""
     detail = window.components.detail
     window.components.open(NAME)
@@ -83,12 +85,18 @@ def test_the_cohorts_patches_are_those_of_the_engine(
     shown = pane.gallery.patches
     best = sorted(component.top, key=lambda p: -p.similarity)
     assert shown[0].similarity == pytest.approx(best[0].similarity)
-    assert 0 < len(shown) <= 10 and max(
-        sum(p.patient == patient for p in shown) for patient in {p.patient for p in shown}
-    ) == 2
+    assert (
+        0 < len(shown) <= 10
+        and max(sum(p.patient == patient for p in shown) for patient in {p.patient for p in shown})
+        == 2
+    )
     assert window.atlas.atlas is not None
     assert window.atlas.atlas.atlas.component(NAME.memory, NAME.index) == component
-    assert "of 6 slides" in pane._note.text() and "of 5 patients" in pane._note.text() and "high" in pane._note.text()
+    assert (
+        "of 6 slides" in pane._note.text()
+        and "of 5 patients" in pane._note.text()
+        and "high" in pane._note.text()
+    )
     counter = ask(qtbot, window, "counter", count=12, per_patient=2).gallery.patches
     assert [p.similarity for p in counter[:1]] == [
         pytest.approx(one.patch.similarity) for one in component.counter_examples[:1]
@@ -206,7 +214,9 @@ def test_reading_can_be_stopped_and_started_again(
     choose_cohort(window, count=333)
     window.atlas_strip.cancelled.emit()
     settle(qtbot, window)
-    assert window.atlas.atlas is None and "stopped" in window.components.detail.panes[0]._none.text()
+    assert (
+        window.atlas.atlas is None and "stopped" in window.components.detail.panes[0]._none.text()
+    )
     window.atlas.build()
     settle(qtbot, window)
     assert window.components.detail.panes[0].gallery.patches
