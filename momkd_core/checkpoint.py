@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from momkd_core.component_profile import ComponentProfile
 from momkd_core.errors import ModelFileError, SettingsError
 from momkd_core.familiarity import Familiarity, from_tensors
 from momkd_core.model.network import MoMKD
@@ -58,6 +59,9 @@ class ModelCard(BaseModel):
     model: ModelSettings
     training: TrainingSettings | None = None
     genes: tuple[str, ...] = ()
+    profiles: tuple[ComponentProfile, ...] = Field(
+        default=(), description="its components over the training cases; empty in older files"
+    )
     fold: int | None = None
     cohort_fingerprint: str | None = None
     metrics: dict[str, Any] = Field(default_factory=dict)
@@ -76,6 +80,11 @@ class ModelCard(BaseModel):
     def remark(self) -> str:
         """What its maker added to the standing note; '' where nothing."""
         return self.note.removeprefix(_STANDING_NOTE).strip()
+
+    def profile_of(self, memory: str, index: int) -> ComponentProfile | None:
+        """What a component was in training; None where the file does not say."""
+        found = (p for p in self.profiles if (p.memory, p.index) == (memory, index))
+        return next(found, None)
 
     def described(
         self, organ: str | None = None, stain: str | None = None, note: str | None = None
