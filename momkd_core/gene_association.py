@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy import special, stats
 
 _FEWEST = 20  # cases: below, a few ranks that agree by chance look like a finding
+# Cases that would differ from the commonest value (0, as a rule) in share and gene both, by chance.
+_FEWEST_TOGETHER = 10
 _MOST_GENES = 20
 _FALSE_DISCOVERIES = 0.05
 _BLOCK = 4096  # genes ranked at a time
@@ -41,8 +43,9 @@ def associate(
 ) -> list[tuple[GeneAssociation, ...]]:
     """The associated genes of every component, the surest first: at most 20, each with q < 0.05.
 
-    A share or a gene that is constant over the cases, or measured in fewer than twenty, is not tested.
-    Cases count one each, also where they are of one patient.
+    Not tested is what ranks cannot tell: fewer than twenty cases, and a share and a gene that are each
+    0 (or another value) in so many cases that one case in which neither is would pass for a finding. A
+    constant share has no genes. Cases count one each, also those of one patient.
 
     Args:
         shares: (cases, components) of each case's patches.
@@ -58,12 +61,14 @@ def associate(
     for rows, columns in _measured_alike(known):
         if len(rows) < _FEWEST:
             continue
-        of_components = _unit_ranks(shares[rows])
+        of_components, differing = _unit_ranks(shares[rows]), _differing(shares[rows])
         for start in range(0, len(columns), _BLOCK):
             block = columns[start : start + _BLOCK]
-            found = of_components.T @ _unit_ranks(expression[np.ix_(rows, block)])
-            rho[:, block] = np.clip(found, -1.0, 1.0)
-            p[:, block] = _p_values(rho[:, block], len(rows))
+            values = expression[np.ix_(rows, block)]
+            found = np.clip(of_components.T @ _unit_ranks(values), -1.0, 1.0)
+            together = np.outer(differing, _differing(values)) / len(rows)
+            found[together < _FEWEST_TOGETHER] = np.nan
+            rho[:, block], p[:, block] = found, _p_values(found, len(rows))
     q = np.full_like(rho, np.nan)
     tested = np.isfinite(p)
     if tested.any():
@@ -104,6 +109,17 @@ def _unit_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
     ranks -= ranks.mean(axis=0)
     norms = np.sqrt((ranks**2).sum(axis=0))
     result: NDArray[np.float64] = ranks / np.where(norms > 0, norms, np.nan)
+    return result
+
+
+def _differing(values: NDArray[np.float64]) -> NDArray[np.int64]:
+    """(columns,) how many rows of each differ from its commonest value."""
+    ordered = np.sort(values, axis=0)
+    begins = np.ones(ordered.shape, bool)
+    begins[1:] = ordered[1:] != ordered[:-1]
+    place = np.arange(len(ordered))[:, None]
+    run = place - np.maximum.accumulate(np.where(begins, place, 0), axis=0) + 1
+    result: NDArray[np.int64] = len(ordered) - run.max(axis=0)
     return result
 
 

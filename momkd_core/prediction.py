@@ -56,8 +56,37 @@ def predict(
     Raises:
         MomkdError: the slide, the features or the muting cannot be used; see the family.
     """
+    encoded = encode(
+        model,
+        source,
+        mpp=mpp,
+        report=report,
+        cancel=cancel,
+        load_encoder=load_encoder,
+        workers=workers,
+        name=name,
+        precision=precision,
+        region=region,
+    )
+    return encoded.result(muted)
+
+
+def encode(
+    model: Model,
+    source: str | Path | FeatureBag,
+    *,
+    mpp: float | None = None,
+    report: Report = silent,
+    cancel: CancelToken | None = None,
+    load_encoder: EncoderLoader | None = None,
+    workers: int = DEFAULT_WORKERS,
+    name: str | None = None,
+    precision: Precision = "float32",
+    region: Region | None = None,
+) -> EncodedSlide:
+    """A slide after the graph encoder; arguments and errors of :func:`predict`."""
     if isinstance(source, FeatureBag):
-        return EncodedSlide(model, source, name or "bag", precision, region).result(muted)
+        return EncodedSlide(model, source, name or "bag", precision, region)
     path = Path(source)
     bag = load_bag(
         model.card,
@@ -68,7 +97,7 @@ def predict(
         load_encoder=load_encoder,
         workers=workers,
     )
-    return EncodedSlide(model, bag, name or path.stem, precision, region).result(muted)
+    return EncodedSlide(model, bag, name or path.stem, precision, region)
 
 
 def load_bag(
@@ -201,6 +230,12 @@ class EncodedSlide:
                 patches = member.network.encode_patches(features, graph)
                 patches = EncodedPatches(*(part.float() for part in patches))
                 self._encoded.append(_Encoded(member, patches))
+
+    @property
+    def projected(self) -> Floats:
+        """(N, D_N) what is matched with the memory. Raises ``AssertionError`` for several folds."""
+        (encoded,) = self._encoded
+        return encoded.patches.projected.numpy()
 
     def result(self, muted: Muted | None = None) -> SlideResult:
         """The result, without the muted components. Raises :class:`SettingsError`."""

@@ -71,6 +71,18 @@ def test_chance_finds_genes_in_one_model_of_twenty() -> None:
     assert wrong <= 30  # 20 expected; Student's t gives 33
 
 
+def test_one_case_with_both_is_no_finding() -> None:
+    """A component of a single case, and thousands of genes: some are expressed in that case alone."""
+    random = np.random.default_rng(2)
+    shares, expression = np.zeros((40, 2)), np.zeros((40, 200))
+    shares[7] = 0.3, 0.0
+    shares[[3, 9, 30], 1] = 0.2, 0.1, 0.3
+    for gene in range(200):
+        expression[random.integers(0, 40, 2), gene] = 1.0
+    expression[7, 0] = expression[3, 1] = expression[9, 1] = 5.0
+    assert associate(shares, expression, tuple(f"G{i}" for i in range(200))) == [(), ()]
+
+
 def test_at_most_twenty_and_nothing_from_few_cases() -> None:
     share = np.arange(20.0)[:, None]
     many = np.repeat(share, 30, axis=1)
