@@ -44,6 +44,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="M",
         help="at most so many patches of one patient, while others remain (default %(default)s)",
     )
+    parser.add_argument(
+        "--index",
+        action="store_true",
+        help="also write patch_index.npz, in which the viewer finds the patches most like another",
+    )
     add_features(parser)
     add_slide_mpp(parser)
     add_json(parser)
@@ -54,11 +59,14 @@ def run(options: argparse.Namespace) -> int:
     from momkd_core.checkpoint import load_model
     from momkd_core.export import to_json, write_json
     from momkd_core.montage import write_montages
+    from momkd_core.patch_index import PatchIndexBuilder
 
-    cohort = cohort_input(options.cohort)
+    cohort, model = cohort_input(options.cohort), load_model(options.model)
+    slides = sum(len(case.slides) for case in cohort.cases)
+    builder = PatchIndexBuilder(model, slides) if options.index else None
     with Progress() as progress:
         atlas = build_atlas(
-            load_model(options.model),
+            model,
             cohort,
             top=options.top,
             typical=options.typical,
@@ -67,9 +75,12 @@ def run(options: argparse.Namespace) -> int:
             features_folder=options.features,
             mpp=options.slide_mpp,
             report=progress,
+            on_encoded=builder.add if builder else None,
         )
     content = atlas.as_json()
     write_json(options.out / "atlas.json", content)
+    if builder is not None:
+        builder.index().save(options.out / "patch_index.npz")
     pictures = write_montages(atlas, cohort, options.out, mpp=options.slide_mpp)
     for failure in atlas.failures:
         print(f"error: case {failure.case_id}: {failure.error}", file=sys.stderr)
