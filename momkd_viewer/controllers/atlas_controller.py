@@ -130,11 +130,8 @@ class AtlasController(QObject):
 
     def _want(self, request: AtlasRequest) -> None:
         """Has it read, unless it is there or on its way."""
-        held = self._of
-        if held is not None and held.same_cohort(request) and held.size.serves(request.size):
-            return
-        if self._wanted is not None and self._wanted.same_cohort(request):
-            if self._wanted.size.serves(request.size):
+        for known in (self._of, self._wanted):
+            if known and known.same_cohort(request) and known.size.serves(request.size):
                 return
         self._wanted, self._cohort = request, self._cases.work.entries
         self._start.start()

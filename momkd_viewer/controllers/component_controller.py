@@ -25,17 +25,16 @@ from momkd_viewer.widgets.memory_browser import MemoryBrowser
 
 _HEIGHT = 300
 _HINT = "Click a component's card to see its patches here."
+_NO_COHORT = "No cohort has been read with this model."
 #: Gives a component's patches over a cohort.
 CohortGallery = Callable[[ComponentName, GalleryChoice], Gallery]
 
 
 class ComponentController(QObject):
     """Signals:
-    cohort_wanted(): patches of the cohort were asked for, and none has been read.
     shown_changed(): other components are shown, or none.
     """
 
-    cohort_wanted = Signal()
     shown_changed = Signal()
 
     def __init__(
@@ -52,7 +51,7 @@ class ComponentController(QObject):
         self._browser, self._slides, self._analysis = browser, slides, analysis
         self._overlay, self._memory, self._jobs = overlay, memory, jobs
         self._components: tuple[ComponentName, ...] = ()
-        self._cohort: CohortGallery | None = None
+        self._cohort: CohortGallery = lambda name, choice: Gallery((), 0, 0, 0, _NO_COHORT)
         self._running: list[Job] = []
         self._drawn_for: tuple[object, ...] | None = None
         self.detail = ComponentDetail()
@@ -152,8 +151,8 @@ class ComponentController(QObject):
         self.refresh()
         self.shown_changed.emit()
 
-    def set_cohort(self, gallery: CohortGallery | None) -> None:
-        """Where patches of the cohort come from; None: no cohort has been read."""
+    def set_cohort(self, gallery: CohortGallery) -> None:
+        """Where patches of the cohort come from, or why there are none; shown anew from now on."""
         self._cohort = gallery
         self._drawn_for = None
         self.refresh()
@@ -205,7 +204,7 @@ class ComponentController(QObject):
         for pane, name in zip(self.detail.panes, self._components, strict=False):
             self._start(portray(outcome.result, shown.model, name), pane.show_portrait)
             if choice.scope == "cohort":
-                self._show_cohort(pane, name, choice)
+                pane.show_gallery(self._cohort(name, choice), "cohort")
             elif source is not None:
                 request = GalleryRequest(name, choice.kind, choice.count, source.path)
                 show = partial(pane.show_gallery, scope="this slide")
@@ -217,14 +216,6 @@ class ComponentController(QObject):
                 work, done=show, failed=lambda error: self._analysis.failed.emit(str(error))
             )
         )
-
-    def _show_cohort(self, pane: ComponentPane, name: ComponentName, choice: GalleryChoice) -> None:
-        if self._cohort is not None:
-            pane.show_gallery(self._cohort(name, choice), "cohort")
-            return
-        reason = "No cohort has been read with this model."
-        pane.show_gallery(Gallery((), 0, 0, 0, reason), "cohort")
-        self.cohort_wanted.emit()
 
     @property
     def _mapped(self) -> ComponentName | None:

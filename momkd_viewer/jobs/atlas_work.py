@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from momkd_core.cohort import Case
 from momkd_core.errors import MomkdError
 from momkd_core.progress import CancelToken, Report
 from momkd_core.storage import cache_folder, content_key, write_text
@@ -85,11 +86,11 @@ def read_cohort_atlas(request: AtlasRequest) -> Work:
 def _read(request: AtlasRequest, report: Report, cancel: CancelToken) -> tuple[Atlas, PatchIndex]:
     from momkd_core.atlas import atlas_of_results
     from momkd_core.atlas_record import AtlasFailure
-    from momkd_core.patch_index import IndexBuilder
+    from momkd_core.patch_index import PatchIndexBuilder
 
     failures: list[AtlasFailure] = []
-    index = IndexBuilder()
     card, total = request.model.card, len(request.entries)
+    index = PatchIndexBuilder(request.model, total)
 
     def found() -> Iterator[Found]:
         for at, entry in enumerate(request.entries):
@@ -101,7 +102,7 @@ def _read(request: AtlasRequest, report: Report, cancel: CancelToken) -> tuple[A
                 cancel.raise_if_cancelled()
                 failures.append(AtlasFailure(entry.case_id, entry.path.stem, str(error)))
                 continue
-            index.add(entry.case_id, entry.patient_id, encoded)
+            index.add(Case(entry.case_id, entry.patient_id, ()), encoded)
             value = entry.values.get(card.task, "")
             label = value if value in (card.positive, card.negative) else None
             yield entry.case_id, entry.patient_id, encoded.result(request.muted_by_memory), label

@@ -69,7 +69,7 @@ class CohortAtlas:
         component = self.atlas.component(name.memory, name.index)
         found = self._patches(component, name, kind)
         taken: dict[str, int] = {}
-        patches = []
+        patches: list[GalleryPatch] = []
         for patch in found:
             taken[patch.patient] = taken.get(patch.patient, 0) + 1
             if taken[patch.patient] <= per_patient and len(patches) < count:
