@@ -9,6 +9,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +35,7 @@ log = logging.getLogger(__name__)
 
 # Of what is kept: another number makes older files void.
 _FORMAT = 1
+_MOST_FILES = 40  # the oldest go
 READING = "reading the cohort"
 
 
@@ -158,12 +160,19 @@ class _Kept:
             return None
 
     def save(self, atlas: Atlas, index: PatchIndex) -> None:
-        """Keeps both, where the cache can be written; what was read is there in any case."""
+        """Keeps both where the cache can be written; a cohort that failed in part is read again."""
+        if atlas.failures:
+            return
         try:
             write_text(self.atlas, json.dumps(atlas.as_json()))
             index.save(self.index)
         except MomkdError as error:
             log.warning("%s", error)
+            return
+        with suppress(OSError):  # another window may do the same
+            kept = sorted(self.atlas.parent.iterdir(), key=lambda file: -file.stat().st_mtime)
+            for file in kept[_MOST_FILES:]:
+                file.unlink(missing_ok=True)
 
 
 def _key(content: object) -> str:

@@ -133,7 +133,8 @@ class CohortAtlas:
     def _reason(self, component: AtlasComponent, name: ComponentName, kind: GalleryKind) -> str:
         opposite = "negative" if name.memory == "positive" else "positive"
         if not self.atlas.slides:
-            return f"No slide of the cohort could be read. {self.failures}."
+            first = self.atlas.failures[0].error if self.atlas.failures else ""
+            return f"No slide of the cohort could be read. {first}".rstrip()
         if not component.top:
             return f"{name.text} is muted: nothing is matched with it."
         if kind == "typical":

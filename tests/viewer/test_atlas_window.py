@@ -97,6 +97,13 @@ def test_the_cohorts_patches_are_those_of_the_engine(
         and "of 5 patients" in pane._note.text()
         and "high" in pane._note.text()
     )
+    mine = [p for p in shown if p.case == "case_00"]  # hovering frames them on the open slide
+    result = window.analysis.result
+    assert mine and result is not None
+    for patch in mine:
+        assert patch.position is not None and patch.place is not None
+        assert tuple(result.coords[patch.position]) == (patch.place.x, patch.place.y)
+    assert all(p.position is None for p in shown if p.case != "case_00")
     counter = ask(qtbot, window, "counter", count=12, per_patient=2).gallery.patches
     assert [p.similarity for p in counter[:1]] == [
         pytest.approx(one.patch.similarity) for one in component.counter_examples[:1]
@@ -204,6 +211,10 @@ def test_slides_that_cannot_be_read_are_named_and_the_rest_is_there(
     pane = ask(qtbot, window)
     assert "1 slide could not be read" in pane._note.text() and pane.gallery.patches
     assert "gone.tif" in window.canvas.banner.text
+    table.write_text("\n".join([lines[0], lines[3]]))
+    open_all(qtbot, window, table)
+    pane = ask(qtbot, window)
+    assert window.atlas.atlas is not None and window.atlas.atlas.atlas.slides == 0
 
 
 def test_reading_can_be_stopped_and_started_again(
