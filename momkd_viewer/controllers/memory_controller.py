@@ -222,6 +222,9 @@ class MemoryController(QObject):
 
     def _centre_on(self, place: PatchPlace) -> None:
         known, half = self._slides.known_mpp, place.size / 2
+        if self._slides.slide is None:  # there is nothing to magnify, but surroundings to be seen
+            self._canvas.slide_view.centre_on(place.x + half, place.y + half)
+            return
         downsample = (
             MAGNIFICATION_MICRONS / _JUMP_MAGNIFICATION / known.mean if known else place.size / 256
         )
