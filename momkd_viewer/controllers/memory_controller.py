@@ -2,34 +2,53 @@
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Mapping
+from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtGui import QImage
 
 from momkd_core.result import SlideResult
 from momkd_viewer.controllers.analysis_controller import AnalysisController
+from momkd_viewer.controllers.patch_pictures import PatchPictures
 from momkd_viewer.controllers.slide_controller import MAGNIFICATION_MICRONS, SlideController
-from momkd_viewer.jobs.runner import Job, JobRunner
-from momkd_viewer.jobs.slide_work import read_patch_images
-from momkd_viewer.state.analysis import Outcome
+from momkd_viewer.jobs.runner import JobRunner
+from momkd_viewer.state.component_patches import PatchPlace
+from momkd_viewer.state.component_portrait import training_profiles
+from momkd_viewer.state.components import (
+    Arrangement,
+    CardOrder,
+    ComponentView,
+    VerdictMark,
+    component_views,
+)
+from momkd_viewer.state.overlay_values import ComponentName
 from momkd_viewer.state.viewport import Rect
 from momkd_viewer.widgets.canvas import Canvas
 from momkd_viewer.widgets.distribution import Distribution
-from momkd_viewer.widgets.memory_browser import (
-    THUMBNAIL_SIDE,
-    ComponentView,
-    MemoryBrowser,
-    PatchThumbnail,
-)
+from momkd_viewer.widgets.memory_browser import MemoryBrowser
 
 _JUMP_MAGNIFICATION = 20.0
+_NO_COMPONENTS = (
+    "This is the mean of several folds, whose memories have nothing to do with each "
+    "other. Open one fold's model file to browse its components."
+)
 
 
 class MemoryController(QObject):
-    """Cards for the chosen result; a click on a patch centres the slide on it."""
+    """Cards for the chosen result; a click on a patch centres the slide on it.
 
-    _picture_ready = Signal(int, int, QImage)
+    Attributes:
+        pictures: of patches, for everything that shows some.
+        views: every component of the shown result, as the model numbers them.
+
+    Signals:
+        cards_changed(): :attr:`views` are others now.
+        patch_pointed(object): the patch under the cursor on the slide, as a position in the result;
+            None where there is none.
+    """
+
+    patch_pointed = Signal(object)
+    cards_changed = Signal()
 
     def __init__(
         self,
@@ -43,24 +62,31 @@ class MemoryController(QObject):
     ) -> None:
         super().__init__(parent)
         self._canvas, self._browser, self._slides = canvas, browser, slides
-        self._distribution = distribution
-        self._analysis, self._jobs = analysis, jobs
-        self._generations = itertools.count(1)
-        self._generation = 0
-        self._loading: Job | None = None
+        self._distribution, self._analysis = distribution, analysis
+        self.pictures = PatchPictures(slides, jobs, browser.devicePixelRatioF, self)
         self._shown: SlideResult | None = None
-        self._thumbnails: list[PatchThumbnail] = []
-        self._chosen: int | None = None
         self._shown_for: object = None  # the encoded slide that the cards stand for
-        self._order: list[tuple[str, int]] = []
-        self._pictures: dict[int, QImage] = {}
-        self._picture_ready.connect(self._on_picture)
+        self.views: list[ComponentView] = []
+        self._cards = CardOrder()
+        self._verdicts: Mapping[ComponentName, VerdictMark] = {}
+        self._chosen: int | None = None
+        self._pointed: int | None = None
+        self._going: PatchPlace | None = None  # where to, once its slide is open
+        self.pictures.arrived.connect(self._on_picture)
+        self.pictures.failed.connect(analysis.failed)
         analysis.shown_changed.connect(self.refresh)
         analysis.muting_refused.connect(self._show_again)
+        slides.opened.connect(self._arrive)
         browser.mute_toggled.connect(analysis.set_muted)
+        browser.arranged.connect(self._arrange)
+        browser.seen.connect(self._want_pictures)
         browser.patch_chosen.connect(self.go_to_patch)
-        browser.patch_entered.connect(self._highlight)
-        browser.patch_left.connect(self._highlight_chosen)
+        browser.patch_entered.connect(self.highlight)
+        browser.patch_left.connect(self.highlight_chosen)
+        canvas.slide_view.hovered.connect(self._on_hover)
+        canvas.slide_view.left.connect(lambda: self._point(None))
+
+    # -- cards -----------------------------------------------------------------------------------
 
     def refresh(self) -> None:
         """Shows the chosen result's components, or says why there are none."""
@@ -71,32 +97,45 @@ class MemoryController(QObject):
         outcome = self._analysis.outcome
         if outcome is None or outcome.encoded is not self._shown_for:
             self._shown_for = None if outcome is None else outcome.encoded
-            self._order, self._pictures, self._chosen = [], {}, None
+            self._cards.forget()
+            self._browser.forget()
+            self._chosen = self._pointed = None
             self._canvas.slide_view.highlight(None)
-        self._generation = next(self._generations)
-        if self._loading is not None:
-            self._loading.cancel()
-            self._loading = None
         if result is None:
             self._distribution.clear()
-            self._browser.show_message(self._reason())
+            self._show_none(self._reason())
             return
         self._distribution.show_values(result.affinity, result.attention)
         if result.match is None:
-            self._browser.show_message(
-                "This is the mean of several folds, whose memories have nothing to do with each "
-                "other. Open one fold's model file to browse its components."
-            )
+            self._show_none(_NO_COMPONENTS)
             return
-        assert outcome is not None
-        views = _views(outcome)
-        if not self._order:
-            # The ones with most attention first. Muting changes that, but cards stay in their places.
-            ranked = sorted(views, key=lambda c: (-c.attention, -c.share, c.index))
-            self._order = [(view.memory, view.index) for view in ranked]
-        views.sort(key=lambda view: self._order.index((view.memory, view.index)))
-        self._thumbnails = self._browser.show_components(views)
-        self._load_pictures(result)
+        self._show_cards()
+
+    def _show_none(self, reason: str) -> None:
+        self.views = []
+        self._browser.show_message(reason)
+        self.cards_changed.emit()
+
+    def _show_cards(self) -> None:
+        outcome, shown = self._analysis.outcome, self._analysis.analysis.shown
+        if outcome is None or shown is None or outcome.result.match is None:
+            return
+        profiles = training_profiles(getattr(shown.model.card, "profiles", ()))
+        drifts = {name: p.mean_drift for name, p in profiles.items() if p.mean_drift is not None}
+        self.views = component_views(outcome, self._verdicts, drifts)
+        cards = self._cards.of(self.views)
+        self._browser.show_components(self.views, cards, self._cards.arrangement)
+        self._want_pictures()
+        self.cards_changed.emit()
+
+    def set_verdicts(self, verdicts: Mapping[ComponentName, VerdictMark]) -> None:
+        """Chips of the chosen model's components from now on."""
+        self._verdicts = verdicts
+        self._show_cards()
+
+    def _arrange(self, arrangement: Arrangement) -> None:
+        self._cards.arrange(arrangement)
+        self._show_cards()
 
     def _show_again(self) -> None:
         """Sets the cards back to what holds."""
@@ -113,79 +152,101 @@ class MemoryController(QObject):
             return "Open a slide to see which patches each component stands for."
         return "The components appear when the analysis is done."
 
-    def _load_pictures(self, result: SlideResult) -> None:
-        slide = self._slides.slide
-        if slide is None:
-            return
-        generation = self._generation
-        for thumbnail in self._thumbnails:
-            if thumbnail.patch in self._pictures:
-                thumbnail.set_image(self._pictures[thumbnail.patch])
-        missing = [t for t in self._thumbnails if t.patch not in self._pictures]
-        positions = [self._thumbnails.index(thumbnail) for thumbnail in missing]
-        patches = [
-            (*(int(v) for v in result.coords[thumbnail.patch]), result.size_level0)
-            for thumbnail in missing
-        ]
-        ratio = self._browser.devicePixelRatioF()
-        self._loading = self._jobs.start(
-            read_patch_images(
-                slide,
-                [(x, y, side) for x, y, side in patches],
-                round(THUMBNAIL_SIDE * ratio),
-                lambda at, image: self._picture_ready.emit(generation, positions[at], image),
-            ),
-            done=lambda _: None,
-            failed=lambda error: self._analysis.failed.emit(str(error)),
-        )
+    # -- pictures --------------------------------------------------------------------------------
 
-    def _on_picture(self, generation: int, position: int, image: QImage) -> None:
-        if generation == self._generation:
-            thumbnail = self._thumbnails[position]
-            self._pictures[thumbnail.patch] = image
-            thumbnail.set_image(image)
+    def place(self, patch: int) -> PatchPlace | None:
+        """Where a patch of the shown result lies; None without a slide."""
+        result, slide = self._analysis.result, self._slides.slide
+        if result is None or slide is None:
+            return None
+        x, y = (int(v) for v in result.coords[patch])
+        return PatchPlace(slide.path, x, y, result.size_level0)
+
+    def _want_pictures(self) -> None:
+        places: dict[PatchPlace, None] = {}
+        for thumbnail in self._browser.thumbnails:
+            place = self.place(thumbnail.patch)
+            if place is not None:
+                places[place] = None
+                picture = self.pictures.picture(place)
+                if picture is not None:
+                    thumbnail.set_image(picture)
+        self.pictures.want(self, list(places))
+
+    def _on_picture(self, place: PatchPlace) -> None:
+        picture = self.pictures.picture(place)
+        if picture is None:
+            return
+        for thumbnail in self._browser.thumbnails:
+            if self.place(thumbnail.patch) == place:
+                thumbnail.set_image(picture)
+
+    # -- slide and patches -----------------------------------------------------------------------
 
     def go_to_patch(self, patch: int) -> None:
         """Centres the slide on a patch at 20x, or so that it fills the window."""
-        result, slide = self._analysis.result, self._slides.slide
-        if result is None or slide is None:
-            return
-        size = result.size_level0
-        x, y = (int(v) for v in result.coords[patch])
-        known = slide.known_mpp
-        downsample = (
-            MAGNIFICATION_MICRONS / _JUMP_MAGNIFICATION / known.mean if known else size / 256
-        )
-        self._canvas.slide_view.centre_on(x + size / 2, y + size / 2, downsample)
-        self._chosen = patch
-        self._highlight(patch)
+        place = self.place(patch)
+        if place is not None:
+            self._centre_on(place)
+            self.choose_patch(patch)
 
-    def _highlight_chosen(self) -> None:
+    def choose_patch(self, patch: int) -> None:
+        """Frames a patch until another is chosen, wherever the cursor goes."""
+        self._chosen = patch
+        self.highlight(patch)
+
+    def go_to_place(self, place: PatchPlace) -> None:
+        """The same for a patch of any slide: another one is opened for it."""
+        slide = self._slides.slide
+        if slide is not None and slide.path == place.slide:
+            self._centre_on(place)
+            self._frame(place)
+        else:
+            self._going = place
+            self._slides.open(place.slide, place.mpp)
+
+    def _arrive(self) -> None:
+        going, self._going = self._going, None
+        slide = self._slides.slide
+        if going is not None and slide is not None and slide.path == Path(going.slide):
+            self.go_to_place(going)
+
+    def _centre_on(self, place: PatchPlace) -> None:
+        slide = self._slides.slide
+        assert slide is not None
+        known, half = slide.known_mpp, place.size / 2
+        downsample = (
+            MAGNIFICATION_MICRONS / _JUMP_MAGNIFICATION / known.mean if known else place.size / 256
+        )
+        self._canvas.slide_view.centre_on(place.x + half, place.y + half, downsample)
+
+    def highlight_chosen(self) -> None:
         """Back to the patch that was clicked, once the cursor is over no other."""
         if self._chosen is None:
             self._canvas.slide_view.highlight(None)
         else:
-            self._highlight(self._chosen)
+            self.highlight(self._chosen)
 
-    def _highlight(self, patch: int) -> None:
-        result = self._analysis.result
-        if result is None:
-            return
-        x, y = (int(v) for v in result.coords[patch])
-        size = result.size_level0
+    def highlight(self, patch: int) -> None:
+        """Frames a patch on the slide."""
+        place = self.place(patch)
+        if place is not None:
+            self._frame(place)
+
+    def _frame(self, place: PatchPlace) -> None:
+        x, y, size = place.x, place.y, place.size
         self._canvas.slide_view.highlight(Rect(x, y, x + size, y + size))
 
+    def patch_at(self, x: float, y: float) -> int | None:
+        """The patch of the shown result at a level-0 point."""
+        outcome = self._analysis.outcome
+        return None if outcome is None else outcome.raster.patch_at(x, y)
 
-def _views(outcome: Outcome) -> list[ComponentView]:
-    return [
-        ComponentView(
-            summary.use.memory,
-            summary.use.index,
-            summary.use.share,
-            summary.use.attention,
-            summary.patches,
-            summary.similarities,
-            muted=summary.use.index in outcome.result.muted.get(summary.use.memory, ()),
-        )
-        for summary in outcome.components
-    ]
+    def _on_hover(self, x: float, y: float) -> None:
+        self._point(self.patch_at(x, y))
+
+    def _point(self, patch: int | None) -> None:
+        if patch != self._pointed:
+            self._pointed = patch
+            self._browser.mark_patch(patch)
+            self.patch_pointed.emit(patch)

@@ -108,6 +108,7 @@ def test_a_component_is_mapped_from_its_card_and_back(
     qtbot.mouseClick(button("C⁺2"), Qt.MouseButton.LeftButton)
     assert window.canvas.legend.content.title == "Similarity to C⁺2"
     assert window._overlay_bar._components.currentText() == "C⁺2"
+    window.browser.setCurrentIndex(1)
     qtbot.mouseClick(button("C⁻1"), Qt.MouseButton.LeftButton)
     assert window.canvas.legend.content.title == "Similarity to C⁻1"
     assert not button("C⁺2").isChecked() and button("C⁻1").isChecked()

@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 from synthetic import muscle_image, tissue_image, write_slide
 
 from momkd_viewer.main_window import MainWindow
-from momkd_viewer.widgets.memory_browser import PatchThumbnail
+from momkd_viewer.widgets.component_card import PatchThumbnail
 from momkd_viewer.widgets.result_panel import ProbabilityBar
 
 

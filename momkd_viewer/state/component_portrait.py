@@ -1,0 +1,148 @@
+"""What is known of one component beside its patches: distribution, training, genes, neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from momkd_core.result import SlideResult
+from momkd_viewer.state.overlay_values import ComponentName, Floats
+
+_BINS = 48
+_MEMORIES = ("positive", "negative")  # the engine's own name for them would import torch
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Similarities of a slide's patches to a component.
+
+    Attributes:
+        edges: (bins + 1,).
+        positive, negative: (bins,) share of all patches, by the memory that wins the patch.
+        won: (bins,) share of all patches that the component itself wins in its memory.
+    """
+
+    edges: NDArray[np.float64]
+    positive: NDArray[np.float64]
+    negative: NDArray[np.float64]
+    won: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Gene:
+    """An association of the component's share with a gene's expression over training cases.
+
+    Attributes:
+        rho: Spearman's rank correlation.
+        q: false discovery rate (Benjamini-Hochberg).
+        n: cases.
+    """
+
+    name: str
+    rho: float
+    q: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """Another component, and the cosine of its vector with this one's."""
+
+    component: ComponentName
+    cosine: float
+
+
+@dataclass(frozen=True)
+class TrainingProfile:
+    """What a model file says of a component's training; empty where it says nothing.
+
+    Attributes:
+        activity: per epoch, share of patches that it won, up to the kept epoch.
+        drift: per epoch, how far it moved.
+        cases: training cases that genes were measured on; None where the file has no profile.
+    """
+
+    activity: tuple[float, ...] = ()
+    drift: tuple[float, ...] = ()
+    genes: tuple[Gene, ...] = ()
+    cases: int | None = None
+
+    @property
+    def mean_drift(self) -> float | None:
+        return float(np.mean(self.drift)) if self.drift else None
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """One component, as the detail pane shows it.
+
+    Attributes:
+        histogram: None where nothing is matched with it on this slide.
+        neighbours: nearest first, of both memories.
+    """
+
+    component: ComponentName
+    histogram: Histogram | None
+    training: TrainingProfile
+    neighbours: tuple[Neighbour, ...]
+
+
+def histogram(result: SlideResult, name: ComponentName) -> Histogram | None:
+    """The distribution of one component's similarities; None where it is muted."""
+    assert result.match is not None, "the mean of several folds has no components"
+    values = result.match.of(name.memory)[:, name.index].astype(float)
+    if not np.isfinite(values).all():
+        return None
+    low, high = float(values.min()), float(values.max())
+    if high <= low:
+        high = low + 1e-3
+    edges = np.linspace(low, high, _BINS + 1)
+    positive = result.affinity > 0
+    won = result.winners(name.memory) == name.index
+
+    def share(of: NDArray[np.bool_]) -> NDArray[np.float64]:
+        counted: NDArray[np.float64] = np.histogram(values[of], edges)[0] / len(values)
+        return counted
+
+    return Histogram(edges, share(positive), share(~positive), share(won))
+
+
+def neighbours(
+    vectors: dict[str, Floats], name: ComponentName, count: int = 8
+) -> tuple[Neighbour, ...]:
+    """The components nearest to one of them.
+
+    Args:
+        vectors: memory -> (n, width).
+    """
+    own = _unit(vectors[name.memory])[name.index]
+    found = [
+        Neighbour(ComponentName(memory, index), float(cosine))
+        for memory in _MEMORIES
+        for index, cosine in enumerate(_unit(vectors[memory]) @ own)
+        if (memory, index) != (name.memory, name.index)
+    ]
+    return tuple(sorted(found, key=lambda one: -one.cosine)[:count])
+
+
+def _unit(vectors: Floats) -> Floats:
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit: Floats = vectors / np.maximum(lengths, 1e-12)
+    return unit
+
+
+def training_profiles(profiles: Iterable[object]) -> dict[ComponentName, TrainingProfile]:
+    """The profiles of a model card by component; empty for files of older versions."""
+    found = {}
+    for one in profiles:
+        name = ComponentName(str(getattr(one, "memory", "")), int(getattr(one, "index", 0)))
+        found[name] = TrainingProfile(
+            tuple(getattr(one, "activity", ())),
+            tuple(getattr(one, "drift", ())),
+            tuple(Gene(g.gene, g.rho, g.q, g.n) for g in getattr(one, "genes", ())),
+            getattr(one, "cases", None),
+        )
+    return found

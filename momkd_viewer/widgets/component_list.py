@@ -1,0 +1,198 @@
+"""The cards of one memory below each other; cards are made when they are about to be seen."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QRect, QSize, Qt, Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QWidget
+
+from momkd_viewer.state.components import ComponentView
+from momkd_viewer.state.overlay_values import ComponentName
+from momkd_viewer.widgets.component_card import ComponentCard, PatchThumbnail
+
+_GAP = 6
+# Cards are made for what is seen and this much above and below it, logical pixels: so much can be
+# scrolled, or reached with the Tab key, before the next are made.
+_AHEAD = 900
+_WISHED = QSize(340, 300)
+
+
+class ComponentList(QScrollArea):
+    """Cards of equal height, each made once and kept.
+
+    Signals:
+        opened(ComponentName, bool): to be shown in the detail pane; True: beside another.
+        muted(ComponentName, bool), mapped(ComponentName, bool): a switch was turned.
+        patch_chosen(int), patch_entered(int), patch_left(): of a thumbnail.
+        seen(): thumbnails came that want pictures.
+    """
+
+    opened = Signal(object, bool)
+    muted = Signal(object, bool)
+    mapped = Signal(object, bool)
+    patch_chosen = Signal(int)
+    patch_entered = Signal(int)
+    patch_left = Signal()
+    seen = Signal()
+
+    def __init__(self, memory: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.memory = memory
+        self.setAccessibleName(f"Components of the {memory} memory")
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self._page = QWidget()
+        self.setWidget(self._page)
+        self._message = QLabel(self._page)
+        self._message.setWordWrap(True)
+        self._message.setTextFormat(Qt.TextFormat.PlainText)
+        self._message.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self._message.setObjectName("hint")
+        self._views: list[ComponentView] = []
+        self._cards: dict[ComponentName, ComponentCard] = {}
+        self._height = 0
+        self._mapped: ComponentName | None = None
+        self._chosen: tuple[ComponentName, ...] = ()
+        self.verticalScrollBar().valueChanged.connect(self._make_cards)
+
+    def sizeHint(self) -> QSize:
+        return _WISHED  # cards take the width that there is; their own wish would widen the side
+
+    # -- content ---------------------------------------------------------------------------------
+
+    def show_message(self, text: str) -> None:
+        """Says, in place of cards, why there are none."""
+        self.show_views([])
+        self._message.setText(text)
+        self._place()
+
+    def show_views(self, views: list[ComponentView]) -> None:
+        """Shows cards in the given order; scrolling and focus stay."""
+        self._message.setText("")
+        self._views = views
+        shown = {view.component: view for view in views}
+        for name, card in self._cards.items():
+            if name in shown:
+                self._fill(card, shown[name])
+            card.setVisible(name in shown)
+        self._place()
+        self._make_cards()
+
+    def forget(self) -> None:
+        """Other components come: cards of these are of no use any more."""
+        for card in self._cards.values():
+            card.hide()
+            card.setParent(None)
+            card.deleteLater()
+        self._cards, self._views, self._height = {}, [], 0
+
+    def show_mapped(self, component: ComponentName | None) -> None:
+        """Marks the component whose similarity the overlay shows."""
+        self._mapped = component
+        for name, card in self._cards.items():
+            card.show_mapped(name == component)
+
+    def show_chosen(self, components: tuple[ComponentName, ...]) -> None:
+        """Marks the components that the detail pane shows."""
+        self._chosen = components
+        for name, card in self._cards.items():
+            card.show_chosen(name in components)
+
+    def reveal(self, component: ComponentName) -> None:
+        """Scrolls to a card."""
+        for position, view in enumerate(self._views):
+            if view.component == component:
+                self._make(view)
+                area = self._slot(position)
+                self.ensureVisible(area.left(), area.center().y(), 0, area.height() // 2 + _GAP)
+
+    @property
+    def thumbnails(self) -> list[PatchThumbnail]:
+        """Those of cards that were made, as they lie from the top of what is seen."""
+        top = self.verticalScrollBar().value()
+        shown = [c for v in self._views if (c := self._cards.get(v.component)) is not None]
+        below = [card for card in shown if card.geometry().bottom() >= top]
+        above = [card for card in shown if card.geometry().bottom() < top]
+        return [
+            t for card in (*below, *reversed(above)) for t in card.thumbnails if not t.isHidden()
+        ]
+
+    # -- cards -----------------------------------------------------------------------------------
+
+    def _slot(self, position: int) -> QRect:
+        width = self._page.width() - 2 * _GAP
+        return QRect(_GAP, _GAP + position * (self._height + _GAP), width, self._height)
+
+    def _make_cards(self) -> None:
+        """Makes what is seen or will be soon."""
+        if not self._views:
+            return
+        if not self._height:
+            self._make(self._views[0])
+            self._height = self._cards[self._views[0].component].sizeHint().height()
+            self._place()
+        top = self.verticalScrollBar().value() - _AHEAD
+        bottom = self.verticalScrollBar().value() + self.viewport().height() + _AHEAD
+        step = self._height + _GAP
+        first, last = max(0, top // step), bottom // step + 1
+        before = len(self._cards)
+        for view in self._views[first:last]:
+            self._make(view)
+        if len(self._cards) != before:
+            self._place()
+        self.seen.emit()
+
+    def _make(self, view: ComponentView) -> None:
+        name = view.component
+        if name in self._cards:
+            return
+        card = ComponentCard(self._page)
+        self._cards[name] = card
+        self._fill(card, view)
+        card.opened.connect(lambda beside: self.opened.emit(name, beside))
+        card.muted.connect(lambda muted: self.muted.emit(name, muted))
+        card.mapped.connect(lambda mapped: self.mapped.emit(name, mapped))
+        card.patch_chosen.connect(self.patch_chosen)
+        card.patch_entered.connect(self.patch_entered)
+        card.patch_left.connect(self.patch_left)
+        card.show()
+
+    def _fill(self, card: ComponentCard, view: ComponentView) -> None:
+        name = view.component
+        card.show_view(view, mapped=name == self._mapped, chosen=name in self._chosen)
+
+    def _place(self) -> None:
+        """Puts every card into its slot; the Tab key goes from top to bottom."""
+        width = self.viewport().width()
+        if not self._views:
+            height = self._message.heightForWidth(width) if self._message.text() else 0
+            self._page.resize(width, max(height, self.viewport().height()))
+            self._message.setGeometry(0, 0, width, max(height, 1))
+            self._message.setVisible(bool(self._message.text()))
+            return
+        self._message.hide()
+        self._page.resize(width, _GAP + len(self._views) * (self._height + _GAP))
+        above: QWidget | None = None
+        for position, view in enumerate(self._views):
+            card = self._cards.get(view.component)
+            if card is None:
+                continue
+            card.setGeometry(self._slot(position))
+            for one in (card, card.show_button, card.mute_button, *card.thumbnails):
+                if above is not None:
+                    QWidget.setTabOrder(above, one)
+                above = one
+
+    # -- events ----------------------------------------------------------------------------------
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._place()
+        self._make_cards()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.StyleChange, QEvent.Type.FontChange) and self._cards:
+            self._height = next(iter(self._cards.values())).sizeHint().height()
+            self._place()
