@@ -20,19 +20,24 @@ from pydantic import BaseModel, ConfigDict, Field
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from momkd_core.curation_record import CurationStep, component_names
 from momkd_core.errors import ModelFileError, SettingsError
 from momkd_core.familiarity import Familiarity, from_tensors
+from momkd_core.model.attention import MEMORIES, check_muted
 from momkd_core.model.network import MoMKD
 from momkd_core.settings import ExtractionSettings, ModelSettings, Preset, TrainingSettings
 from momkd_core.storage import atomic_path, sha256_of_file
 
 log = logging.getLogger(__name__)
 
-_KEY = "momkd"
+#: Metadata key of the model card.
+CARD_KEY = "momkd"
 _FAMILIARITY = "familiarity."
 # What the folds of one run have in common.
 _SHARED = ("task", "method", "positive", "negative", "encoder", "encoder_sha256", "extraction")
 _FORMAT = 1
+#: Of curated files: a version that knows no muting must refuse them, or it would mute nothing.
+CURATED_FORMAT = 2
 _STANDING_NOTE = "Research use only, not a medical device."
 
 
@@ -69,13 +74,29 @@ class ModelCard(BaseModel):
     familiarity_cases: int = Field(
         default=0, ge=0, description="validation slides that set the limit"
     )
+    muted: dict[str, tuple[int, ...]] = Field(
+        default_factory=dict, description="components left out unless a prediction says otherwise"
+    )
+    curation: tuple[CurationStep, ...] = ()
     versions: dict[str, str] = Field(default_factory=dict)
     note: str = _STANDING_NOTE
 
     @property
     def remark(self) -> str:
-        """What its maker added to the standing note; '' where nothing."""
-        return self.note.removeprefix(_STANDING_NOTE).strip()
+        """What its maker added to the standing note, and its curator; '' where nothing."""
+        said = self.note.removeprefix(_STANDING_NOTE).strip()
+        return " ".join(part for part in (said, self.curated) if part)
+
+    @property
+    def curated(self) -> str:
+        """Who saved it without which components, and what that does not change; '' where nobody."""
+        if not self.muted or not self.curation:
+            return ""
+        last = self.curation[-1]
+        return (
+            f"Saved without {component_names(self.muted)} by {last.who} on {last.when[:10]} "
+            f"({last.why}); threshold and metrics are those of the model with them."
+        )
 
     def described(
         self, organ: str | None = None, stain: str | None = None, note: str | None = None
@@ -103,6 +124,11 @@ class FoldModel:
     card: ModelCard
     sha256: str
     familiarity: Familiarity | None = None
+
+    @property
+    def origin_sha256(self) -> str:
+        """Of the file before any curation: what is known of its components holds for all of them."""
+        return self.card.curation[0].from_sha256 if self.card.curation else self.sha256
 
 
 @dataclass(frozen=True)
@@ -140,6 +166,11 @@ class Model:
         return hashlib.sha256(joined.encode()).hexdigest()
 
     @property
+    def origin_sha256(self) -> str:
+        """The hash before any curation, which verdicts hang on; a run's folds are never curated."""
+        return self.sha256 if self.is_ensemble else self.members[0].origin_sha256
+
+    @property
     def source(self) -> str:
         """Where it comes from, for people: a fold, the mean of folds, or the file's name."""
         if self.is_ensemble:
@@ -161,7 +192,7 @@ def save_model(
             }
         )
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata={_KEY: card.model_dump_json()})
+        save_file(tensors, temporary, metadata={CARD_KEY: card.model_dump_json()})
 
 
 def load_model(path: str | Path) -> Model:
@@ -190,6 +221,12 @@ def load_model(path: str | Path) -> Model:
             raise ModelFileError(
                 f"{member.path} was not trained like {members[0].path}",
                 "Keep the folds of one run in one folder",
+            )
+    for member in members:
+        if member.card.muted:
+            raise ModelFileError(
+                f"{member.path} is curated: it leaves components out, and the mean of folds cannot",
+                "Put the fold's own model file back; name a curated file by itself",
             )
     warnings = missing_folds(path, len(members))
     for warning in warnings:
@@ -238,19 +275,21 @@ def _load_file(path: Path) -> FoldModel:
             f"{path} is not a readable model file ({error})",
             "Name a .safetensors file written by momkd train; other formats are not loaded",
         ) from error
-    if _KEY not in metadata:
+    if CARD_KEY not in metadata:
         raise ModelFileError(
             f"{path.name} is a safetensors file without a MoMKD model card",
             "Name a model file written by momkd train",
         )
     try:
-        content = json.loads(metadata[_KEY])
-        if int(content.get("format", 0)) > _FORMAT:
+        content = json.loads(metadata[CARD_KEY])
+        if int(content.get("format", 0)) > CURATED_FORMAT:
             raise ModelFileError(
                 f"{path.name} was written by a newer version (format {content['format']})",
                 "Update momkd-viewer",
             )
         card = ModelCard.model_validate(content)
+        for memory in MEMORIES:
+            check_muted(card.muted, memory, card.model.components)
         network = MoMKD(card.model)
         weights = {k: v for k, v in state.items() if not k.startswith(_FAMILIARITY)}
         network.load_state_dict(weights)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from momkd_core.errors import MomkdError, SettingsError
 from momkd_core.extraction import EncoderLoader
 from momkd_core.model.attention import Muted
 from momkd_core.model.neighbour_attention import compiled_kernels
-from momkd_core.prediction import Precision, check_precision, predict
+from momkd_core.prediction import Precision, check_precision, chosen_muted, predict
 from momkd_core.progress import CancelToken, Report, silent
 from momkd_core.result import SlideResult
 from momkd_core.slide import DEFAULT_WORKERS
@@ -38,6 +38,14 @@ class CaseResult:
     predicted: str
     threshold: float
 
+    @classmethod
+    def of(cls, model: Model, case: Case, slides: Sequence[SlideResult]) -> CaseResult:
+        """The case as its slides say together."""
+        probability = float(np.mean([slide.probability for slide in slides]))
+        threshold, card = model.threshold, model.card
+        predicted = card.positive if probability >= threshold else card.negative
+        return cls(case, tuple(slides), probability, predicted, threshold)
+
 
 @dataclass(frozen=True)
 class CaseFailure:
@@ -60,7 +68,15 @@ def predict_cohort(
     workers: int = DEFAULT_WORKERS,
     precision: Precision = "float32",
 ) -> Iterator[CaseResult | CaseFailure]:
-    """Predicts case after case; one that fails is named and the rest goes on."""
+    """Predicts case after case; one that fails is named and the rest goes on.
+
+    ``muted`` as for :func:`momkd_core.prediction.predict`.
+
+    Raises:
+        CohortError: two slides would be read from one feature file.
+        SettingsError: the muting or the precision is impossible.
+    """
+    chosen_muted(model, muted)  # before anything starts
     check_precision(precision)
     cohort.check_distinct(features_folder)
     loader = EncoderLoader()
@@ -98,7 +114,7 @@ def _predict_case(
     results = []
     for slide in case.slides:
         try:
-            path = _source(cohort, slide, features_folder)
+            path = source_of(cohort, slide, features_folder)
             results.append(
                 predict(
                     model,
@@ -117,13 +133,10 @@ def _predict_case(
             raise  # the same for every case: a wrong request, not a bad slide
         except MomkdError as error:
             return CaseFailure(case.case_id, slide.stem, error)
-    probability = float(np.mean([result.probability for result in results]))
-    threshold = model.threshold
-    predicted = model.card.positive if probability >= threshold else model.card.negative
-    return CaseResult(case, tuple(results), probability, predicted, threshold)
+    return CaseResult.of(model, case, results)
 
 
-def _source(cohort: Cohort, slide: CohortSlide, features_folder: Path | None) -> Path:
+def source_of(cohort: Cohort, slide: CohortSlide, features_folder: Path | None) -> Path:
     """Features where there are some, else the slide."""
     if features_folder is not None or slide.slide is None:
         return cohort.feature_path(slide, features_folder)

@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 from sklearn.metrics import roc_auc_score, roc_curve
 
-_BOOTSTRAPS = 2000
+#: Resamples behind every interval.
+BOOTSTRAPS = 2000
 
 #: How cases come from slides and intervals from cases; part of every summary.
 AGGREGATION = "case probability = mean over its slides; intervals resample patients"
@@ -150,6 +151,57 @@ def bootstrap_auc(
     return {"auc": value, "low": float(low), "high": float(high)}
 
 
+def bootstrap_auc_difference(
+    labels: ArrayLike,
+    before: ArrayLike,
+    after: ArrayLike,
+    patients: Sequence[str] | None = None,
+    *,
+    seed: int = 0,
+) -> dict[str, float | None]:
+    """AUC of ``after`` minus that of ``before`` on the same cases, with a paired 95 % interval.
+
+    Each sample of patients is scored by both, so what cases have in common cancels out. ``patients``
+    as for :func:`bootstrap_decisions`. The difference is None where only one label is present; the
+    interval too where a label has fewer than two patients, since nothing then varies.
+    """
+    y = np.asarray(labels)
+    p, q = np.asarray(before, dtype=float), np.asarray(after, dtype=float)
+    first, second = auc(y, p), auc(y, q)
+    if first is None or second is None:
+        return {"difference": None, "low": None, "high": None}
+    difference = second - first
+    owners = np.arange(len(y)) if patients is None else np.asarray(patients)
+    if min(len(np.unique(owners[y == label])) for label in (0, 1)) < 2:
+        return {"difference": difference, "low": None, "high": None}
+    random = np.random.default_rng(seed)
+    values = [
+        _fast_auc(y[c], q[c]) - _fast_auc(y[c], p[c]) for c in _resamples(y, patients, random)
+    ]
+    low, high = np.percentile(values, [2.5, 97.5])
+    return {"difference": difference, "low": float(low), "high": float(high)}
+
+
+def bootstrap_mean(
+    values: ArrayLike, patients: Sequence[str] | None = None, *, seed: int = 0
+) -> dict[str, float | None]:
+    """Mean over cases with a 95 % percentile interval, resampling patients.
+
+    None without cases; no interval with fewer than two patients.
+    """
+    v = np.asarray(values, dtype=float)
+    if not len(v):
+        return {"mean": None, "low": None, "high": None}
+    mean = float(v.mean())
+    if len(np.unique(np.arange(len(v)) if patients is None else np.asarray(patients))) < 2:
+        return {"mean": mean, "low": None, "high": None}
+    random = np.random.default_rng(seed)
+    # All alike: a mean needs no label in every sample.
+    samples = [v[c].mean() for c in _resamples(np.zeros(len(v)), patients, random)]
+    low, high = np.percentile(samples, [2.5, 97.5])
+    return {"mean": mean, "low": float(low), "high": float(high)}
+
+
 def mean_over_folds(
     values: Sequence[float | None], bounds: tuple[float, float] = (0.0, 1.0)
 ) -> dict[str, float | None]:
@@ -205,7 +257,7 @@ def _resamples(
     positive = np.bincount(owner, weights=y)
     strata = [positive == counts, positive == 0, (positive > 0) & (positive < counts)]
     alike = [np.flatnonzero(stratum) for stratum in strata]
-    for _ in range(_BOOTSTRAPS):
+    for _ in range(BOOTSTRAPS):
         drawn = np.concatenate([random.choice(p, len(p)) if len(p) else p for p in alike])
         size = counts[drawn]
         starts = np.repeat(first[drawn] - (np.cumsum(size) - size), size)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from momkd_core.checkpoint import Model
-from momkd_core.cohort import Case, Cohort
+from momkd_core.cohort import Cohort
 from momkd_core.cohort_prediction import CaseFailure, CaseResult, predict_cohort
 from momkd_core.errors import CohortError
 from momkd_core.evaluation import (
@@ -22,7 +22,7 @@ from momkd_core.evaluation import (
     metrics,
 )
 from momkd_core.progress import Report, silent
-from momkd_core.run_folder import trained_cases, trained_patients
+from momkd_core.run_folder import seen_in_training
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ def evaluate_cohort(
     card = model.card
     cases, labels, _ = cohort.labelled(card.task, card.positive, card.negative)
     chosen = Cohort(cohort.path, tuple(cases), cohort.columns)
-    found_before = _seen_in_training(model, cases)
+    found_before = seen_in_training(model, cases)
     if len(cases) < len(cohort):
         left_out = len(cohort) - len(cases)
         found_before.append(f"{left_out} of {len(cohort)} cases have no usable {card.task} label")
@@ -103,22 +103,6 @@ def evaluate_cohort(
         "errors": failed,
         "warnings": warnings,
     }
-
-
-def _seen_in_training(model: Model, cases: list[Case]) -> list[str]:
-    """A warning that counts the cases which the model was trained on, or whose patient it was."""
-    trained, patients = trained_cases(model), trained_patients(model)
-    seen = sorted(
-        case.case_id for case in cases if case.case_id in trained or case.patient_id in patients
-    )
-    if not seen:
-        return []
-    other = sum(case not in trained for case in seen)
-    of_patients = f" ({other} of them as other cases of the same patients)" if other else ""
-    return [
-        f"{len(seen)} of {len(cases)} cases (the first is {seen[0]}) were trained on{of_patients}: the "
-        "metrics do not measure new patients"
-    ]
 
 
 def _member_probabilities(outcome: CaseResult) -> list[float]:

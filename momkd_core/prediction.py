@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import copy
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -47,7 +48,8 @@ def predict(
         model: of :func:`momkd_core.load_model`.
         source: a slide, a feature file, or a bag.
         mpp: the slide's own resolution, overriding its file.
-        muted: components to leave out, ``{"positive": [3]}``.
+        muted: the components to leave out, ``{"positive": [3]}``, and no others; ``{}`` leaves none
+            out; None leaves out those that the model's own card mutes.
         load_encoder: shared between calls so that an encoder is loaded once.
         name: of the slide, where its file's stem is not it.
         precision: of the matrix products; bfloat16 only where the processor has it.
@@ -56,8 +58,37 @@ def predict(
     Raises:
         MomkdError: the slide, the features or the muting cannot be used; see the family.
     """
+    encoded = encode(
+        model,
+        source,
+        mpp=mpp,
+        report=report,
+        cancel=cancel,
+        load_encoder=load_encoder,
+        workers=workers,
+        name=name,
+        precision=precision,
+        region=region,
+    )
+    return encoded.result(muted)
+
+
+def encode(
+    model: Model,
+    source: str | Path | FeatureBag,
+    *,
+    mpp: float | None = None,
+    report: Report = silent,
+    cancel: CancelToken | None = None,
+    load_encoder: EncoderLoader | None = None,
+    workers: int = DEFAULT_WORKERS,
+    name: str | None = None,
+    precision: Precision = "float32",
+    region: Region | None = None,
+) -> EncodedSlide:
+    """A slide after the graph encoder; arguments and errors of :func:`predict`."""
     if isinstance(source, FeatureBag):
-        return EncodedSlide(model, source, name or "bag", precision, region).result(muted)
+        return EncodedSlide(model, source, name or "bag", precision, region)
     path = Path(source)
     bag = load_bag(
         model.card,
@@ -68,7 +99,7 @@ def predict(
         load_encoder=load_encoder,
         workers=workers,
     )
-    return EncodedSlide(model, bag, name or path.stem, precision, region).result(muted)
+    return EncodedSlide(model, bag, name or path.stem, precision, region)
 
 
 def load_bag(
@@ -203,20 +234,18 @@ class EncodedSlide:
                 self._encoded.append(_Encoded(member, patches))
 
     def result(self, muted: Muted | None = None) -> SlideResult:
-        """The result, without the muted components. Raises :class:`SettingsError`."""
-        if muted and self.model.is_ensemble:
-            raise SettingsError(
-                "Components cannot be muted in the mean of several folds: each fold has its own",
-                f"Name one fold's model file, for instance {self.model.members[0].path}",
-            )
-        components = self.model.card.model.components
-        clean = {name: check_muted(muted, name, components) for name in MEMORIES}
+        """The result without the muted components, by default the model's own.
+
+        Raises:
+            SettingsError: see :func:`chosen_muted`.
+        """
+        chosen = chosen_muted(self.model, muted)
         probabilities, affinities, attentions = [], [], []
         match: MemoryMatch | None = None
         with torch.no_grad():
             for encoded in self._encoded:
                 network = encoded.member.network
-                reading = network.read(encoded.patches, muted)
+                reading = network.read(encoded.patches, chosen)
                 _, logits = network.classify(reading.attention, encoded.patches.encoded)
                 probabilities.append(float(torch.softmax(logits.double(), dim=0)[1]))
                 affinities.append(reading.affinity.numpy())
@@ -245,7 +274,7 @@ class EncodedSlide:
             model_sha256=self.model.sha256,
             encoder=self.bag.encoder or card.encoder,
             strangeness=self.strangeness,
-            muted={name: indices for name, indices in clean.items() if indices},
+            muted=chosen,
             region=self.region,
             patches_of_slide=self.patches_of_slide,
             bounds_offset=(
@@ -255,6 +284,22 @@ class EncodedSlide:
             member_probabilities=tuple(probabilities),
         )
 
+    def without_features(self) -> EncodedSlide:
+        """The same without the encoder's features, which no result needs and which are most of it."""
+        lean = copy.copy(self)
+        lean.bag = replace(self.bag, features=np.empty((len(self.bag), 0), np.float32))
+        return lean
+
+    @property
+    def bytes_held(self) -> int:
+        """Of its arrays."""
+        fraction = self.bag.tissue_fraction
+        held = self.bag.features.nbytes + self.bag.coords.nbytes
+        held += 0 if fraction is None else fraction.nbytes
+        for one in self._encoded:
+            held += one.patches.encoded.nbytes + one.patches.projected.nbytes
+        return held
+
 
 def _mean(values: list[Floats]) -> Floats:
     """Element-wise mean over folds, (N,)."""
@@ -262,21 +307,41 @@ def _mean(values: list[Floats]) -> Floats:
     return mean
 
 
+def chosen_muted(model: Model, muted: Muted | None) -> dict[str, list[int]]:
+    """The components that a prediction leaves out, by memory, sorted; the model's own for None.
+
+    Raises:
+        SettingsError: no such component, a whole memory, or the model is the mean of several folds.
+    """
+    asked = model.card.muted if muted is None else muted
+    components = model.card.model.components
+    checked = {name: check_muted(asked, name, components) for name in MEMORIES}
+    chosen = {name: indices for name, indices in checked.items() if indices}
+    if chosen and model.is_ensemble:
+        raise SettingsError(
+            "Components cannot be muted in the mean of several folds: each fold has its own",
+            f"Name one fold's model file, for instance {model.members[0].path}",
+        )
+    return chosen
+
+
 def parse_muted(text: str | None) -> dict[str, list[int]] | None:
-    """``positive:3,negative:0`` as ``{"positive": [3], "negative": [0]}``.
+    """``positive:3,negative:0`` as ``{"positive": [3], "negative": [0]}``, ``none`` as ``{}``.
 
     Raises:
         SettingsError: another form.
     """
-    if not text:
+    if text is None:
         return None
+    if text.strip() == "none":
+        return {}
     muted: dict[str, list[int]] = {}
     for part in text.split(","):
         memory, _, index = part.strip().partition(":")
         if memory not in MEMORIES or not index.isdecimal():
             raise SettingsError(
-                f"--mute {part.strip()!r} is not of the form memory:index",
-                "Write for instance --mute positive:3,negative:0",
+                f"{part.strip()!r} is not of the form memory:index",
+                "Write for instance positive:3,negative:0, or none",
             )
         muted.setdefault(memory, []).append(int(index))
     return muted

@@ -8,10 +8,12 @@ import io
 import json
 import logging
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from momkd_core.checkpoint import Model, fold_folders, load_model, software_versions
+from momkd_core.cohort import Case
 from momkd_core.errors import ModelFileError, TrainingError
 from momkd_core.evaluation import (
     AGGREGATION,
@@ -147,6 +149,22 @@ def trained_cases(model: Model) -> set[str]:
         except (OSError, json.JSONDecodeError, KeyError, TypeError) as error:
             log.warning("%s cannot be read (%s)", path, error)
     return found
+
+
+def seen_in_training(model: Model, cases: Sequence[Case]) -> list[str]:
+    """A warning that counts the cases which the model was trained on, or whose patient it was."""
+    trained, patients = trained_cases(model), trained_patients(model)
+    seen = sorted(
+        case.case_id for case in cases if case.case_id in trained or case.patient_id in patients
+    )
+    if not seen:
+        return []
+    other = sum(case not in trained for case in seen)
+    of_patients = f" ({other} of them as other cases of the same patients)" if other else ""
+    return [
+        f"{len(seen)} of {len(cases)} cases (the first is {seen[0]}) were trained on{of_patients}: the "
+        "metrics do not measure new patients"
+    ]
 
 
 def is_finished(fold: Path) -> bool:

@@ -11,12 +11,14 @@ from momkd_core import __version__
 from momkd_core.cli import (
     ablate,
     atlas,
+    curate,
     demo,
     evaluate,
     extract,
     import_reference,
     info,
     predict,
+    rescore,
     train,
     verdicts,
 )
@@ -33,6 +35,8 @@ VERBS = {
     "predict": predict,
     "atlas": atlas,
     "verdicts": verdicts,
+    "rescore": rescore,
+    "curate": curate,
     "import-reference": import_reference,
 }
 

@@ -37,6 +37,16 @@ def add_slide_mpp(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_mute(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
+    parser.add_argument(
+        "--mute",
+        metavar="LIST",
+        required=required,
+        help="leave these components out and no others, e.g. positive:3,negative:0; none leaves none "
+        "out" + ("" if required else " (default: those that a curated model leaves out)"),
+    )
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the result as JSON on stdout")
 

@@ -15,7 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from momkd_core.cli.console import Progress, print_failure, print_log_place
-from momkd_core.cli.options import add_features, add_json, add_slide_mpp, add_workers
+from momkd_core.cli.options import (
+    add_features,
+    add_json,
+    add_mute,
+    add_slide_mpp,
+    add_workers,
+)
 from momkd_core.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -34,9 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--model", type=Path, required=True, metavar="MODEL", help="model file or run folder"
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="write result files there")
-    parser.add_argument(
-        "--mute", metavar="LIST", help="leave components out, e.g. positive:3,negative:0"
-    )
+    add_mute(parser)
     parser.add_argument(
         "--precision",
         choices=("float32", "bfloat16"),
@@ -136,6 +140,8 @@ def _print_result(result: SlideResult, model: Model) -> None:
         told = OUTSIDE if result.outside else "like the slides the model was tuned on"
         print(f"strangeness            {result.strangeness:.2f} ({told})")
     print(card.note)
+    if card.curated:
+        print(card.curated)
 
 
 def _cohort(options: argparse.Namespace, model: Model, muted: dict[str, list[int]] | None) -> int:

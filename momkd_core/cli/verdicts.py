@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> None:
     if options.model:
         from momkd_core.checkpoint import load_model
 
-        model = load_model(options.model).sha256
+        model = load_model(options.model).origin_sha256
     with open_review(options.review, create=False) as review:
         place = review.place
         verdicts = review.history(model) if options.history else review.current(model)

@@ -46,9 +46,13 @@ class Outcome:
 
     @classmethod
     def of(cls, encoded: EncodedSlide, muted: Muted | None = None) -> Outcome:
-        """Reads the memory without the muted components. Raises ``SettingsError``."""
+        """Reads the memory without the muted components, by default the model's own.
+
+        Raises:
+            SettingsError: no such component, or a whole memory.
+        """
         result = encoded.result(muted)
-        before = encoded.result().probability if result.muted else None
+        before = encoded.result({}).probability if result.muted else None
         summaries = []
         for use in result.components():
             assert result.match is not None  # else there are no components
@@ -70,13 +74,20 @@ class OpenModel:
     Attributes:
         outcome: for the open slide, or None before analysis.
         failure: why there is none, as a sentence, or None.
-        muted: components left out, by memory, on this slide and the next ones.
+        muted: components left out, by memory, on this slide and the next ones; a curated model
+            brings its own, which can be taken back in.
     """
 
     model: Model
     outcome: Outcome | None = None
     failure: str | None = None
     muted: frozenset[tuple[str, int]] = frozenset()
+
+    @classmethod
+    def of(cls, model: Model) -> OpenModel:
+        """A model as its file is: without the components that it mutes itself."""
+        own = model.card.muted.items()
+        return cls(model, muted=frozenset((memory, i) for memory, found in own for i in found))
 
     @property
     def muted_by_memory(self) -> dict[str, list[int]]:
@@ -98,7 +109,7 @@ class Analysis:
         for position, entry in enumerate(self.models):
             if entry.model.sha256 == model.sha256:
                 return position
-        self.models.append(OpenModel(model))
+        self.models.append(OpenModel.of(model))
         if self.chosen is None:
             self.chosen = 0
         return len(self.models) - 1

@@ -19,6 +19,7 @@ from momkd_core.export import write_prediction
 from momkd_core.features import FeatureBag
 from momkd_core.prediction import parse_muted
 from momkd_core.processor import bfloat16_is_fast
+from momkd_core.result import MemoryMatch, SlideResult
 
 
 @pytest.fixture
@@ -59,6 +60,20 @@ def test_muting_takes_a_component_out(model_path: Path, bag: FeatureBag) -> None
     assert after.affinity.min() < before.affinity.min()
     with pytest.raises(SettingsError, match="All 4 components"):
         predict(model, bag, muted={"positive": [0, 1, 2, 3]})
+
+
+def test_top_patches_are_those_of_a_full_sort() -> None:
+    random = np.random.default_rng(0)
+    similarity = random.integers(0, 9, (500, 3)).astype(np.float32)  # with many ties
+    similarity[:, 1] = -np.inf
+    result = SlideResult(
+        "s", 0.5, "high", 0.5, np.zeros((500, 2), np.int64), 256, similarity[:, 0],
+        similarity[:, 0], MemoryMatch(similarity, similarity), None, "", None,
+    )  # fmt: skip
+    for count in (0, 1, 60, 499, 500, 900):
+        order = np.argsort(-similarity[:, 2], kind="stable")[:count]
+        np.testing.assert_array_equal(result.top_patches("negative", 2, count), order)
+        assert not len(result.top_patches("negative", 1, count)), "a muted one has none"
 
 
 def test_a_run_is_the_mean_of_its_folds(run_folder: Path, bag: FeatureBag) -> None:
@@ -159,7 +174,9 @@ def test_foreign_model_files(tmp_path: Path, model_path: Path) -> None:
 
 def test_muting_is_parsed() -> None:
     assert parse_muted("positive:3,negative:0,positive:1") == {"positive": [3, 1], "negative": [0]}
-    for text in ("3", "positive", "positive:-1", "other:1", "positive:a"):
+    assert parse_muted(None) is None, "the model's own"
+    assert parse_muted("none") == {}, "no component"
+    for text in ("", "3", "positive", "positive:-1", "other:1", "positive:a"):
         with pytest.raises(SettingsError, match="not of the form memory:index"):
             parse_muted(text)
 

@@ -120,7 +120,7 @@ def test_failures_have_a_code_a_cause_and_a_cure(
 
 def test_every_verb_explains_itself() -> None:
     listing = run("momkd", "--help").stdout
-    for verb in ("info", "extract", "train", "evaluate", "predict", "atlas"):
+    for verb in "info extract train evaluate predict rescore curate atlas".split():
         assert verb in listing
         assert "example:" in run("momkd", verb, "--help").stdout
     settings = run("momkd", "train", "--list-settings")
