@@ -252,6 +252,7 @@ GESTURES = (
     ("Middle button drag", "Move the slide, whatever tool is chosen"),
     ("Space+drag", "Move the slide, whatever tool is chosen"),
     ("Double click", "Zoom in at the cursor"),
+    ("Shift+click, right click", "What is this patch? Its similarity to every component"),
     ("Arrow keys", "Move the view by a fifth"),
     ("Click in the overview", "Go there; drag to follow"),
     ("Esc", "Cancel the running analysis"),

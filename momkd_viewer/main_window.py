@@ -27,7 +27,9 @@ from momkd_viewer.controllers.alignment_controller import AlignmentController
 from momkd_viewer.controllers.analysis_controller import AnalysisController
 from momkd_viewer.controllers.annotation_controller import AnnotationController
 from momkd_viewer.controllers.case_controller import CaseController
+from momkd_viewer.controllers.component_controller import ComponentController
 from momkd_viewer.controllers.demo_controller import DemoController, tour_steps
+from momkd_viewer.controllers.inspection_controller import InspectionController
 from momkd_viewer.controllers.layer_controller import LayerController
 from momkd_viewer.controllers.memory_controller import MemoryController
 from momkd_viewer.controllers.overlay_controller import OverlayController
@@ -108,6 +110,24 @@ class MainWindow(QMainWindow):
             self.analysis,
             self._jobs,
             self,
+        )
+        self.components = ComponentController(
+            self,
+            self.browser,
+            self.slides,
+            self.analysis,
+            self.overlay,
+            self.memory,
+            self._jobs,
+        )
+        self.inspection = InspectionController(
+            self,
+            self.canvas,
+            self.slides,
+            self.analysis,
+            self.memory,
+            self.components,
+            self._jobs,
         )
         self.cases = CaseController(
             self.cases_list,

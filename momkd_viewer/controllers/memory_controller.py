@@ -24,6 +24,7 @@ from momkd_viewer.state.components import (
 from momkd_viewer.state.overlay_values import ComponentName
 from momkd_viewer.state.viewport import Rect
 from momkd_viewer.widgets.canvas import Canvas
+from momkd_viewer.widgets.component_card import PatchThumbnail
 from momkd_viewer.widgets.distribution import Distribution
 from momkd_viewer.widgets.memory_browser import MemoryBrowser
 
@@ -67,6 +68,7 @@ class MemoryController(QObject):
         self._shown: SlideResult | None = None
         self._shown_for: object = None  # the encoded slide that the cards stand for
         self.views: list[ComponentView] = []
+        self._waiting: dict[PatchPlace, list[PatchThumbnail]] = {}
         self._cards = CardOrder()
         self._verdicts: Mapping[ComponentName, VerdictMark] = {}
         self._chosen: int | None = None
@@ -98,6 +100,7 @@ class MemoryController(QObject):
         if outcome is None or outcome.encoded is not self._shown_for:
             self._shown_for = None if outcome is None else outcome.encoded
             self._cards.forget()
+            self._waiting = {}
             self._browser.forget()
             self._chosen = self._pointed = None
             self._canvas.slide_view.highlight(None)
@@ -163,23 +166,23 @@ class MemoryController(QObject):
         return PatchPlace(slide.path, x, y, result.size_level0)
 
     def _want_pictures(self) -> None:
-        places: dict[PatchPlace, None] = {}
+        """Fills the thumbnails that are seen, or will be soon, as far as their pictures are there."""
+        self._waiting = {}
         for thumbnail in self._browser.thumbnails:
-            place = self.place(thumbnail.patch)
-            if place is not None:
-                places[place] = None
-                picture = self.pictures.picture(place)
-                if picture is not None:
-                    thumbnail.set_image(picture)
-        self.pictures.want(self, list(places))
+            place = None if thumbnail.has_image else self.place(thumbnail.patch)
+            if place is None:
+                continue
+            picture = self.pictures.picture(place)
+            if picture is not None:
+                thumbnail.set_image(picture)
+            else:
+                self._waiting.setdefault(place, []).append(thumbnail)
+        self.pictures.want(self, list(self._waiting))
 
     def _on_picture(self, place: PatchPlace) -> None:
         picture = self.pictures.picture(place)
-        if picture is None:
-            return
-        for thumbnail in self._browser.thumbnails:
-            if self.place(thumbnail.patch) == place:
-                thumbnail.set_image(picture)
+        for thumbnail in self._waiting.pop(place, ()) if picture is not None else ():
+            thumbnail.set_image(picture)
 
     # -- slide and patches -----------------------------------------------------------------------
 

@@ -46,13 +46,11 @@ class MoveTool(Tool):
             if self._handle is not None:
                 return True
         hit = self._at(pointer)
+        adds = bool(pointer.modifiers & Qt.KeyboardModifier.ShiftModifier)
         self._moves = (
-            hit is not None
-            and hit.id in self._desk.shown.selected
-            and not hit.locked
-            and not pointer.modifiers & Qt.KeyboardModifier.ShiftModifier
+            hit is not None and hit.id in self._desk.shown.selected and not hit.locked and not adds
         )
-        return self._moves
+        return self._moves or (adds and hit is not None)
 
     def move(self, pointer: Pointer) -> None:
         begun = self._pressed

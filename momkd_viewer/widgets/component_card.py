@@ -48,6 +48,10 @@ class PatchThumbnail(QWidget):
         self.setAccessibleName(description)
         self.update()
 
+    @property
+    def has_image(self) -> bool:
+        return not self._image.isNull()
+
     def set_image(self, image: QImage) -> None:
         self._image = image
         self.update()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QRect, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QRect, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QWidget
 
@@ -14,6 +14,8 @@ _GAP = 6
 # Cards are made for what is seen and this much above and below it, logical pixels: so much can be
 # scrolled, or reached with the Tab key, before the next are made.
 _AHEAD = 900
+# How often pictures are asked for while the list scrolls.
+_SETTLE_MS = 12
 _WISHED = QSize(340, 300)
 
 
@@ -54,6 +56,10 @@ class ComponentList(QScrollArea):
         self._height = 0
         self._mapped: ComponentName | None = None
         self._chosen: tuple[ComponentName, ...] = ()
+        self._look = QTimer(self)
+        self._look.setSingleShot(True)
+        self._look.setInterval(_SETTLE_MS)
+        self._look.timeout.connect(self.seen)
         self.verticalScrollBar().valueChanged.connect(self._make_cards)
 
     def sizeHint(self) -> QSize:
@@ -109,20 +115,35 @@ class ComponentList(QScrollArea):
 
     @property
     def thumbnails(self) -> list[PatchThumbnail]:
-        """Those of cards that were made, as they lie from the top of what is seen."""
-        top = self.verticalScrollBar().value()
-        shown = [c for v in self._views if (c := self._cards.get(v.component)) is not None]
-        below = [card for card in shown if card.geometry().bottom() >= top]
-        above = [card for card in shown if card.geometry().bottom() < top]
-        return [
-            t for card in (*below, *reversed(above)) for t in card.thumbnails if not t.isHidden()
-        ]
+        """Those that are seen or will be soon, from the middle of what is seen outwards."""
+        made = [self._cards.get(view.component) for view in self._near]
+        middle = self.verticalScrollBar().value() + self.viewport().height() // 2
+        shown = sorted(
+            (card for card in made if card is not None),
+            key=lambda card: abs(card.geometry().center().y() - middle),
+        )
+        return [t for card in shown for t in card.thumbnails if not t.isHidden()]
+
+    @property
+    def every_thumbnail(self) -> list[PatchThumbnail]:
+        """Those of all cards that were made."""
+        return [thumbnail for card in self._cards.values() for thumbnail in card.thumbnails]
 
     # -- cards -----------------------------------------------------------------------------------
 
     def _slot(self, position: int) -> QRect:
         width = self._page.width() - 2 * _GAP
         return QRect(_GAP, _GAP + position * (self._height + _GAP), width, self._height)
+
+    @property
+    def _near(self) -> list[ComponentView]:
+        """Of the cards that are seen or will be soon."""
+        if not self._height:
+            return []
+        top = self.verticalScrollBar().value() - _AHEAD
+        bottom = self.verticalScrollBar().value() + self.viewport().height() + _AHEAD
+        step = self._height + _GAP
+        return self._views[max(0, top // step) : bottom // step + 1]
 
     def _make_cards(self) -> None:
         """Makes what is seen or will be soon."""
@@ -132,16 +153,13 @@ class ComponentList(QScrollArea):
             self._make(self._views[0])
             self._height = self._cards[self._views[0].component].sizeHint().height()
             self._place()
-        top = self.verticalScrollBar().value() - _AHEAD
-        bottom = self.verticalScrollBar().value() + self.viewport().height() + _AHEAD
-        step = self._height + _GAP
-        first, last = max(0, top // step), bottom // step + 1
-        before = len(self._cards)
-        for view in self._views[first:last]:
+        missing = [view for view in self._near if view.component not in self._cards]
+        for view in missing:
             self._make(view)
-        if len(self._cards) != before:
+        if missing:
             self._place()
-        self.seen.emit()
+        if not self._look.isActive():
+            self._look.start()
 
     def _make(self, view: ComponentView) -> None:
         name = view.component

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 
-from PySide6.QtCore import QEvent, QPointF, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt, Signal
 from PySide6.QtGui import (
+    QContextMenuEvent,
     QFocusEvent,
     QKeyEvent,
     QMouseEvent,
@@ -18,6 +19,7 @@ from momkd_viewer.widgets.canvas_tool import Pointer, Tool
 from momkd_viewer.widgets.navigated_view import NavigatedView
 
 _WHEEL_STEP = 1.25
+_STEADY = 4  # logical pixels that a hand may shake in a click
 _ARROW_SHARE = 0.2
 
 
@@ -29,12 +31,16 @@ class HandledView(NavigatedView):
         left(): the cursor left the canvas.
         opacity_stepped(int): Ctrl+wheel, +1 or -1.
         pressed(): the mouse was pressed: this view is the one that keys are for.
+        asked(float, float): Shift+click where no tool took it; what is at this level-0 point?
+        menu_wanted(float, float, QPoint): a context menu for a level-0 point; where on the screen.
     """
 
     hovered = Signal(float, float)
     left = Signal()
     opacity_stepped = Signal(int)
     pressed = Signal()
+    asked = Signal(float, float)
+    menu_wanted = Signal(float, float, QPoint)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -42,6 +48,7 @@ class HandledView(NavigatedView):
         self._drawing = False
         self._drag_from: QPointF | None = None
         self._drag_button = Qt.MouseButton.NoButton
+        self._asks_at: QPointF | None = None
         self._space = False
         self._cursor_at: QPointF | None = None
         self.setMouseTracking(True)
@@ -120,6 +127,8 @@ class HandledView(NavigatedView):
                 return
         if left or event.button() == Qt.MouseButton.MiddleButton:
             self._drag_from, self._drag_button = event.position(), event.button()
+            shift = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+            self._asks_at = event.position() if left and shift else None
             self.setCursor(Qt.CursorShape.ClosedHandCursor)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
@@ -128,6 +137,8 @@ class HandledView(NavigatedView):
         self._cursor_at = event.position()
         ratio = self.devicePixelRatioF()
         if self._drag_from is not None:
+            if self._asks_at is not None and not _steady(event.position(), self._asks_at):
+                self._asks_at = None  # it is a drag
             moved = (event.position() - self._drag_from) * ratio
             self._drag_from = event.position()
             self.kinetic.follow(moved)
@@ -142,12 +153,28 @@ class HandledView(NavigatedView):
         if self._drag_from is not None and event.button() == self._drag_button:
             self._drag_from = None
             self.kinetic.let_go()
+            asks, self._asks_at = self._asks_at, None
+            if asks is not None and _steady(event.position(), asks):
+                self._ask(asks)
         if event.button() == Qt.MouseButton.LeftButton:
             if self._drawing and self._tool is not None and self.view is not None:
                 self._tool.release(self._pointer(event))
             self._drawing = False
         if self._drag_from is None:
             self._show_cursor()
+
+    def _ask(self, at: QPointF) -> None:
+        ratio = self.devicePixelRatioF()
+        if self.view is not None:
+            self.asked.emit(*self.view.to_slide(at.x() * ratio, at.y() * ratio))
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        if self.view is None:
+            return
+        ratio, at = self.devicePixelRatioF(), event.pos()
+        self.menu_wanted.emit(
+            *self.view.to_slide(at.x() * ratio, at.y() * ratio), event.globalPos()
+        )
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         if event.button() != Qt.MouseButton.LeftButton:
@@ -200,3 +227,8 @@ class HandledView(NavigatedView):
             self.setCursor(self._tool.cursor)
         else:
             self.unsetCursor()
+
+
+def _steady(at: QPointF, pressed: QPointF) -> bool:
+    """Whether the hand only shook."""
+    return (at - pressed).manhattanLength() < _STEADY

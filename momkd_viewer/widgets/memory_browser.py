@@ -105,7 +105,7 @@ class MemoryBrowser(QTabWidget):
 
     @property
     def thumbnails(self) -> list[PatchThumbnail]:
-        """Those that were made, of the tab that is shown first."""
+        """Those that are seen or will be soon, of the tab that is shown first."""
         names = sorted(self.lists, key=lambda memory: not self.lists[memory].isVisible())
         return [one for memory in names for one in self.lists[memory].thumbnails]
 
@@ -122,7 +122,8 @@ class MemoryBrowser(QTabWidget):
 
     def mark_patch(self, patch: int | None) -> None:
         """Frames the thumbnails of a patch: the cursor is over it on the slide."""
-        for thumbnail in self.thumbnails:
+        every = (t for cards in self.lists.values() for t in cards.every_thumbnail)
+        for thumbnail in every:
             thumbnail.mark(patch is not None and thumbnail.patch == patch)
 
     def reveal(self, component: ComponentName) -> None:

@@ -1,0 +1,235 @@
+"""The detail pane: shows one component, or two side by side, and keeps them at what holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtWidgets import QDockWidget, QMainWindow
+
+from momkd_viewer.controllers.analysis_controller import AnalysisController
+from momkd_viewer.controllers.memory_controller import MemoryController
+from momkd_viewer.controllers.overlay_controller import OverlayController
+from momkd_viewer.controllers.slide_controller import SlideController
+from momkd_viewer.jobs.component_work import GalleryRequest, gather, portray
+from momkd_viewer.jobs.runner import Job, JobRunner, Work
+from momkd_viewer.state.analysis import Outcome
+from momkd_viewer.state.component_patches import Gallery, GalleryPatch, PatchPlace
+from momkd_viewer.state.components import ComponentView
+from momkd_viewer.state.overlay_values import ComponentName
+from momkd_viewer.widgets.component_detail import ComponentDetail, GalleryChoice
+from momkd_viewer.widgets.component_pane import ComponentPane
+from momkd_viewer.widgets.memory_browser import MemoryBrowser
+
+_HEIGHT = 300
+_HINT = "Click a component's card to see its patches here."
+#: Gives a component's patches over a cohort.
+CohortGallery = Callable[[ComponentName, GalleryChoice], Gallery]
+
+
+class ComponentController(QObject):
+    """Signals:
+    cohort_wanted(): patches of the cohort were asked for, and none has been read.
+    shown_changed(): other components are shown, or none.
+    """
+
+    cohort_wanted = Signal()
+    shown_changed = Signal()
+
+    def __init__(
+        self,
+        window: QMainWindow,
+        browser: MemoryBrowser,
+        slides: SlideController,
+        analysis: AnalysisController,
+        overlay: OverlayController,
+        memory: MemoryController,
+        jobs: JobRunner,
+    ) -> None:
+        super().__init__(window)
+        self._browser, self._slides, self._analysis = browser, slides, analysis
+        self._overlay, self._memory, self._jobs = overlay, memory, jobs
+        self._components: tuple[ComponentName, ...] = ()
+        self._cohort: CohortGallery | None = None
+        self._running: list[Job] = []
+        self._drawn_for: tuple[object, ...] | None = None
+        self.detail = ComponentDetail()
+        self.dock = QDockWidget("Component", window)
+        self.dock.setObjectName("Component")
+        self.dock.setWidget(self.detail)
+        window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, self.dock)
+        # The cards keep their height: the pane lies below the slide alone.
+        window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
+        window.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
+        self.dock.hide()
+        self._window = window
+        self._connect()
+
+    def _connect(self) -> None:
+        self._browser.opened.connect(self.open)
+        self._memory.cards_changed.connect(self.refresh)
+        self._overlay.choice_changed.connect(lambda _: self._show_mapped())
+        self._memory.patch_pointed.connect(self._mark)
+        self._memory.pictures.arrived.connect(self._on_picture)
+        self.detail.chosen.connect(lambda _: self.refresh())
+        self.detail.compare_wanted.connect(self.compare)
+        self.detail.closed.connect(self.dock.hide)
+        self.dock.visibilityChanged.connect(lambda _: self.refresh())
+        for pane in self.detail.panes:
+            self._connect_pane(pane)
+
+    def _connect_pane(self, pane: ComponentPane) -> None:
+        analysis, overlay, memory = self._analysis, self._overlay, self._memory
+        pane.muted.connect(lambda name, on: analysis.set_muted(name.memory, name.index, on))
+        pane.mapped.connect(
+            lambda name, on: (
+                overlay.show_component(name.memory, name.index) if on else overlay.hide_component()
+            )
+        )
+        pane.neighbour_chosen.connect(lambda name: self._replace(pane, name))
+        gallery = pane.gallery
+        gallery.pictures = memory.pictures.picture
+        gallery.name_cases(str, memory.pictures.reason)
+        gallery.seen.connect(lambda places: memory.pictures.want(gallery, places))
+        gallery.chosen.connect(self._go_to)
+        gallery.entered_patch.connect(self._point_at)
+        gallery.left_patch.connect(memory.highlight_chosen)
+
+    # -- which components ------------------------------------------------------------------------
+
+    @property
+    def components(self) -> tuple[ComponentName, ...]:
+        """Those that are shown: none, one, or two."""
+        return self._components
+
+    def open(self, component: ComponentName, beside: bool = False) -> None:
+        """Shows a component, in place of what is there or beside it."""
+        if beside and self._components and component not in self._components:
+            self._components = (self._components[0], component)
+        elif component not in self._components:
+            self._components = (component, *self._components[1:])
+        if self.dock.isHidden():
+            self.dock.show()
+            self._window.resizeDocks([self.dock], [_HEIGHT], Qt.Orientation.Vertical)
+        self.dock.raise_()
+        self.refresh()
+        self.shown_changed.emit()
+
+    def compare(self, component: ComponentName | None) -> None:
+        """Shows a second component beside the first; None: the first alone."""
+        if component is not None:
+            self.open(component, beside=True)
+        elif self._components:
+            self._components = self._components[:1]
+            self.refresh()
+            self.shown_changed.emit()
+
+    def _replace(self, pane: ComponentPane, component: ComponentName) -> None:
+        position = self.detail.panes.index(pane)
+        kept = list(self._components)
+        kept[position] = component
+        self._components = tuple(dict.fromkeys(kept))
+        self._browser.reveal(component)
+        self.refresh()
+        self.shown_changed.emit()
+
+    def set_cohort(self, gallery: CohortGallery | None) -> None:
+        """Where patches of the cohort come from; None: no cohort has been read."""
+        self._cohort = gallery
+        self._drawn_for = None
+        self.refresh()
+
+    # -- what they show --------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Shows what the chosen result says of the components, unless that is there already."""
+        if self.dock.isHidden():
+            self._browser.mark_open(())
+            return
+        outcome, views = self._analysis.outcome, self._memory.views
+        known = [view.component for view in views]
+        self._components = tuple(name for name in self._components if not views or name in known)
+        self._browser.mark_open(self._components)
+        if outcome is None or not views or not self._components:
+            self._drawn_for = None
+            self.detail.show_message(_HINT if views else "There is no result to show patches of.")
+            return
+        self.detail.show_message("")
+        second = self._components[1] if len(self._components) > 1 else None
+        others = [name for name in known if name != self._components[0]]
+        self.detail.show_comparison(others, second)
+        by_name: dict[ComponentName, ComponentView] = {view.component: view for view in views}
+        mapped = self._mapped
+        for pane, name in zip(self.detail.panes, self._components, strict=False):
+            pane.show_view(by_name[name], mapped=name == mapped, closable=second is not None)
+        wanted = (outcome.result, self._components, self.detail.choice)
+        if self._drawn_for is None or not _same(wanted, self._drawn_for):
+            self._drawn_for = wanted
+            self._work_out(outcome)
+
+    def _work_out(self, outcome: Outcome) -> None:
+        """Patches and charts of every pane; what is under way for others is void."""
+        for job in self._running:
+            job.cancel()
+        self._running = []
+        shown, slide, choice = self._analysis.analysis.shown, self._slides.slide, self.detail.choice
+        assert shown is not None
+        for pane, name in zip(self.detail.panes, self._components, strict=False):
+            self._start(portray(outcome.result, shown.model, name), pane.show_portrait)
+            if choice.scope == "cohort":
+                self._show_cohort(pane, name, choice)
+            elif slide is not None:
+                request = GalleryRequest(name, choice.kind, choice.count, slide.path)
+                show = partial(pane.show_gallery, scope="this slide")
+                self._start(gather(outcome.result, request), show)
+
+    def _start(self, work: Work, show: Callable[[Any], None]) -> None:
+        self._running.append(
+            self._jobs.start(
+                work, done=show, failed=lambda error: self._analysis.failed.emit(str(error))
+            )
+        )
+
+    def _show_cohort(self, pane: ComponentPane, name: ComponentName, choice: GalleryChoice) -> None:
+        if self._cohort is not None:
+            pane.show_gallery(self._cohort(name, choice), "cohort")
+            return
+        reason = "No cohort has been read with this model."
+        pane.show_gallery(Gallery((), 0, 0, 0, reason), "cohort")
+        self.cohort_wanted.emit()
+
+    @property
+    def _mapped(self) -> ComponentName | None:
+        choice = self._overlay.choice
+        return choice.component if choice.kind == "similarity" else None
+
+    def _show_mapped(self) -> None:
+        for pane in self.detail.shown_panes:
+            pane.show_mapped(self._mapped)
+
+    # -- patches ---------------------------------------------------------------------------------
+
+    def _on_picture(self, place: PatchPlace) -> None:
+        for pane in self.detail.shown_panes:
+            pane.gallery.picture_arrived(place)
+
+    def _mark(self, patch: int | None) -> None:
+        for pane in self.detail.shown_panes:
+            pane.gallery.mark(patch)
+
+    def _go_to(self, patch: GalleryPatch) -> None:
+        if patch.position is not None:
+            self._memory.go_to_patch(patch.position)
+        elif patch.place is not None:
+            self._memory.go_to_place(patch.place)
+
+    def _point_at(self, patch: GalleryPatch) -> None:
+        if patch.position is not None:
+            self._memory.highlight(patch.position)
+
+
+def _same(wanted: tuple[object, ...], drawn: tuple[object, ...]) -> bool:
+    """Whether two requests ask for the same: results are told apart by identity, not by content."""
+    return wanted[0] is drawn[0] and wanted[1:] == drawn[1:]
