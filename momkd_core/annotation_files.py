@@ -78,13 +78,25 @@ def write_annotations(
     Raises:
         OutputError: the folder cannot be written, or the disk is full.
     """
-    rows = [_feature(one, offset, microns_per_pixel) for one in content.annotations]
-    rows += [dict(other) for other in content.others]
-    lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+    text = annotations_text(features_of(content, offset, microns_per_pixel))
     if backup is not None and path.exists():
         with atomic_path(backup) as temporary:
             shutil.copyfile(path, temporary)
-    write_text(path, f'{{"type": "FeatureCollection", "features": [\n{lines}\n]}}\n')
+    write_text(path, text)
+
+
+def features_of(
+    content: AnnotationFile, offset: Offset, microns_per_pixel: tuple[float, float] | None
+) -> list[dict[str, Any]]:
+    """The features of a file; arguments as for :func:`write_annotations`."""
+    rows = [_feature(one, offset, microns_per_pixel) for one in content.annotations]
+    return rows + [dict(other) for other in content.others]
+
+
+def annotations_text(features: list[dict[str, Any]]) -> str:
+    """A FeatureCollection, one feature a line."""
+    lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in features)
+    return f'{{"type": "FeatureCollection", "features": [\n{lines}\n]}}\n'
 
 
 def _feature(
@@ -149,11 +161,22 @@ def read_annotations(path: Path, *, offset: Offset = (0, 0)) -> AnnotationFile:
     Raises:
         AnnotationError: the file cannot be read, or a row is no annotation; names the row.
     """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise AnnotationError(
+            f"{path} cannot be read ({error.strerror or error})", "Check the path and permissions"
+        ) from error
+    return parse_annotations(content, path.name, offset=offset)
+
+
+def parse_annotations(content: bytes, name: str, *, offset: Offset = (0, 0)) -> AnnotationFile:
+    """The same from a file's content; ``name`` is what errors call it."""
     annotations: list[Annotation] = []
     others: list[Mapping[str, Any]] = []
     seen: set[str] = set()
-    for row, feature in enumerate(_features(path), start=1):
-        where = f"{path.name}, row {row}"
+    for row, feature in enumerate(_features(content, name), start=1):
+        where = f"{name}, row {row}"
         if not isinstance(feature, dict):
             raise AnnotationError(f"{where}: is not an object", _CURE)
         properties = feature.get("properties")
@@ -168,24 +191,18 @@ def read_annotations(path: Path, *, offset: Offset = (0, 0)) -> AnnotationFile:
     return AnnotationFile(tuple(annotations), tuple(others))
 
 
-def _features(path: Path) -> list[Any]:
+def _features(content: bytes, name: str) -> list[Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise AnnotationError(
-            f"{path} cannot be read ({error.strerror or error})", "Check the path and permissions"
-        ) from error
+        found = json.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        raise AnnotationError(f"{path.name} is no GeoJSON ({error})", _CURE) from error
-    if isinstance(content, dict) and isinstance(content.get("features"), list):
-        return list(content["features"])
-    if isinstance(content, list):
-        return content
-    if isinstance(content, dict) and content.get("type") == "Feature":
-        return [content]
-    raise AnnotationError(
-        f"{path.name} holds neither a FeatureCollection nor a list of features", _CURE
-    )
+        raise AnnotationError(f"{name} is no GeoJSON ({error})", _CURE) from error
+    if isinstance(found, dict) and isinstance(found.get("features"), list):
+        return list(found["features"])
+    if isinstance(found, list):
+        return found
+    if isinstance(found, dict) and found.get("type") == "Feature":
+        return [found]
+    raise AnnotationError(f"{name} holds neither a FeatureCollection nor a list of features", _CURE)
 
 
 def _annotation(

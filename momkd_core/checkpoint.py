@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 
 #: Metadata key of the model card.
 CARD_KEY = "momkd"
+
 _FAMILIARITY = "familiarity."
 # What the folds of one run have in common.
 _SHARED = ("task", "method", "positive", "negative", "encoder", "encoder_sha256", "extraction")

@@ -70,6 +70,10 @@ class LeakageError(MomkdError):
     """Something would be fitted on cases that are held out for the test, or parts share a group."""
 
 
+class BundleError(MomkdError):
+    """An evidence bundle cannot be read or made."""
+
+
 class OutputError(MomkdError):
     """A result cannot be written."""
 

@@ -54,7 +54,7 @@ class Slide:
     Attributes:
         path: the file.
         levels, width, height, vendor, objective, background, tile_size, bounds_offset,
-        associated_images: what the file says of itself, see
+        associated_images, quickhash: what the file says of itself, see
             :class:`~momkd_core.slide_facts.SlideFacts`.
 
     Raises:
@@ -70,11 +70,13 @@ class Slide:
         self.levels = facts.levels
         self.width, self.height = facts.width, facts.height
         self.vendor, self.objective = facts.vendor, facts.objective
+        self.file_mpp = facts.mpp
         self._mpp = Mpp(mpp, mpp) if mpp is not None else facts.mpp
         self.background = facts.background
         self.tile_size = facts.tile_size
         self.bounds_offset = facts.bounds_offset
         self.associated_images = facts.associated_images
+        self.quickhash = facts.quickhash
         #: Stays the same when the file is moved, renamed or touched.
         self.identity = _identity(self.path, facts)
 
@@ -93,6 +95,10 @@ class Slide:
                 f"{self.path.name} does not state its resolution (µm/px)", _NO_MPP_CURE
             )
         return self._mpp
+
+    @property
+    def has_colour_profile(self) -> bool:
+        return self._handle.use(lambda handle: handle.color_profile) is not None
 
     def info(self) -> dict[str, Any]:
         """The facts of ``momkd info``, unknown ones as None."""

@@ -90,6 +90,11 @@ def sha256_of_file(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def sha256_of_bytes(content: bytes) -> str:
+    """The same of what was read already."""
+    return hashlib.sha256(content).hexdigest()
+
+
 def content_key(path: Path) -> str:
     """A key that changes when a large file changes: its path, size and modification time.
 

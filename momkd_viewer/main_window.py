@@ -163,6 +163,8 @@ class MainWindow(QMainWindow):
             self._settings,
         )
         self._names = self.tools.privacy.mask
+        self.components.word(self._names.text)
+        self.inspection.panel.nearest.word(self._names.text)
         self.annotations = AnnotationController(
             self.canvas, self.slides, self.analysis, self._settings, self._names, self
         )
@@ -252,6 +254,8 @@ class MainWindow(QMainWindow):
             "open_second": self.ask_for_second_slide,
             **self.overlay_panel.slots(),
             **self.layers.slots(),
+            **self.components.slots(),
+            **self.inspection.slots(),
             "check_alignment": self.alignment.check,
             "analyse": self.analysis.run_again,
             "cancel": self.analysis.cancel,

@@ -11,6 +11,7 @@ from momkd_core import __version__
 from momkd_core.cli import (
     ablate,
     atlas,
+    bundle,
     curate,
     demo,
     evaluate,
@@ -37,6 +38,7 @@ VERBS = {
     "verdicts": verdicts,
     "rescore": rescore,
     "curate": curate,
+    "bundle": bundle,
     "import-reference": import_reference,
 }
 

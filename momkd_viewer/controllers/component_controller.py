@@ -91,7 +91,7 @@ class ComponentController(QObject):
         pane.neighbour_chosen.connect(lambda name: self._replace(pane, name))
         gallery = pane.gallery
         gallery.pictures = memory.pictures.picture
-        gallery.name_cases(str, memory.pictures.reason)
+        gallery.explain(memory.pictures.reason)
         gallery.seen.connect(lambda places: memory.pictures.want(gallery, places))
         gallery.chosen.connect(self._go_to)
         gallery.entered_patch.connect(self._point_at)
@@ -104,18 +104,35 @@ class ComponentController(QObject):
         """Those that are shown: none, one, or two."""
         return self._components
 
+    def slots(self) -> dict[str, Callable[[], object]]:
+        """What the menu entries do, by their names in the table of actions."""
+        return {"component_pane": self.toggle}
+
+    def toggle(self) -> None:
+        """Hides the pane, or shows it: with the first card's component where none was opened."""
+        if self.dock.isVisible():
+            self.dock.hide()
+        elif self._components or not self._memory.views:
+            self._show_dock()
+            self.refresh()
+        else:
+            self.open(max(self._memory.views, key=lambda view: view.attention).component)
+
     def open(self, component: ComponentName, beside: bool = False) -> None:
         """Shows a component, in place of what is there or beside it."""
         if beside and self._components and component not in self._components:
             self._components = (self._components[0], component)
         elif component not in self._components:
             self._components = (component, *self._components[1:])
+        self._show_dock()
+        self.refresh()
+        self.shown_changed.emit()
+
+    def _show_dock(self) -> None:
         if self.dock.isHidden():
             self.dock.show()
             self._window.resizeDocks([self.dock], [_HEIGHT], Qt.Orientation.Vertical)
         self.dock.raise_()
-        self.refresh()
-        self.shown_changed.emit()
 
     def compare(self, component: ComponentName | None) -> None:
         """Shows a second component beside the first; None: the first alone."""
@@ -140,6 +157,11 @@ class ComponentController(QObject):
         self._cohort = gallery
         self._drawn_for = None
         self.refresh()
+
+    def word(self, worded: Callable[[str], str]) -> None:
+        """How texts are shown: names may be masked."""
+        for pane in self.detail.panes:
+            pane.gallery.word(worded)
 
     # -- what they show --------------------------------------------------------------------------
 

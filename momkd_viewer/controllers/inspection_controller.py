@@ -46,7 +46,6 @@ class InspectionController(QObject):
         self.dock.setObjectName("Patch")
         self.dock.setWidget(self.panel)
         window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, self.dock)
-        window.tabifyDockWidget(components.dock, self.dock)
         self.dock.hide()
         view, pictures, nearest = canvas.slide_view, memory.pictures, self.panel.nearest
         view.asked.connect(self.ask)
@@ -55,13 +54,23 @@ class InspectionController(QObject):
         slides.closing.connect(self._forget)
         pictures.arrived.connect(self._on_picture)
         nearest.pictures = pictures.picture
-        nearest.name_cases(str, pictures.reason)
+        nearest.explain(pictures.reason)
         nearest.seen.connect(lambda places: pictures.want(nearest, places))
         nearest.chosen.connect(self._go_to)
         self.panel.similarities.component_chosen.connect(components.open)
         self.panel.closed.connect(self.dock.hide)
 
     # -- asking ----------------------------------------------------------------------------------
+
+    def slots(self) -> dict[str, Callable[[], object]]:
+        """What the menu entries do, by their names in the table of actions."""
+        return {"inspect_patch": self.ask_at_cursor}
+
+    def ask_at_cursor(self) -> None:
+        """Says what the patch under the cursor is; in the middle of the view, where there is none."""
+        canvas = self._canvas.slide_view
+        if canvas.view is not None:
+            self.ask(*(canvas.nearest or (canvas.view.centre_x, canvas.view.centre_y)))
 
     def ask(self, x: float, y: float) -> None:
         """Says what the patch at a level-0 point is; nothing, where there is none."""
@@ -83,6 +92,7 @@ class InspectionController(QObject):
             self._memory.pictures.want(self.panel, [found.inspection.place])
             self._on_picture(found.inspection.place)
             if self.dock.isHidden():
+                self._window.tabifyDockWidget(self._components.dock, self.dock)
                 self.dock.show()
                 self._window.resizeDocks([self.dock], [_HEIGHT], Qt.Orientation.Vertical)
             self.dock.raise_()

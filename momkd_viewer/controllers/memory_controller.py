@@ -123,7 +123,7 @@ class MemoryController(QObject):
         outcome, shown = self._analysis.outcome, self._analysis.analysis.shown
         if outcome is None or shown is None or outcome.result.match is None:
             return
-        profiles = training_profiles(getattr(shown.model.card, "profiles", ()))
+        profiles = training_profiles(shown.model.card)
         drifts = {name: p.mean_drift for name, p in profiles.items() if p.mean_drift is not None}
         self.views = component_views(outcome, self._verdicts, drifts)
         cards = self._cards.of(self.views)

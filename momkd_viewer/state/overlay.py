@@ -7,17 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from momkd_core.colour_scale import (
+    Scale,
+    affinity_scale,
+    attention_scale,
+    rgb,
+    sequential_scale,
+)
 from momkd_core.result import SlideResult
 from momkd_viewer.state.legend import Category, LegendContent, Ramp
 from momkd_viewer.state.overlay_colours import (
     CATEGORIES,
     OTHER,
     Rgba,
-    Scale,
-    affinity_scale,
-    attention_scale,
-    rgb,
-    sequential_scale,
 )
 from momkd_viewer.state.overlay_values import (
     WINNERS,

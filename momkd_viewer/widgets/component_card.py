@@ -130,12 +130,16 @@ class ShareBars(QWidget):
 class VerdictChip(QLabel):
     """An expert's verdict in a few words; hidden where there is none."""
 
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("verdictChip")
+        self.hide()
+
     def show_verdict(self, mark: VerdictMark | None) -> None:
         self.setVisible(mark is not None)
         if mark is None:
             self.setText("")
             return
-        self.setObjectName("verdictChip")
         sign = {"yes": "✓ ", "no": "✗ ", "unsure": "? "}.get(mark.credible or "", "")
         self.setText(sign + mark.text)
         believed = {"yes": "credible", "no": "not credible", "unsure": "perhaps credible"}
@@ -154,6 +158,7 @@ def mute_button() -> QToolButton:
     """A switch that :func:`show_mute` words."""
     button = QToolButton()
     button.setObjectName("mute")
+    button.setAccessibleName("Mute")
     button.setCheckable(True)
     return button
 
@@ -256,6 +261,10 @@ class ComponentCard(QFrame):
         verdict = f", {self._chip.accessibleName()}" if view.verdict else ""
         self.setAccessibleName(f"Component {view.name}: {self._facts.text()}{verdict}")
         self.setToolTip("Click for details, Ctrl+click to compare")
+        if not view.muted:  # a muted one keeps those by which it was known
+            self._show_patches(view)
+
+    def _show_patches(self, view: ComponentView) -> None:
         while len(self.thumbnails) < len(view.patches):
             self._add_thumbnail()
         for rank, thumbnail in enumerate(self.thumbnails):

@@ -25,6 +25,7 @@ from momkd_viewer.widgets.component_pane import ComponentPane
 Scope = Literal["slide", "cohort"]
 _SCOPES: tuple[tuple[Scope, str], ...] = (("slide", "This slide"), ("cohort", "Cohort"))
 _MOST = 10_000
+_NUMBER_WIDTH = 116
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,10 @@ class ComponentDetail(QWidget):
         self._per_patient.setSuffix(" a patient")
         self._compare = QComboBox()
         self._compare.setAccessibleName("Component to compare with")
+        self._compare.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self._compare.setMinimumContentsLength(11)
         self._compare.setToolTip("Show a second component beside this one (Ctrl+click on its card)")
         self._close = QToolButton()
         self._close.setText("✕")
@@ -101,6 +106,7 @@ class ComponentDetail(QWidget):
         box.setToolTip(tip)
         box.setAccessibleName(tip)
         box.setKeyboardTracking(False)
+        box.setMaximumWidth(_NUMBER_WIDTH)
         return box
 
     def _build(self) -> None:

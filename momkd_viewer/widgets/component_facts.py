@@ -89,15 +89,23 @@ class GeneTable(QWidget):
     def show_profile(self, profile: TrainingProfile) -> None:
         genes = profile.genes
         self._table.show_rows([(g.name, f"{g.rho:+.2f}", f"{g.q:.2g}", str(g.n)) for g in genes])
-        self._message.setText(
-            "This model file holds no gene associations; models trained with expression from now "
-            "on do."
-            if profile.cases is None
-            else f"No gene goes with this component's share over {profile.cases} training cases "
-            "at a false discovery rate of 5 %."
-        )
+        self._message.setText(_why_none(profile))
         self._message.setVisible(not genes)
         self._table.setVisible(bool(genes))
+
+
+def _why_none(profile: TrainingProfile) -> str:
+    if profile.cases is None:
+        return (
+            "This model file holds no gene associations; models trained with expression from now "
+            "on do."
+        )
+    if not profile.expression:
+        return "This model was trained without expression, so nothing is known of genes."
+    return (
+        f"No gene goes with this component's share over {profile.cases} training cases at a false "
+        "discovery rate of 5 %."
+    )
 
 
 class NearestTable(_Table):

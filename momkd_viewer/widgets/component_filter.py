@@ -40,6 +40,7 @@ class ComponentFilter(QWidget):
         self._text = QLineEdit()
         self._text.setPlaceholderText("Find")
         self._text.setClearButtonEnabled(True)
+        self._text.findChild(QToolButton).setAccessibleName("Clear the search")
         self._text.setAccessibleName(f"Find components of the {memory} memory")
         self._text.setToolTip("Name or verdict, for instance C+3 or stroma")
         self._sort = QComboBox()

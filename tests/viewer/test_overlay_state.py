@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from momkd_core.colour_scale import rgb
 from momkd_core.result import MemoryMatch, SlideResult
 from momkd_viewer.jobs.overlay_work import OverlayRequest, draw
 from momkd_viewer.state.overlay import PatchColours, colour_patches
-from momkd_viewer.state.overlay_colours import CATEGORIES, OTHER, rasterise, rgb
+from momkd_viewer.state.overlay_colours import CATEGORIES, OTHER, rasterise
 from momkd_viewer.state.overlay_values import ComponentName, OverlayChoice, OverlayKind, ranks
 from momkd_viewer.state.patch_facts import patch_facts
 

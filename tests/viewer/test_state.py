@@ -7,8 +7,9 @@ import threading
 import numpy as np
 import pytest
 
+from momkd_core.colour_scale import affinity_scale, attention_scale
 from momkd_core.geometry import Level
-from momkd_viewer.state.overlay_colours import affinity_scale, attention_scale, rasterise
+from momkd_viewer.state.overlay_colours import rasterise
 from momkd_viewer.state.scale_bar import scale_bar
 from momkd_viewer.state.tile_cache import TileCache
 from momkd_viewer.state.tile_pyramid import TileKey, TilePyramid
