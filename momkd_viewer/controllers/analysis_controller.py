@@ -110,7 +110,10 @@ class AnalysisController(QObject):
             if with_results:
                 mine.outcome = their.outcome
                 mine.failure = None if their.outcome else their.failure or WAITING
-            elif changed:
+                continue
+            if mine.failure == WAITING:
+                mine.failure = None  # the first view went on to another slide
+            if changed:
                 self._read_again(mine)
         self._refresh()
         if not with_results:

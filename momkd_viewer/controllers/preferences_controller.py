@@ -10,8 +10,8 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QWidget
 
 from momkd_viewer.controllers.display_controller import DisplayController
-from momkd_viewer.controllers.slide_controller import SlideController
 from momkd_viewer.controllers.theme_controller import ThemeController
+from momkd_viewer.controllers.view_pair import ViewPair
 from momkd_viewer.state.preferences import Preferences
 from momkd_viewer.state.theme import THEME_CHOICES
 from momkd_viewer.widgets.preferences_dialog import PreferencesDialog
@@ -29,14 +29,14 @@ class PreferencesController(QObject):
         self,
         window: QWidget,
         settings: QSettings,
-        slides: SlideController,
+        views: ViewPair,
         display: DisplayController,
         theme: ThemeController,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self._window, self._settings = window, settings
-        self._slides, self._display, self._theme = slides, display, theme
+        self._views, self._display, self._theme = views, display, theme
         self._actions: Mapping[str, QAction] = {}
         names = asdict(Preferences())
         self.now = Preferences.from_kept(
@@ -69,8 +69,8 @@ class PreferencesController(QObject):
         self.choose(replace(self.now, theme=theme))
 
     def _take_effect(self) -> None:
-        self._slides.set_cache_budget(self.now.cache_mib * _MIB)
-        self._slides.readers = self.now.readers
+        self._views.set_cache_budget(self.now.cache_mib * _MIB)
+        self._views.set_readers(self.now.readers)
         self._display.set_profile_default(self.now.colour_managed)
         self._theme.choose(self.now.theme)
 

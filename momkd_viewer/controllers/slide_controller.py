@@ -35,6 +35,7 @@ class SlideController(QObject):
         wanted(Path): a slide is going to be opened.
         opened(): a slide is shown.
         closing(): the shown slide goes away.
+        not_opened(): a slide could not be opened; the one shown before stays.
         failed(str): a slide could not be opened or read.
         busy(str): what is being opened, '' when done.
         rendition_changed(Rendition): pixels are shown in another way.
@@ -45,6 +46,7 @@ class SlideController(QObject):
     wanted = Signal(Path)
     opened = Signal()
     closing = Signal()
+    not_opened = Signal()
     failed = Signal(str)
     rendition_changed = Signal(object)
 
@@ -87,10 +89,14 @@ class SlideController(QObject):
             self.features = features
             self.opened.emit()
 
+        def failed(error: MomkdError) -> None:
+            self.failed.emit(str(error))
+            self.not_opened.emit()
+
         self._opening = self._jobs.start(
             open_slide(path, mpp),
             done=done,
-            failed=lambda error: self.failed.emit(str(error)),
+            failed=failed,
             progress=lambda at, total, what: self.busy.emit(what),
             finally_=lambda: self.busy.emit(""),
         )
