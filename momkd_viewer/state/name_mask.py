@@ -33,7 +33,7 @@ class NameMask:
 
     def meet_case(self, row: str, path: Path) -> None:
         """A row of the case list: its case, and its slide where the case has several."""
-        _number(self._cases, _case_of(row, path))
+        _number(self._cases, case_of_row(row, path))
         self.meet_slide(path)
 
     def meet_file(self, path: Path) -> None:
@@ -51,11 +51,17 @@ class NameMask:
 
     def case(self, row: str, path: Path) -> str:
         """What a row of the case list is called: its name, or ``Case 2`` (``Case 2 · Slide 3``)."""
-        case = _case_of(row, path)
+        case = case_of_row(row, path)
         number = _number(self._cases, case)
         if not self.on:
             return row
         return f"Case {number}" + (f"{_SEPARATOR}{self.slide(path)}" if case != row else "")
+
+    def case_alone(self, case: str) -> str:
+        """What a case is called that may be of no cohort that was opened."""
+        if not self.on:
+            return case
+        return f"Case {self._cases[case]}" if case in self._cases else "another case"
 
     def text(self, text: str) -> str:
         """A message with every name that was met masked; as it is while the mask is off."""
@@ -99,6 +105,7 @@ def _paths(path: str) -> tuple[str, str]:
     return path, str(Path(path).absolute())
 
 
-def _case_of(row: str, path: Path) -> str:
+def case_of_row(row: str, path: Path) -> str:
+    """The case of a row of the case list, which names its slide too where there are several."""
     ending = f"{_SEPARATOR}{path.stem}"
     return row[: -len(ending)] if row.endswith(ending) else row

@@ -122,6 +122,7 @@ class ComponentPane(QWidget):
         """Gives the panel for verdicts its tab."""
         self.verdict_place.addWidget(panel)
         self._tabs.setTabVisible(self._verdict_tab, True)
+        self._tabs.setCurrentIndex(self._verdict_tab)
 
     # -- content ---------------------------------------------------------------------------------
 
@@ -134,8 +135,7 @@ class ComponentPane(QWidget):
         self.gallery.setAccessibleName(f"Patches of {view.name}")
         self._name.setText(f"<s>{view.name}</s>" if view.muted else f"<b>{view.name}</b>")
         self._chip.show_verdict(view.verdict)
-        used = f"{view.share:.1%} of patches · {view.attention:.1%} of attention"
-        self._facts.setText("left out" if view.muted else used)
+        self._facts.setText(view.facts)
         show_mute(self._mute, view.name, view.muted)
         show_map(self._map, view.name, enabled=not view.muted, shown=mapped)
         self._close.setVisible(closable)
