@@ -9,7 +9,7 @@ from momkd_viewer.state.components import VerdictMark
 from momkd_viewer.widgets.component_card import VerdictChip
 from momkd_viewer.widgets.verdict_panel import VerdictPanel
 
-_HEIGHT = 190
+_HEIGHT = 156
 
 
 class CaseVerdict(QWidget):

@@ -79,8 +79,9 @@ class ComponentPane(QWidget):
             self._tabs.addTab(widget, title)
         verdict = QWidget()
         self.verdict_place = QVBoxLayout(verdict)
-        self._verdict_tab = self._tabs.addTab(verdict, "Verdict")
-        self._tabs.setTabVisible(self._verdict_tab, False)
+        self.verdict_place.setContentsMargins(0, 0, 0, 0)
+        self._tabs.insertTab(0, verdict, "Verdict")
+        self._tabs.setTabVisible(0, False)
         self._build()
         self._connect()
 
@@ -121,8 +122,8 @@ class ComponentPane(QWidget):
     def place_verdict(self, panel: QWidget) -> None:
         """Gives the panel for verdicts its tab."""
         self.verdict_place.addWidget(panel)
-        self._tabs.setTabVisible(self._verdict_tab, True)
-        self._tabs.setCurrentIndex(self._verdict_tab)
+        self._tabs.setTabVisible(0, True)
+        self._tabs.setCurrentIndex(0)
 
     # -- content ---------------------------------------------------------------------------------
 

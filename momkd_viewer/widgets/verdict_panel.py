@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from PySide6.QtCore import QEvent, QObject, Qt, Signal
-from PySide6.QtGui import QFocusEvent, QKeyEvent
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QCheckBox,
@@ -32,6 +32,7 @@ _CREDIBLE = (
     ("unsure", "Unsure", "It cannot be said (U)"),
 )
 _NOTE_LINES = 2
+_CAPTION_FROM = 230
 
 
 class _Note(QPlainTextEdit):
@@ -48,9 +49,14 @@ class _Note(QPlainTextEdit):
         self.setAccessibleName("Note")
         self.setPlaceholderText("Note (Ctrl+Enter saves it)")
         self.setTabChangesFocus(True)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
+
+    def sizeHint(self) -> QSize:
         margins = 2 * round(self.document().documentMargin()) + 10
-        self.setMinimumHeight(_NOTE_LINES * self.fontMetrics().lineSpacing() + margins)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        return QSize(120, _NOTE_LINES * self.fontMetrics().lineSpacing() + margins)
+
+    def minimumSizeHint(self) -> QSize:
+        return self.sizeHint()
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)
@@ -91,12 +97,14 @@ class VerdictPanel(QWidget):
         )
         self.term.setMinimumContentsLength(8)
         self.term.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self._caption = QLabel("Credible?")
+        self._caption.setObjectName("quiet")
         self._group = QButtonGroup(self)
         self._group.setExclusive(False)  # a second click takes an answer back
         self.credible: dict[str, QToolButton] = {}
         for key, title, tip in _CREDIBLE:
             self.credible[key] = self._made_button(key, title, tip)
-        self.here = QCheckBox("For this case only")
+        self.here = QCheckBox("This case only")
         self.here.setToolTip("Judge the component in the open case, not as such")
         self.note = _Note()
         self._signed = ElidedLabel()
@@ -131,24 +139,22 @@ class VerdictPanel(QWidget):
         buttons.setSpacing(0)
         for button in self.credible.values():
             buttons.addWidget(button)
-        caption = QLabel("Credible?")
-        caption.setObjectName("quiet")
-        asked.addWidget(caption)
+        asked.addWidget(self._caption)
         asked.addLayout(buttons)
         asked.addStretch()
         last.addWidget(self._signed, 1)
         last.addWidget(self._history)
         content = QWidget()
         column = QVBoxLayout(content)
-        column.setContentsMargins(8, 6, 8, 4)
-        column.setSpacing(5)
+        column.setContentsMargins(6, 4, 6, 4)
+        column.setSpacing(4)
         column.addWidget(self.term)
         column.addLayout(asked)
         column.addWidget(self.here)
         column.addWidget(self.note, 1)
         column.addLayout(last)
-        column.addWidget(self._others)
         column.addWidget(self._agreement)
+        column.addWidget(self._others)
         area = QScrollArea()
         area.setWidget(content)
         area.setWidgetResizable(True)
@@ -176,6 +182,11 @@ class VerdictPanel(QWidget):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         # The wheel over a closed list would change a verdict that nobody meant to change.
         return event.type() == QEvent.Type.Wheel
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        # Of two panes beside each other each is narrow: the buttons must not be cut off.
+        self._caption.setVisible(self.width() >= _CAPTION_FROM)
 
     # -- answering -------------------------------------------------------------------------------
 
