@@ -215,7 +215,7 @@ def read_patch_images(
     """Pictures of patches (x, y, side in level-0 pixels), delivered one by one as they are read."""
 
     def work(report: Report, cancel: CancelToken) -> None:
-        from momkd_core.atlas import patch_image
+        from momkd_core.montage import patch_image
 
         for position, (x, y, side) in enumerate(patches):
             cancel.raise_if_cancelled()
