@@ -349,6 +349,7 @@ class MainWindow(WindowFrame):
             return
         self.hide()
         self.tools.close_windows()
+        self.review.keeper.close()
         for runner in (self._demo_jobs, self._cohort_jobs, self._analysis_jobs, self._jobs):
             runner.close()
         self.slides.shut_down()

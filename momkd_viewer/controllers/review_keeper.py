@@ -120,6 +120,7 @@ class ReviewKeeper(QObject):
     def read(self) -> None:
         """Reads what is new, and saves what could not be saved before."""
         self._save_next()
+        self._tick()
         rows, access = self.rows, self._access
         if rows is None or access is None or self._reading is not None:
             return
@@ -223,6 +224,11 @@ class ReviewKeeper(QObject):
         if self._trouble:
             told, self._trouble = self._trouble, ""
             self.recovered.emit(told)
+
+    def close(self) -> None:
+        """Nothing is read or saved any more; after :meth:`flush`."""
+        self.timer.stop()
+        self._jobs.close()
 
     def flush(self) -> str | None:
         """At the end of the application: all that is not saved yet is saved, and waited for.

@@ -61,7 +61,7 @@ class PreferencesDialog(QDialog):
             | QDialogButtonBox.StandardButton.Cancel
             | QDialogButtonBox.StandardButton.RestoreDefaults
         )
-        buttons.accepted.connect(self._try)
+        buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)
         buttons.button(QDialogButtonBox.StandardButton.RestoreDefaults).clicked.connect(
             lambda: self.show_preferences(Preferences())
@@ -80,7 +80,7 @@ class PreferencesDialog(QDialog):
             form.addRow(wide)
         self.show_preferences(now)
 
-    def _try(self) -> None:
+    def accept(self) -> None:
         """Confirms what can be; says what cannot."""
         try:
             wanted = self.preferences
@@ -88,8 +88,8 @@ class PreferencesDialog(QDialog):
             self._problem.setText(str(error))
             self._problem.show()
         else:
+            super().accept()
             self.chosen.emit(wanted)
-            self.accept()
 
     @property
     def preferences(self) -> Preferences:

@@ -25,7 +25,7 @@ from momkd_viewer.state.review import Answer, VerdictView
 from momkd_viewer.widgets.elided_label import ElidedLabel
 from momkd_viewer.widgets.verdict_history import VerdictHistory
 
-_OPEN = "No tissue named"
+_OPEN = "Nothing named"
 _CREDIBLE = (
     ("yes", "Yes", "The model may rely on it (Y)"),
     ("no", "No", "The model should not rely on it (N)"),
@@ -93,7 +93,7 @@ class VerdictPanel(QWidget):
         self.term.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         self.term.setAccessibleName("Tissue")
         self.term.setToolTip(
-            "What tissue it is; a word that is not listed is added for all (1 to 0)"
+            "What it shows; a word that is not listed is added for all (keys 1 to 0)"
         )
         self.term.setMinimumContentsLength(8)
         self.term.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)

@@ -263,3 +263,21 @@ def test_two_reviewers_on_a_server_see_each_other(
     first = [table.item(0, column).text() for column in range(3)]
     assert first == ["C⁺0", "Ben: fat, Anna: fat", "100%"] or first[0] == "C⁺0"
     assert "Kappa 1.00 over 2 subjects" in every_text(window, shown=True)
+
+
+def test_preferences_name_the_reviewer_and_the_place_but_keep_no_password(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path
+) -> None:
+    window.actions_by_name["preferences"].trigger()
+    asked = dialog(window, "PreferencesDialog")
+    asked.reviewer.setText("Anna")
+    asked.review.setText("postgresql://anna:secret@db/review")
+    asked.accept()
+    assert asked.isVisible() and ".pgpass" in asked._problem.text()
+    asked.review.setText(str(tmp_path / "team.sqlite"))
+    asked.accept()
+    assert window.tools.preferences.review == str(tmp_path / "team.sqlite")
+    with another_window(tmp_path / "settings.ini") as again:
+        assert again.tools.preferences.now.reviewer == "Anna"
+        assert again.tools.preferences.review == str(tmp_path / "team.sqlite")
+    assert "secret" not in (tmp_path / "settings.ini").read_text()
