@@ -15,6 +15,7 @@ from momkd_viewer.controllers.alignment_controller import AlignmentController
 from momkd_viewer.controllers.analysis_controller import AnalysisController
 from momkd_viewer.controllers.annotation_controller import AnnotationController
 from momkd_viewer.controllers.atlas_controller import AtlasController
+from momkd_viewer.controllers.blinding_controller import BlindingController
 from momkd_viewer.controllers.case_controller import CaseController
 from momkd_viewer.controllers.component_controller import ComponentController
 from momkd_viewer.controllers.demo_controller import DemoController, tour_steps
@@ -28,6 +29,7 @@ from momkd_viewer.controllers.privacy_controller import kept_mask
 from momkd_viewer.controllers.readout_controller import ReadoutController
 from momkd_viewer.controllers.recent_slides import RecentSlides
 from momkd_viewer.controllers.resolution_controller import ResolutionController
+from momkd_viewer.controllers.review_tools import ReviewTools
 from momkd_viewer.controllers.slide_controller import SlideController
 from momkd_viewer.controllers.split_controller import SplitController
 from momkd_viewer.controllers.view_pair import ShownView
@@ -61,6 +63,7 @@ class MainWindow(WindowFrame):
         self.analysis = AnalysisController(
             self.slides, self.results, self.strip, self._analysis_jobs, self._jobs, self
         )
+        self.blinding = BlindingController(self.analysis, self._settings, self)
         self.overlay = OverlayController(self.canvas, self.analysis, self._jobs, self)
         self.split = SplitController(
             self.splitter,
@@ -159,6 +162,23 @@ class MainWindow(WindowFrame):
         )
         self.components.word(self._names.text)
         self.inspection.panel.nearest.word(self._names.text)
+        self.review = ReviewTools(
+            self,
+            self.case_verdict,
+            self.cases_list,
+            self.blinding,
+            self.slides,
+            self.analysis,
+            self.overlay,
+            self.split,
+            self.memory,
+            self.components,
+            self.inspection,
+            self.cases,
+            self.tools.preferences,
+            self._names,
+            self._jobs,
+        )
         self.opening = OpeningController(
             self, self.slides, self.analysis, self.cases, self.split, self._settings, self
         )
@@ -203,11 +223,13 @@ class MainWindow(WindowFrame):
             **self.atlas.slots(),
             **self.annotations.slots(),
             **self.tools.slots(),
+            **self.review.slots(),
         }
         for magnification in MAGNIFICATIONS:
             slots[f"magnify_{magnification:g}"] = lambda m=magnification: self._magnify(m)
         self.actions_by_name = build_actions(self, self.menuBar(), slots)
         self.tools.attach(self.actions_by_name)
+        self.review.attach(self.actions_by_name)
         self._recent_menu = self.menuBar().actions()[0].menu().addMenu("Recent")
         bar = QToolBar("Tools")
         bar.setObjectName("Tools")
@@ -243,8 +265,10 @@ class MainWindow(WindowFrame):
             self.alignment,
             self.annotations,
             self.split,
+            self.review,
         ):
             source.failed.connect(self.show_failure)
+        self.review.recovered.connect(self.canvas.banner.withdraw)
         self.slides.opened.connect(self._show_names)
         self.slides.closing.connect(self._on_closing)
         for source in (self.slides, self.analysis, self.layers, self.alignment):
@@ -313,7 +337,12 @@ class MainWindow(WindowFrame):
     def settled(self) -> bool:
         """Whether nothing is being opened, analysed, read or drawn any more."""
         runners = (self._jobs, self._analysis_jobs, self._cohort_jobs, self._demo_jobs)
-        others = (self.atlas, self.annotations.store, self.tools.bookmarks)
+        others = (
+            self.atlas,
+            self.annotations.store,
+            self.tools.bookmarks,
+            self.review.keeper,
+        )
         idle = all(one.idle for one in (*runners, *others))
         return idle and self.slides.tiles_complete and self.split.tiles_complete
 
@@ -330,13 +359,15 @@ class MainWindow(WindowFrame):
         QTimer.singleShot(0, self, lambda: [self.open_path(path) for path in paths])
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        problems = [kept.flush() for kept in (self.annotations.store, self.tools.bookmarks)]
+        kept = (self.annotations.store, self.tools.bookmarks, self.review)
+        problems = [one.flush() for one in kept]
         if told := " ".join(problem for problem in problems if problem):
             event.ignore()
             self.show_failure(told)
             return
         self.hide()
         self.tools.close_windows()
+        self.review.keeper.close()
         for runner in (self._demo_jobs, self._cohort_jobs, self._analysis_jobs, self._jobs):
             runner.close()
         self.slides.shut_down()

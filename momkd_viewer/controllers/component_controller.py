@@ -226,6 +226,11 @@ class ComponentController(QObject):
         for pane in self.detail.shown_panes:
             pane.show_mapped(self._mapped)
 
+    def show_again(self) -> None:
+        """Shows all of it anew: it is worded or coloured in another way from now on."""
+        self._drawn_for = None
+        self.refresh()
+
     # -- patches ---------------------------------------------------------------------------------
 
     def _on_picture(self, place: PatchPlace) -> None:

@@ -108,6 +108,10 @@ class InspectionController(QObject):
         self.find_nearest = find
         self._on_result()
 
+    def show_again(self) -> None:
+        """Shows all of it anew: it is worded or coloured in another way from now on."""
+        self._on_result()
+
     def _on_result(self) -> None:
         """Another result of the same slide: the patch is asked about again."""
         shown = self.panel.inspection

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from PySide6.QtCore import QObject, Signal
 
@@ -11,6 +12,7 @@ from momkd_viewer.controllers.analysis_controller import AnalysisController
 from momkd_viewer.controllers.patch_pictures import PatchPictures
 from momkd_viewer.controllers.slide_controller import MAGNIFICATION_MICRONS, SlideController
 from momkd_viewer.jobs.runner import JobRunner
+from momkd_viewer.state.blinding import blinded
 from momkd_viewer.state.component_patches import PatchPlace
 from momkd_viewer.state.component_portrait import training_profiles
 from momkd_viewer.state.components import (
@@ -80,7 +82,7 @@ class MemoryController(QObject):
         self.pictures.arrived.connect(self._on_picture)
         self.pictures.failed.connect(analysis.failed)
         analysis.shown_changed.connect(self.refresh)
-        analysis.muting_refused.connect(self._show_again)
+        analysis.muting_refused.connect(self.show_again)
         slides.opened.connect(self._arrive)
         browser.mute_toggled.connect(analysis.set_muted)
         browser.arranged.connect(self._arrange)
@@ -143,8 +145,18 @@ class MemoryController(QObject):
         self._cards.arrange(arrangement)
         self._show_cards()
 
-    def _show_again(self) -> None:
-        """Sets the cards back to what holds."""
+    def show_blinded(self) -> None:
+        """The reader judges blinded from now on, or no more."""
+        arrangement = self._cards.arrangement
+        self._cards.forget()
+        self._cards.arrange(replace(arrangement, sort="name" if blinded() else "attention"))
+        self._browser.show_blinded()
+        self._canvas.slide_view.highlight(None)
+        self._chosen = None
+        self.show_again()
+
+    def show_again(self) -> None:
+        """Sets the cards to what holds."""
         self._shown = None
         self.refresh()
 

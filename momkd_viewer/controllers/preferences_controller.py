@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 
-from PySide6.QtCore import QObject, QSettings
+from PySide6.QtCore import QObject, QSettings, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QWidget
 
+from momkd_core.storage import review_file
 from momkd_viewer.controllers.display_controller import DisplayController
 from momkd_viewer.controllers.theme_controller import ThemeController
 from momkd_viewer.controllers.view_pair import ViewPair
@@ -23,7 +25,12 @@ _MIB = 1024 * 1024
 class PreferencesController(QObject):
     """Attributes:
     now: what the user prefers.
+
+    Signals:
+        changed(): they are others now.
     """
+
+    changed = Signal()
 
     def __init__(
         self,
@@ -51,7 +58,9 @@ class PreferencesController(QObject):
 
     def show_dialog(self) -> PreferencesDialog:
         """Opens the preferences."""
-        dialog = PreferencesDialog(self.now, self._window)
+        dialog = PreferencesDialog(
+            self.now, self._window, review_set_outside="MOMKD_REVIEW" in os.environ
+        )
         dialog.chosen.connect(self.choose)
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
@@ -64,6 +73,17 @@ class PreferencesController(QObject):
             self._settings.setValue(f"{_GROUP}/{name}", value)
         self._take_effect()
         self._show_theme()
+        self.changed.emit()
+
+    def name_reviewer(self, name: str) -> None:
+        """Who signs verdicts from now on."""
+        self.choose(replace(self.now, reviewer=name))
+
+    @property
+    def review(self) -> str:
+        """Where verdicts are kept: a path or URL; ``MOMKD_REVIEW`` goes before the preferences."""
+        set_outside = "MOMKD_REVIEW" in os.environ
+        return review_file() if set_outside or not self.now.review else self.now.review
 
     def choose_theme(self, theme: str) -> None:
         self.choose(replace(self.now, theme=theme))

@@ -124,7 +124,7 @@ def slide_gallery(
         reason = {
             "top": "There are no patches.",
             "typical": f"{name.text} is the best match of no patch here.",
-            "counter": f"The {opposite} memory wins no patch here.",
+            "counter": "The opposite memory wins no patch here.",
         }[kind]
     return Gallery(patches, available, min(1, len(patches)), min(1, len(patches)), reason)
 

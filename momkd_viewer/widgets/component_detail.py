@@ -60,7 +60,6 @@ class ComponentDetail(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.choice = GalleryChoice()
-        self._components: list[ComponentName] = []
         self._message = QLabel()
         self._message.setObjectName("hint")
         self._message.setWordWrap(True)
@@ -179,8 +178,8 @@ class ComponentDetail(QWidget):
             components: all that can be compared with the first.
         """
         self.panes[1].setVisible(second is not None)
-        if components != self._components:
-            self._components = components
+        shown = [self._compare.itemText(row) for row in range(1, self._compare.count())]
+        if shown != [name.text for name in components]:
             self._compare.clear()
             self._compare.addItem("Compare with…", None)
             for name in components:

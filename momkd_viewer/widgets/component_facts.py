@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from momkd_viewer.state.blinding import HIDDEN, blinded
 from momkd_viewer.state.component_portrait import Neighbour, TrainingProfile
 
 _GENES = (
@@ -87,7 +88,7 @@ class GeneTable(QWidget):
         return "" if self._message.isHidden() else self._message.text()
 
     def show_profile(self, profile: TrainingProfile) -> None:
-        genes = profile.genes
+        genes = () if blinded() else profile.genes
         self._table.show_rows([(g.name, f"{g.rho:+.2f}", f"{g.q:.2g}", str(g.n)) for g in genes])
         self._message.setText(_why_none(profile))
         self._message.setVisible(not genes)
@@ -95,6 +96,8 @@ class GeneTable(QWidget):
 
 
 def _why_none(profile: TrainingProfile) -> str:
+    if blinded():
+        return HIDDEN
     if profile.cases is None:
         return (
             "This model file holds no gene associations; models trained with expression from now "

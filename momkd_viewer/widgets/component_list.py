@@ -6,6 +6,7 @@ from PySide6.QtCore import QEvent, QRect, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QWidget
 
+from momkd_viewer.state.blinding import memory_text
 from momkd_viewer.state.components import ComponentView
 from momkd_viewer.state.overlay_values import ComponentName
 from momkd_viewer.widgets.component_card import ComponentCard, PatchThumbnail
@@ -40,7 +41,7 @@ class ComponentList(QScrollArea):
     def __init__(self, memory: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.memory = memory
-        self.setAccessibleName(f"Components of the {memory} memory")
+        self.show_words()
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFrameShape(QFrame.Shape.NoFrame)
@@ -62,6 +63,10 @@ class ComponentList(QScrollArea):
         self._look.setInterval(_SETTLE_MS)
         self._look.timeout.connect(self.seen)
         self.verticalScrollBar().valueChanged.connect(self._make_cards)
+
+    def show_words(self) -> None:
+        """Names the list as the reader may know it."""
+        self.setAccessibleName(f"Components of {memory_text(self.memory)}")
 
     def sizeHint(self) -> QSize:
         return _WISHED  # cards take the width that there is; their own wish would widen the side

@@ -83,8 +83,9 @@ class ComponentPane(QWidget):
             self._tabs.addTab(widget, title)
         verdict = QWidget()
         self.verdict_place = QVBoxLayout(verdict)
-        self._verdict_tab = self._tabs.addTab(verdict, "Verdict")
-        self._tabs.setTabVisible(self._verdict_tab, False)
+        self.verdict_place.setContentsMargins(0, 0, 0, 0)
+        self._tabs.insertTab(0, verdict, "Verdict")
+        self._tabs.setTabVisible(0, False)
         self._build()
         self._connect()
 
@@ -126,7 +127,8 @@ class ComponentPane(QWidget):
     def place_verdict(self, panel: QWidget) -> None:
         """Gives the panel for verdicts its tab."""
         self.verdict_place.addWidget(panel)
-        self._tabs.setTabVisible(self._verdict_tab, True)
+        self._tabs.setTabVisible(0, True)
+        self._tabs.setCurrentIndex(0)
 
     # -- content ---------------------------------------------------------------------------------
 
@@ -139,8 +141,7 @@ class ComponentPane(QWidget):
         self.gallery.setAccessibleName(f"Patches of {view.name}")
         self._name.setText(f"<s>{view.name}</s>" if view.muted else f"<b>{view.name}</b>")
         self._chip.show_verdict(view.verdict)
-        used = f"{view.share:.1%} of patches · {view.attention:.1%} of attention"
-        self._facts.setText("left out" if view.muted else used)
+        self._facts.setText(view.facts)
         show_mute(self._mute, view.name, view.muted)
         show_map(self._map, view.name, enabled=not view.muted, shown=mapped)
         self._close.setVisible(closable)

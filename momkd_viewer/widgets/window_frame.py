@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QDockWidget, QMainWindow, QSplitter, QVBoxLayout, 
 
 from momkd_viewer.widgets.canvas import Canvas
 from momkd_viewer.widgets.case_list import CaseList
+from momkd_viewer.widgets.case_verdict import CaseVerdict
 from momkd_viewer.widgets.distribution import Distribution
 from momkd_viewer.widgets.elided_label import ElidedLabel
 from momkd_viewer.widgets.memory_browser import MemoryBrowser
@@ -30,6 +31,7 @@ class WindowFrame(QMainWindow):
         self.resize(1280, 800)
         self.canvas = Canvas()
         self.results = ResultPanel()
+        self.case_verdict = CaseVerdict()
         self.browser = MemoryBrowser()
         self.distribution = Distribution()
         self.browser.addTab(self.distribution, "Distribution")
@@ -61,6 +63,7 @@ class WindowFrame(QMainWindow):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.results)
+        column.addWidget(self.case_verdict)
         column.addWidget(self.browser, 1)
         return side
 

@@ -61,6 +61,7 @@ def test_cards_are_sorted_and_filtered(
     order.setCurrentIndex(2)
     order.activated.emit(2)
     assert cards(window) == ["C⁺0", "C⁺1", "C⁺2", "C⁺3"]
+    qtbot.waitUntil(lambda: window.settled)  # else the review's own marks would come after these
     window.memory.set_verdicts({POSITIVE_1: VerdictMark("stroma", "no")})
     assert "not credible" in card(window, POSITIVE_1).accessibleName()
     text = page.findChild(QLineEdit)
