@@ -1,68 +1,46 @@
-"""Each component's patches: what the model means by it.
+"""Each component's patches over a cohort: what the model means by it.
 
-A component is shown by the patches most similar to it, at most a few per slide, so that one slide
-cannot speak for a cohort.
+The patches most similar to a component are its extremes. Beside them are typical ones, and
+counter-examples that the opposite memory won; of each only a few a patient, so that nobody speaks for a
+cohort alone. A slide on its own is a cohort of one.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from PIL import Image
+import torch
+from numpy.typing import NDArray
 
+from momkd_core.atlas_picks import ComponentPicks, Rows, SlidePatches, Wanted
+from momkd_core.atlas_record import (
+    Atlas,
+    AtlasComponent,
+    AtlasFailure,
+    AtlasPatch,
+    CounterExample,
+    Memory,
+    NearComponent,
+)
 from momkd_core.checkpoint import Model
-from momkd_core.cohort import Cohort
-from momkd_core.cohort_prediction import CaseFailure, CaseResult, predict_cohort
-from momkd_core.errors import ModelFileError, MomkdError
-from momkd_core.model.attention import MEMORIES
-from momkd_core.progress import Report, silent
-from momkd_core.result import SlideResult
-from momkd_core.slide import RgbImage, Slide
+from momkd_core.cohort import Case, Cohort
+from momkd_core.cohort_prediction import CaseFailure, OnEncoded, predict_cohort
+from momkd_core.errors import ModelFileError
+from momkd_core.progress import CancelToken, Report, silent
+from momkd_core.result import ComponentUse, SlideResult
 
 log = logging.getLogger(__name__)
 
 PER_PATIENT = 3
+_NEAREST = 3  # components of either memory
+_MEMORIES: tuple[Memory, ...] = ("positive", "negative")
 
-
-@dataclass(frozen=True)
-class AtlasPatch:
-    """One patch of the atlas."""
-
-    case_id: str
-    patient_id: str
-    slide: str
-    x: int
-    y: int
-    size: int
-    similarity: float
-    affinity: float
-    attention: float
-
-
-@dataclass
-class AtlasComponent:
-    """One component over a cohort.
-
-    Attributes:
-        prevalence: share of all patches whose winner in the memory it is.
-        attention: mean over slides of the attention mass on those patches.
-        slides, patients: how many have at least one such patch.
-        top: its most similar patches, best first.
-    """
-
-    memory: str
-    index: int
-    patches: int = 0
-    prevalence: float = 0.0
-    attention: float = 0.0
-    slides: int = 0
-    patients: int = 0
-    top: tuple[AtlasPatch, ...] = ()
+#: A slide of a cohort: case id, patient id, what the model says of it, the case's class value or None.
+Found = tuple[str, str, SlideResult, str | None]
 
 
 def build_atlas(
@@ -70,12 +48,78 @@ def build_atlas(
     cohort: Cohort,
     *,
     top: int = 9,
+    typical: int = 9,
+    counter_examples: int = 9,
     per_patient: int = PER_PATIENT,
     features_folder: Path | None = None,
     mpp: float | None = None,
     report: Report = silent,
-) -> tuple[list[AtlasComponent], list[CaseFailure]]:
-    """Components of both memories with their top patches over a cohort.
+    cancel: CancelToken | None = None,
+    on_encoded: OnEncoded | None = None,
+) -> Atlas:
+    """The atlas of a model over a cohort; a case that fails is named in it, and the rest goes on.
+
+    Args:
+        top, typical, counter_examples, per_patient: as for :func:`atlas_of_results`.
+        on_encoded: as for :func:`momkd_core.cohort_prediction.predict_cohort`.
+
+    Raises:
+        ModelFileError: the model is the mean of several folds, which share no components.
+        CohortError, SettingsError: of the request.
+        Cancelled: between two slides.
+    """
+    failures: list[AtlasFailure] = []
+
+    def found() -> Iterator[Found]:
+        for outcome in predict_cohort(
+            model,
+            cohort,
+            features_folder=features_folder,
+            mpp=mpp,
+            report=report,
+            cancel=cancel,
+            on_encoded=on_encoded,
+        ):
+            if isinstance(outcome, CaseFailure):
+                log.info("case %s failed", outcome.case_id, exc_info=outcome.error)
+                failures.append(AtlasFailure(outcome.case_id, outcome.slide, str(outcome.error)))
+                continue
+            case = outcome.case
+            for result in outcome.slides:
+                yield case.case_id, case.patient_id, result, class_of(case, model)
+
+    atlas = atlas_of_results(
+        model,
+        found(),
+        top=top,
+        typical=typical,
+        counter_examples=counter_examples,
+        per_patient=per_patient,
+    )
+    return replace(atlas, failures=tuple(failures))
+
+
+def class_of(case: Case, model: Model) -> str | None:
+    """A case's value in the label column of the model, where it is one of the model's classes."""
+    value = case.values.get(model.card.task)
+    return value if value in (model.card.positive, model.card.negative) else None
+
+
+def atlas_of_results(
+    model: Model,
+    results: Iterable[Found],
+    *,
+    top: int = 9,
+    typical: int = 9,
+    counter_examples: int = 9,
+    per_patient: int = PER_PATIENT,
+) -> Atlas:
+    """The atlas of slides that were predicted already, taken one after the other.
+
+    Args:
+        results: of this model; slides of one case or patient in any order.
+        top, typical, counter_examples: how many patches of each kind a component shows.
+        per_patient: how many of one patient, while others remain.
 
     Raises:
         ModelFileError: the model is the mean of several folds, which share no components.
@@ -85,144 +129,136 @@ def build_atlas(
             f"{model.path} is the mean of {len(model.members)} folds, which share no components",
             f"Name one fold's model file, for instance {model.members[0].path}",
         )
-    count = model.card.model.components
-    components = [AtlasComponent(memory, j) for memory in MEMORIES for j in range(count)]
-    patients: list[set[str]] = [set() for _ in components]
-    best: list[list[AtlasPatch]] = [[] for _ in components]
-    total = slides = 0
-    failures = []
-    for outcome in predict_cohort(
-        model, cohort, features_folder=features_folder, mpp=mpp, report=report
-    ):
-        if isinstance(outcome, CaseFailure):
-            failures.append(outcome)
-            continue
-        for result in outcome.slides:
-            total += len(result)
-            slides += 1
-            for position, use in enumerate(result.components()):
-                component = components[position]
-                component.patches += round(use.share * len(result))
-                component.attention += use.attention
-                if use.share > 0:
-                    component.slides += 1
-                    patients[position].add(outcome.case.patient_id)
-                best[position] += _candidates(outcome, result, use.memory, use.index, top)
-    for position, component in enumerate(components):
-        component.prevalence = component.patches / max(1, total)
-        component.attention /= max(1, slides)
-        component.patients = len(patients[position])
-        component.top = tuple(_capped(best[position], top, per_patient))
-    return components, failures
+    gathered = _Gathered(model, Wanted(top, typical, counter_examples, per_patient))
+    for case_id, patient_id, result, label in results:
+        gathered.add(case_id, patient_id, result, label)
+    return gathered.atlas()
 
 
-def _candidates(
-    outcome: CaseResult, result: SlideResult, memory: str, index: int, count: int
-) -> Iterator[AtlasPatch]:
-    assert result.match is not None
-    for patch in result.top_patches(memory, index, count):
-        x, y = result.coords[patch]
-        yield AtlasPatch(
-            case_id=outcome.case.case_id,
-            patient_id=outcome.case.patient_id,
-            slide=result.slide_name,
-            x=int(x),
-            y=int(y),
-            size=result.size_level0,
-            similarity=float(result.match.of(memory)[patch, index]),
-            affinity=float(result.affinity[patch]),
-            attention=float(result.attention[patch]),
+class _Tally:
+    """How slides use the 2 n components of a model, positive ones first."""
+
+    def __init__(self, components: int) -> None:
+        self.slides = self.patches = 0
+        self.won = np.zeros(components, np.int64)
+        self._attention = np.zeros(components)
+
+    def add(self, result: SlideResult, won: NDArray[np.int64], uses: list[ComponentUse]) -> None:
+        self.slides += 1
+        self.patches += len(result)
+        self.won += won
+        self._attention += [use.attention for use in uses]
+
+    def prevalence(self, position: int) -> float:
+        """Share of all patches."""
+        return float(self.won[position] / max(1, self.patches))
+
+    def attention(self, position: int) -> float:
+        """Mean over slides."""
+        return float(self._attention[position] / max(1, self.slides))
+
+
+class _Gathered:
+    """Counts and candidates of all components, positive ones first."""
+
+    def __init__(self, model: Model, wanted: Wanted) -> None:
+        self._model = model
+        count = model.card.model.components
+        self._names = [(memory, j) for memory in _MEMORIES for j in range(count)]
+        self._picks = [ComponentPicks(memory, j, wanted) for memory, j in self._names]
+        self._cases: set[str] = set()
+        self._patients: dict[str, int] = {}
+        self._slides: list[tuple[str, str, str, int]] = []  # case, patient, name, side of a patch
+        self._all = _Tally(2 * count)
+        self._classes: dict[str, _Tally] = {}
+        self._slides_with = np.zeros(2 * count, np.int64)
+        self._patients_with: list[set[str]] = [set() for _ in self._names]
+
+    def add(self, case_id: str, patient_id: str, result: SlideResult, label: str | None) -> None:
+        patient = self._patients.setdefault(patient_id, len(self._patients))
+        slide = SlidePatches(result, len(self._slides), patient)
+        self._slides.append((case_id, patient_id, result.slide_name, result.size_level0))
+        self._cases.add(case_id)
+        uses = result.components()
+        won = np.array([round(use.share * len(result)) for use in uses], np.int64)
+        self._all.add(result, won, uses)
+        if label is not None:
+            self._classes.setdefault(label, _Tally(len(uses))).add(result, won, uses)
+        self._slides_with += won > 0
+        for position in np.flatnonzero(won):
+            self._patients_with[position].add(patient_id)
+        for picks in self._picks:
+            picks.add(slide)
+
+    def atlas(self) -> Atlas:
+        nearest = _nearest(self._model)
+        return Atlas(
+            model_sha256=self._model.sha256,
+            cases=len(self._cases),
+            patients=len(self._patients),
+            slides=self._all.slides,
+            patches=self._all.patches,
+            components=tuple(
+                self._component(position, nearest[position]) for position in range(len(self._names))
+            ),
+        )
+
+    def _component(self, position: int, nearest: tuple[NearComponent, ...]) -> AtlasComponent:
+        memory, index = self._names[position]
+        picks, classes = self._picks[position], sorted(self._classes.items())
+        return AtlasComponent(
+            memory=memory,
+            index=index,
+            patches=int(self._all.won[position]),
+            prevalence=self._all.prevalence(position),
+            attention=self._all.attention(position),
+            slides=int(self._slides_with[position]),
+            patients=len(self._patients_with[position]),
+            top=tuple(self._patch(row) for row in picks.top()),
+            typical=tuple(self._patch(row) for row in picks.typical()),
+            counter_examples=tuple(
+                CounterExample(
+                    patch=self._patch(row),
+                    winner=int(row["winner"]),
+                    winner_similarity=float(row["winner_similarity"]),
+                    margin=float(row["margin"]),
+                )
+                for row in picks.counter_examples()
+            ),
+            prevalence_by_class={label: of.prevalence(position) for label, of in classes},
+            attention_by_class={label: of.attention(position) for label, of in classes},
+            nearest=nearest,
+            profile=self._model.card.profile_of(memory, index),
+        )
+
+    def _patch(self, row: Rows) -> AtlasPatch:
+        case_id, patient_id, slide, size = self._slides[row["slide"]]
+        return AtlasPatch(
+            case_id=case_id,
+            patient_id=patient_id,
+            slide=slide,
+            x=int(row["x"]),
+            y=int(row["y"]),
+            size=size,
+            similarity=float(row["similarity"]),
+            affinity=float(row["affinity"]),
+            attention=float(row["attention"]),
         )
 
 
-def _capped(patches: list[AtlasPatch], top: int, per_patient: int) -> list[AtlasPatch]:
-    """The most similar patches, at most ``per_patient`` of one patient while others remain.
-
-    Where too few patients are there to fill the atlas, the rest comes from whoever is best.
-    """
-    ordered = sorted(patches, key=lambda patch: -patch.similarity)
-    taken: dict[str, int] = {}
-    chosen: list[AtlasPatch] = []
-    spare: list[AtlasPatch] = []
-    for patch in ordered:
-        count = taken.get(patch.patient_id, 0)
-        (chosen if count < per_patient else spare).append(patch)
-        taken[patch.patient_id] = count + 1
-    filled = chosen[:top] + spare[: max(0, top - len(chosen))]
-    return sorted(filled, key=lambda patch: -patch.similarity)
-
-
-def patch_image(slide: Slide, x: int, y: int, size_level0: int, pixels: int) -> RgbImage:
-    """A patch as (pixels, pixels, 3) uint8. Raises :class:`~momkd_core.errors.SlideError`."""
-    return slide.read_scaled(x, y, size_level0, pixels, filter_=Image.Resampling.BILINEAR)
-
-
-def montage(images: list[RgbImage], columns: int, *, gap: int = 4) -> RgbImage:
-    """Equal squares side by side on white."""
-    side = images[0].shape[0]
-    rows = -(-len(images) // columns)
-    shape = (rows * (side + gap) - gap, columns * (side + gap) - gap, 3)
-    canvas = np.full(shape, 255, np.uint8)
-    for index, image in enumerate(images):
-        y, x = (index // columns) * (side + gap), (index % columns) * (side + gap)
-        canvas[y : y + side, x : x + side] = image
-    return canvas
-
-
-def write_montages(
-    components: list[AtlasComponent], cohort: Cohort, folder: Path, *, mpp: float | None = None
-) -> int:
-    """One PNG a component where the slides exist; returns how many were written."""
-    paths = {
-        (case.case_id, slide.stem): (slide.slide, slide.mpp or mpp)
-        for case in cohort.cases
-        for slide in case.slides
-        if slide.slide is not None and slide.slide.exists()
-    }
-    opened: dict[Path, Slide] = {}
-    written = 0
-    try:
-        for component in components:
-            images = []
-            for patch in component.top:
-                found = paths.get((patch.case_id, patch.slide))
-                if found is None or found[0] is None:
-                    continue
-                path, resolution = found
-                try:
-                    if path not in opened:
-                        opened[path] = Slide(path, mpp=resolution)
-                    images.append(patch_image(opened[path], patch.x, patch.y, patch.size, 224))
-                except MomkdError as error:
-                    log.warning("%s", error)
-            if images:
-                folder.mkdir(parents=True, exist_ok=True)
-                name = f"{component.memory}_{component.index:02d}.png"
-                Image.fromarray(montage(images, 3)).save(folder / name)
-                written += 1
-    finally:
-        for slide in opened.values():
-            slide.close()
-    return written
-
-
-def as_json(components: list[AtlasComponent], failures: list[CaseFailure]) -> dict[str, Any]:
-    """The content of ``atlas.json``."""
-    return {
-        "components": [
-            {
-                "memory": c.memory,
-                "index": c.index,
-                "patches": c.patches,
-                "prevalence": c.prevalence,
-                "attention": c.attention,
-                "slides": c.slides,
-                "patients": c.patients,
-                "top": [vars(patch) for patch in c.top],
-            }
-            for c in components
-        ],
-        "errors": [
-            {"case_id": f.case_id, "slide": f.slide, "error": str(f.error)} for f in failures
-        ],
-    }
+def _nearest(model: Model) -> list[tuple[NearComponent, ...]]:
+    """Each component's nearest ones in its own and in the opposite memory, best first."""
+    with torch.no_grad():
+        unit = torch.cat(model.members[0].network.memory.unit())
+        cosine = (unit @ unit.T).clamp(-1.0, 1.0).numpy()
+    count = len(cosine) // 2
+    np.fill_diagonal(cosine, -np.inf)
+    result = []
+    for row in cosine:
+        chosen = []
+        for memory, of_memory in zip(_MEMORIES, (row[:count], row[count:]), strict=True):
+            for j in np.argsort(-of_memory, kind="stable")[:_NEAREST]:
+                if np.isfinite(of_memory[j]):
+                    chosen.append(NearComponent(memory, int(j), float(of_memory[j])))
+        result.append(tuple(sorted(chosen, key=lambda near: -near.cosine)))
+    return result

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from momkd_core.component_profile import ComponentProfile
 from momkd_core.curation_record import CurationStep, component_names
 from momkd_core.errors import ModelFileError, SettingsError
 from momkd_core.familiarity import Familiarity, from_tensors
@@ -64,6 +65,9 @@ class ModelCard(BaseModel):
     model: ModelSettings
     training: TrainingSettings | None = None
     genes: tuple[str, ...] = ()
+    profiles: tuple[ComponentProfile, ...] = Field(
+        default=(), description="its components over the training cases; empty in older files"
+    )
     fold: int | None = None
     cohort_fingerprint: str | None = None
     metrics: dict[str, Any] = Field(default_factory=dict)
@@ -98,6 +102,11 @@ class ModelCard(BaseModel):
             f"Saved without {component_names(self.muted)} by {last.who} on {last.when[:10]} "
             f"({last.why}); threshold and metrics are those of the model with them."
         )
+
+    def profile_of(self, memory: str, index: int) -> ComponentProfile | None:
+        """What a component was in training; None where the file does not say."""
+        found = (p for p in self.profiles if (p.memory, p.index) == (memory, index))
+        return next(found, None)
 
     def described(
         self, organ: str | None = None, stain: str | None = None, note: str | None = None

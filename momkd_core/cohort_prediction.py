@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from momkd_core.errors import MomkdError, SettingsError
 from momkd_core.extraction import EncoderLoader
 from momkd_core.model.attention import Muted
 from momkd_core.model.neighbour_attention import compiled_kernels
-from momkd_core.prediction import Precision, check_precision, chosen_muted, predict
+from momkd_core.prediction import EncodedSlide, Precision, check_precision, chosen_muted, encode
 from momkd_core.progress import CancelToken, Report, silent
 from momkd_core.result import SlideResult
 from momkd_core.slide import DEFAULT_WORKERS
@@ -56,6 +56,10 @@ class CaseFailure:
     error: MomkdError
 
 
+#: Told of each slide that was predicted, as it is after the graph encoder.
+OnEncoded = Callable[[Case, EncodedSlide], None]
+
+
 def predict_cohort(
     model: Model,
     cohort: Cohort,
@@ -67,6 +71,7 @@ def predict_cohort(
     cancel: CancelToken | None = None,
     workers: int = DEFAULT_WORKERS,
     precision: Precision = "float32",
+    on_encoded: OnEncoded | None = None,
 ) -> Iterator[CaseResult | CaseFailure]:
     """Predicts case after case; one that fails is named and the rest goes on.
 
@@ -94,7 +99,7 @@ def predict_cohort(
         case_report(0, 0, case.case_id)
         yield _predict_case(
             model, cohort, case, features_folder, mpp, muted, case_report, cancel, loader, workers,
-            precision,
+            precision, on_encoded,
         )  # fmt: skip
 
 
@@ -110,25 +115,26 @@ def _predict_case(
     loader: EncoderLoader,
     workers: int,
     precision: Precision,
+    on_encoded: OnEncoded | None,
 ) -> CaseResult | CaseFailure:
     results = []
     for slide in case.slides:
         try:
             path = source_of(cohort, slide, features_folder)
-            results.append(
-                predict(
-                    model,
-                    path,
-                    mpp=slide.mpp or mpp,
-                    muted=muted,
-                    report=report,
-                    cancel=cancel,
-                    load_encoder=loader,
-                    workers=workers,
-                    name=slide.stem,
-                    precision=precision,
-                )
+            encoded = encode(
+                model,
+                path,
+                mpp=slide.mpp or mpp,
+                report=report,
+                cancel=cancel,
+                load_encoder=loader,
+                workers=workers,
+                name=slide.stem,
+                precision=precision,
             )
+            results.append(encoded.result(muted))
+            if on_encoded is not None:
+                on_encoded(case, encoded)
         except SettingsError:
             raise  # the same for every case: a wrong request, not a bad slide
         except MomkdError as error:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from momkd_core.checkpoint import missing_folds, save_model
+from momkd_core.component_profile import CaseUse
 from momkd_core.evaluation import metrics
 from momkd_core.export import write_json
 from momkd_core.final_model import check_folds, refit
@@ -35,6 +36,7 @@ from momkd_core.training_data import (
     card_of,
     familiarity_of,
     fit_expression,
+    profiles_of,
     slides_of,
     threshold_of,
 )
@@ -170,11 +172,16 @@ def _run_fold(
         unfinished=folder / UNFINISHED,
         ledger=ledger,
     )
+    use = CaseUse(fitted.network.settings.components)
     probabilities = {
-        name: by_case(slides, predict_slides(fitted.network, slides, prepared.store, cancel))
+        name: by_case(
+            slides,
+            predict_slides(
+                fitted.network, slides, prepared.store, cancel, use if name == "train" else None
+            ),
+        )
         for name, slides in parts.items()
     }
-
     threshold = threshold_of(prepared, probabilities["validation"], ledger)
     tested = probabilities["test"]
     labels = [prepared.labels[case] for case in tested]
@@ -184,6 +191,7 @@ def _run_fold(
         prepared,
         model=fitted.network.settings,
         genes=genes,
+        profiles=profiles_of(request, prepared, fitted, use, ledger),
         threshold=threshold,
         fold=fold,
         metrics={**found, "best_epoch": fitted.best_epoch},

@@ -58,6 +58,10 @@ class TrainingError(MomkdError):
     """Training cannot start or go on."""
 
 
+class AtlasError(MomkdError):
+    """A file of an atlas, or of the patches that it was made from, cannot be read."""
+
+
 class AnnotationError(MomkdError):
     """A file of annotations cannot be read, or lacks the area that was asked for."""
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from momkd_core import __version__
 from momkd_core.annotation_files import AnnotationFile, annotations_text, features_of
@@ -45,44 +45,9 @@ from momkd_core.pseudonyms import Pseudonyms
 from momkd_core.result import SlideResult
 from momkd_core.slide import RgbImage
 from momkd_core.storage import sha256_of_bytes
+from momkd_core.verdicts import Verdict
 
 __all__ = ["BundleContent", "Evidence", "View", "read_bundle", "write_bundle"]
-
-
-class SubjectLike(Protocol):
-    """What a verdict is about: a component, a case, or a component in a case."""
-
-    @property
-    def memory(self) -> str | None: ...
-    @property
-    def index(self) -> int | None: ...
-    @property
-    def case_id(self) -> str | None: ...
-
-
-class VerdictLike(Protocol):
-    """A verdict, wherever it is kept."""
-
-    @property
-    def subject(self) -> SubjectLike: ...
-    @property
-    def term(self) -> str | None: ...
-    @property
-    def credible(self) -> str | None: ...
-    @property
-    def note(self) -> str: ...
-    @property
-    def reviewer(self) -> str: ...
-    @property
-    def time(self) -> datetime: ...
-    @property
-    def model_sha256(self) -> str: ...
-    @property
-    def blinded(self) -> bool: ...
-    @property
-    def number(self) -> int: ...
-    @property
-    def withdrawn(self) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -123,7 +88,7 @@ class Evidence:
     labels: Mapping[str, RgbImage] = field(default_factory=dict)
     case_id: str | None = None
     patient_id: str | None = None
-    verdicts: Sequence[VerdictLike] = ()
+    verdicts: Sequence[Verdict] = ()
     annotations: AnnotationFile = field(default_factory=AnnotationFile)
     viewer: Mapping[str, Any] = field(default_factory=dict)
     identities: bool = False
@@ -272,7 +237,7 @@ def _answer(result: SlideResult) -> Answer:
     )
 
 
-def _verdict(verdict: VerdictLike, names: Pseudonyms) -> VerdictRecord:
+def _verdict(verdict: Verdict, names: Pseudonyms) -> VerdictRecord:
     subject = verdict.subject
     return VerdictRecord.model_validate(
         {

@@ -7,7 +7,6 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
-from momkd_core.atlas import montage, patch_image
 from momkd_core.checkpoint import Model
 from momkd_core.errors import BundleError, SlideError
 from momkd_core.evidence import Evidence, View
@@ -18,6 +17,7 @@ from momkd_core.evidence_pictures import (
     tinted_slide,
 )
 from momkd_core.evidence_record import ComponentRecord, Fingerprint, PatchRecord, SlideRecord
+from momkd_core.montage import montage, patch_image
 from momkd_core.progress import CancelToken, Report, silent
 from momkd_core.result import ComponentUse, SlideResult
 from momkd_core.slide import RgbImage, Slide

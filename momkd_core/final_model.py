@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from momkd_core.checkpoint import save_model
+from momkd_core.component_profile import CaseUse
 from momkd_core.errors import TrainingError
 from momkd_core.export import write_json
 from momkd_core.leakage import final_certificate
@@ -19,8 +20,14 @@ from momkd_core.request_checks import with_expression
 from momkd_core.run_folder import UNFINISHED, is_finished, write_table
 from momkd_core.splits import Split
 from momkd_core.storage import sha256_of_file
-from momkd_core.training import HistoryRow, fit
-from momkd_core.training_data import card_of, familiarity_of, fit_expression, slides_of
+from momkd_core.training import HistoryRow, fit, predict_slides
+from momkd_core.training_data import (
+    card_of,
+    familiarity_of,
+    fit_expression,
+    profiles_of,
+    slides_of,
+)
 from momkd_core.training_request import Prepared, TrainingRequest
 
 log = logging.getLogger(__name__)
@@ -115,6 +122,8 @@ def refit(
         unfinished=folder / UNFINISHED,
         stop_after=epochs,
     )
+    use = CaseUse(fitted.network.settings.components)
+    predict_slides(fitted.network, slides, prepared.store, cancel, use)
     limits = [fold["familiarity_limit"] for fold in folds if fold["familiarity_limit"]]
     familiarity = None  # where an older version trained the folds
     if limits:
@@ -126,6 +135,7 @@ def refit(
         prepared,
         model=fitted.network.settings,
         genes=genes,
+        profiles=profiles_of(request, prepared, fitted, use),
         threshold=float(np.mean([fold["threshold"] for fold in folds])),
         fold=None,
         metrics={"cross_validation": {"auc": summary["auc"], "pooled": summary["pooled"]}},

@@ -16,10 +16,11 @@ from momkd_core.cohort import Case
 from momkd_core.ledger import refuse_held_out
 from momkd_core.splits import Split
 
-#: What a fold fits; without expression the two that need it are fitted on no case.
+#: What a fold fits; without expression the three that need it are fitted on no case.
 FITTED = (
     "network weights", "memory initialisation", "gene selection", "expression scaling",
     "look of training patches", "limit of strangeness", "epoch that is kept", "threshold",
+    "component profiles", "gene associations",
 )  # fmt: skip
 
 _PAIRS = (("train", "validation"), ("train", "test"), ("validation", "test"))
@@ -92,6 +93,8 @@ def final_certificate(
             "gene selection": learned,
             "expression scaling": learned,
             "look of training patches": everything,
+            "component profiles": everything,
+            "gene associations": learned,
         },
         "from folds": {
             "folds": [fold["fold"] for fold in folds],

@@ -16,8 +16,9 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True)
 class MemoryUse:
-    """Use of one memory over one epoch."""
+    """Use of one memory over one epoch; ``share`` is p_j of each component."""
 
+    share: tuple[float, ...]
     active_ratio: float
     perplexity: float
 
@@ -36,12 +37,12 @@ class UseCounter:
     def use(self) -> MemoryUse:
         total = int(self._counts.sum())
         if total == 0:
-            return MemoryUse(0.0, 0.0)
+            return MemoryUse((0.0,) * len(self._counts), 0.0, 0.0)
         share = self._counts.double() / total
         used = share[share > 0]
         entropy = float(-(used * used.log()).sum())
         ratio = float((share > 0).double().mean())
-        return MemoryUse(ratio, float(torch.tensor(entropy).exp()))
+        return MemoryUse(tuple(share.tolist()), ratio, float(torch.tensor(entropy).exp()))
 
 
 def drift(before: Tensor, after: Tensor) -> Tensor:

@@ -233,6 +233,12 @@ class EncodedSlide:
                 patches = EncodedPatches(*(part.float() for part in patches))
                 self._encoded.append(_Encoded(member, patches))
 
+    @property
+    def projected(self) -> Floats:
+        """(N, D_N) what is matched with the memory. Raises ``AssertionError`` for several folds."""
+        (encoded,) = self._encoded
+        return encoded.patches.projected.numpy()
+
     def result(self, muted: Muted | None = None) -> SlideResult:
         """The result without the muted components, by default the model's own.
 

@@ -18,9 +18,10 @@ from sqlalchemy import ColumnElement, Connection, func, insert, select
 from sqlalchemy.engine import URL
 
 from momkd_core.errors import ReviewError
-from momkd_core.review_database import address, connect, log_writes_ahead, review_file
+from momkd_core.review_database import address, connect, log_writes_ahead
 from momkd_core.review_failures import named_failures, shown_place
 from momkd_core.review_schema import is_prepared, lock, prepare, term_table, verdict_table
+from momkd_core.storage import review_file
 from momkd_core.verdicts import (
     LONGEST_TERM,
     TERMS,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import time
 from contextlib import closing
@@ -15,16 +14,10 @@ from sqlalchemy.exc import ArgumentError
 
 from momkd_core.errors import ReviewError
 from momkd_core.review_failures import named_failures
-from momkd_core.storage import data_folder
 
 _BUSY_S = 15.0
 # A server that went away without a word is noticed within seconds, not TCP's quarter of an hour.
 _POSTGRESQL_OPTIONS = {"connect_timeout": 10, "tcp_user_timeout": 15_000}
-
-
-def review_file() -> str:
-    """Where verdicts go unless said otherwise: a path or URL; ``MOMKD_REVIEW`` overrides it."""
-    return os.environ.get("MOMKD_REVIEW") or str(data_folder() / "review.sqlite")
 
 
 def address(where: str | Path) -> URL:

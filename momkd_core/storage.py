@@ -30,6 +30,11 @@ def data_folder() -> Path:
     return Path(chosen) if chosen else Path(platformdirs.user_data_dir(_APPLICATION))
 
 
+def review_file() -> str:
+    """Where verdicts go unless said otherwise: a path or URL; ``MOMKD_REVIEW`` overrides it."""
+    return os.environ.get("MOMKD_REVIEW") or str(data_folder() / "review.sqlite")
+
+
 def log_file() -> Path:
     """The user's log file; ``MOMKD_LOG`` overrides it."""
     chosen = os.environ.get("MOMKD_LOG")

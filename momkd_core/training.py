@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from momkd_core.component_profile import CaseUse
 from momkd_core.evaluation import auc, cross_entropy
 from momkd_core.ledger import Ledger
 from momkd_core.memory_dynamics import UseCounter, drift
@@ -37,7 +38,7 @@ _PATCHES_WORTH_COMPILING = 4_000_000
 _BAG_WORTH_COMPILING = 256
 
 #: One row of ``history.csv``: what was measured in an epoch, :data:`HISTORY_COLUMNS` first, then
-#: :data:`MEMORY_COLUMNS` and the drift of each component.
+#: :data:`MEMORY_COLUMNS`, the drift of each component, and the share of patches that it won.
 HistoryRow = dict[str, float | int | None]
 
 HISTORY_COLUMNS = (
@@ -156,8 +157,8 @@ def fit(
             network, validation, store, cancel, ledger
         )
         row["seconds"] = time.perf_counter() - started
-        drifts = [name for name in row if name.startswith("drift_")]
-        history.append({name: row[name] for name in (*HISTORY_COLUMNS, *MEMORY_COLUMNS, *drifts)})
+        each = [name for kind in ("drift_", "activity_") for name in row if name.startswith(kind)]
+        history.append({name: row[name] for name in (*HISTORY_COLUMNS, *MEMORY_COLUMNS, *each)})
         if on_epoch is not None:
             on_epoch(history)
         quality = (row["validation_auc"] or 0.0, -validation_ce)
@@ -200,9 +201,13 @@ def _asked(
 
 
 def predict_slides(
-    network: MoMKD, slides: list[TrainingSlide], store: SlideStore, cancel: CancelToken
+    network: MoMKD,
+    slides: list[TrainingSlide],
+    store: SlideStore,
+    cancel: CancelToken,
+    use: CaseUse | None = None,
 ) -> list[float]:
-    """Probabilities of slides, histology alone."""
+    """Probabilities of slides, histology alone; ``use`` counts what they find in the memories."""
     network.eval()
     device = network.log_temperature.device
     probabilities = []
@@ -213,6 +218,8 @@ def predict_slides(
             output = network(*graph.on(device))
             # In double precision, so that a sure answer still has a cross-entropy.
             probabilities.append(float(torch.softmax(output.logits.cpu().double(), dim=0)[1]))
+            if use is not None:
+                use.add(slide.case_id, output.reading)
     return probabilities
 
 
@@ -283,14 +290,20 @@ def _train_epoch(
         "negative_active_ratio": negative.active_ratio,
         "positive_perplexity": positive.perplexity,
         "negative_perplexity": negative.perplexity,
+        **_of_each("activity", [*positive.share, *negative.share]),
     }
 
 
 def _drifts(before: Tensor, after: Tensor) -> HistoryRow:
     """How far each component turned in an epoch, and their mean."""
     each = drift(before, after).tolist()
-    names = [f"drift_{memory}_{j}" for memory in MEMORIES for j in range(len(each) // 2)]
-    return {"drift": float(np.mean(each)), **dict(zip(names, each, strict=True))}
+    return {"drift": float(np.mean(each)), **_of_each("drift", each)}
+
+
+def _of_each(what: str, values: list[float]) -> HistoryRow:
+    """A column a component, positive ones first."""
+    names = [f"{what}_{memory}_{j}" for memory in MEMORIES for j in range(len(values) // 2)]
+    return dict(zip(names, values, strict=True))
 
 
 def _so_far(history: list[HistoryRow]) -> str:

@@ -9,11 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from momkd_core.checkpoint import ModelCard, software_versions
+from momkd_core.component_profile import CaseUse, ComponentProfile, component_profiles
 from momkd_core.evaluation import best_threshold
 from momkd_core.expression import ExpressionTransform, fit_transform
 from momkd_core.familiarity import Familiarity, fit_familiarity
+from momkd_core.gene_association import GeneAssociation, associate
 from momkd_core.ledger import Ledger
+from momkd_core.request_checks import with_expression
 from momkd_core.settings import ModelSettings
+from momkd_core.training import Fitted
 from momkd_core.training_request import Prepared, TrainingRequest
 from momkd_core.training_slides import SlideStore, TrainingSlide
 
@@ -96,12 +100,39 @@ def familiarity_of(
     )
 
 
+def profiles_of(
+    request: TrainingRequest,
+    prepared: Prepared,
+    fitted: Fitted,
+    use: CaseUse,
+    ledger: Ledger | None = None,
+) -> tuple[ComponentProfile, ...]:
+    """What the components are over the cases of ``use``, with the genes that go with them.
+
+    Raises:
+        LeakageError: of the ledger, which is told whose slides and whose expression are read.
+    """
+    ledger = ledger or Ledger()
+    cases = list(use.case_ids)
+    ledger.note("component profiles", cases)
+    genes: list[tuple[GeneAssociation, ...]] = []
+    if request.expression is not None:
+        ledger.note("gene associations", with_expression(request.expression, cases))
+        table = request.expression
+        genes = associate(use.shares, table.rows(cases), table.genes)
+    classes = {
+        case: request.positive if prepared.labels[case] else prepared.negative for case in cases
+    }
+    return component_profiles(use, classes, fitted.history[: fitted.best_epoch + 1], genes)
+
+
 def card_of(
     request: TrainingRequest,
     prepared: Prepared,
     *,
     model: ModelSettings,
     genes: tuple[str, ...],
+    profiles: tuple[ComponentProfile, ...],
     threshold: float,
     fold: int | None,
     metrics: dict[str, Any],
@@ -119,6 +150,7 @@ def card_of(
         model=model,
         training=request.training,
         genes=genes,
+        profiles=profiles,
         fold=fold,
         cohort_fingerprint=request.cohort.fingerprint,
         metrics=metrics,

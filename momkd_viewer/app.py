@@ -193,7 +193,7 @@ def _screenshot(window: MainWindow, options: argparse.Namespace) -> int:
         window.analysis,
         window.cases,
         window.demo,
-        window.evidence_opening,
+        window.evidence,
     ):
         source.failed.connect(failures.append)
     window.analysis.resolution_wanted.connect(

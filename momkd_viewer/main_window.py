@@ -2,107 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QSettings, Qt, QTimer, QUrl
 from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import (
-    QDockWidget,
-    QFileDialog,
-    QInputDialog,
-    QMainWindow,
-    QMessageBox,
-    QSplitter,
-    QToolBar,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QMessageBox, QToolBar
 
 from momkd_core import __version__
-from momkd_core.cohort import FEATURE_SUFFIXES
-from momkd_core.slide import SLIDE_SUFFIXES
 from momkd_core.storage import log_file
 from momkd_viewer.actions import MAGNIFICATIONS, build_actions
 from momkd_viewer.controllers.alignment_controller import AlignmentController
 from momkd_viewer.controllers.analysis_controller import AnalysisController
 from momkd_viewer.controllers.annotation_controller import AnnotationController
+from momkd_viewer.controllers.atlas_controller import AtlasController
+from momkd_viewer.controllers.blinding_controller import BlindingController
 from momkd_viewer.controllers.case_controller import CaseController
 from momkd_viewer.controllers.component_controller import ComponentController
-from momkd_viewer.controllers.curation_controller import CurationController
 from momkd_viewer.controllers.demo_controller import DemoController, tour_steps
-from momkd_viewer.controllers.evidence_controller import EvidenceController
-from momkd_viewer.controllers.evidence_opening import EvidenceOpening
-from momkd_viewer.controllers.evidence_view import EvidenceView
+from momkd_viewer.controllers.evidence_tools import EvidenceTools
 from momkd_viewer.controllers.inspection_controller import InspectionController
 from momkd_viewer.controllers.layer_controller import LayerController
 from momkd_viewer.controllers.memory_controller import MemoryController
+from momkd_viewer.controllers.muting_tools import MutingTools
+from momkd_viewer.controllers.opening_controller import OpeningController
 from momkd_viewer.controllers.overlay_controller import OverlayController
 from momkd_viewer.controllers.overlay_panel_controller import OverlayPanelController
+from momkd_viewer.controllers.privacy_controller import kept_mask
 from momkd_viewer.controllers.readout_controller import ReadoutController
-from momkd_viewer.controllers.rescore_controller import RescoreController
+from momkd_viewer.controllers.recent_slides import RecentSlides
+from momkd_viewer.controllers.resolution_controller import ResolutionController
+from momkd_viewer.controllers.review_tools import ReviewTools
 from momkd_viewer.controllers.slide_controller import SlideController
 from momkd_viewer.controllers.split_controller import SplitController
+from momkd_viewer.controllers.view_pair import ShownView
 from momkd_viewer.controllers.window_tools import WindowTools
 from momkd_viewer.jobs.runner import JobRunner
 from momkd_viewer.resource_files import resource
 from momkd_viewer.state.overlay_values import KINDS
-from momkd_viewer.widgets.canvas import Canvas
-from momkd_viewer.widgets.case_list import CaseList
-from momkd_viewer.widgets.distribution import Distribution
-from momkd_viewer.widgets.elided_label import ElidedLabel
-from momkd_viewer.widgets.memory_browser import MemoryBrowser
 from momkd_viewer.widgets.overlay_bar import MagnificationBox, OverlayBar
-from momkd_viewer.widgets.progress_strip import ProgressStrip
-from momkd_viewer.widgets.result_panel import ResultPanel
 from momkd_viewer.widgets.tour import Tour
+from momkd_viewer.widgets.window_frame import WindowFrame
 
 #: The demo models in ``resources/demo``; the first is shown.
 DEMO_TASKS = ("her2", "pr")
 
-_MOST_RECENT = 8
-_SIDE_WIDTH = 378
-_CASES_WIDTH = 338
-_SLIDE_FILES = (
-    f"Slides ({' '.join(f'*{suffix}' for suffix in SLIDE_SUFFIXES)});;"
-    f"Features ({' '.join(f'*{suffix}' for suffix in FEATURE_SUFFIXES)});;All files (*)"
-)
-_NO_RESOLUTION = (
-    "This slide does not state its resolution, which the models need. "
-    "State it, for instance 0.25 µm/px for a 40× scan."
-)
 
-
-class MainWindow(QMainWindow):
+class MainWindow(WindowFrame):
     """The application's one window."""
 
     def __init__(self, settings: QSettings | None = None) -> None:
         super().__init__()
         self.setWindowTitle("MoMKD Viewer")
         self.setAcceptDrops(True)
-        self.resize(1280, 800)
         self._settings = settings or QSettings("momkd", "momkd-viewer")
+        self._names = kept_mask(self._settings)
+        self._doing = ""  # what is being opened
         self._jobs = JobRunner(3, self)
         self._analysis_jobs = JobRunner(1, self, yielding=True)
         self._cohort_jobs = JobRunner(1, self, yielding=True)
         self._demo_jobs = JobRunner(1, self)
-        self.canvas = Canvas()
-        self.results = ResultPanel()
-        self.browser = MemoryBrowser()
-        self.distribution = Distribution()
-        self.browser.addTab(self.distribution, "Distribution")
-        self.cases_list = CaseList()
-        self.strip = ProgressStrip("Esc")
-        self.cases_strip = ProgressStrip()
-        self.demo_strip = ProgressStrip()
-        self.export_strip = ProgressStrip()
-        self.position = ElidedLabel()
-        self._build_layout()
         self.slides = SlideController(self.canvas, self._jobs, self)
         self.analysis = AnalysisController(
             self.slides, self.results, self.strip, self._analysis_jobs, self._jobs, self
         )
+        self.blinding = BlindingController(self.analysis, self._settings, self)
         self.overlay = OverlayController(self.canvas, self.analysis, self._jobs, self)
+        self.split = SplitController(
+            self.splitter,
+            ShownView(self.canvas, self.canvas, self.slides, self.analysis),
+            self.overlay,
+            self._jobs,
+            self._analysis_jobs,
+            self._names,
+            self,
+        )
         self._overlay_bar = OverlayBar()
         self.overlay_panel = OverlayPanelController(
             self, self.overlay, self.analysis, self._overlay_bar, self.browser, self.canvas.legend
@@ -147,6 +120,19 @@ class MainWindow(QMainWindow):
             self._cohort_jobs,
             self,
         )
+        self.atlas = AtlasController(
+            self.cases,
+            self.analysis,
+            self.memory,
+            self.components,
+            self.inspection,
+            self.atlas_strip,
+            self._cohort_jobs,
+            self,
+        )
+        self.annotations = AnnotationController(self.split.views, self._settings, self._names, self)
+        self.add_side_tab("Annotations", self.annotations.panel)
+        self.statusBar().addPermanentWidget(self.annotations.status)
         self.tour = Tour(self, self.canvas)
         self.demo = DemoController(
             self.canvas,
@@ -157,173 +143,122 @@ class MainWindow(QMainWindow):
             self.demo_strip,
             self._demo_jobs,
             self._settings,
-            tour_steps(self.canvas, self.browser, self.cases_list, self._show_cases),
+            tour_steps(self.canvas, self.browser, self.cases_list, self.show_cases),
             self,
         )
         self.tools = WindowTools(
             self,
-            self.canvas,
-            self.slides,
+            self.split.views,
             self.cases,
             self.cases_list,
-            self.results,
+            (
+                self.results,
+                self.canvas.banner,
+                self.split.pane,
+                self.split.pane.canvas.banner,
+            ),
             self.export_strip,
             self._jobs,
             self._settings,
-        )
-        self._names = self.tools.privacy.mask
-        self.rescoring = RescoreController(
-            self,
-            self.components.dock,
-            self.analysis,
-            self.cases,
             self._names,
-            self._cohort_jobs,
         )
-        self.curation = CurationController(self, self.analysis, self._jobs, self._settings)
-        self.annotations = AnnotationController(
-            self.canvas, self.slides, self.analysis, self._settings, self._names, self
-        )
-        self._place_annotations()
-        self.split = SplitController(
-            self._splitter,
+        self.components.word(self._names.text)
+        self.inspection.panel.nearest.word(self._names.text)
+        self.review = ReviewTools(
+            self,
+            self.case_verdict,
+            self.cases_list,
+            self.blinding,
             self.slides,
             self.analysis,
             self.overlay,
-            self.canvas.slide_view,
+            self.split,
+            self.memory,
+            self.components,
+            self.inspection,
+            self.cases,
+            self.tools.preferences,
+            self._names,
             self._jobs,
-            self._analysis_jobs,
-            self._names.slide,
+        )
+        self.opening = OpeningController(
+            self, self.slides, self.analysis, self.cases, self.split, self._settings, self
+        )
+        self.muting = MutingTools(
             self,
+            self.components,
+            self.analysis,
+            self.cases,
+            self.tools.preferences,
+            self.blinding,
+            self._names,
+            self._jobs,
+            self._cohort_jobs,
+            self._settings,
         )
-        self._add_evidence()
+        self.evidence = EvidenceTools(
+            self,
+            self.split.views.first,
+            self.overlay,
+            self.components,
+            self.annotations,
+            self.cases,
+            self.tools,
+            lambda: self.recent.paths,
+            self._names,
+            self._jobs,
+            self._settings,
+        )
+        self.resolution = ResolutionController(
+            self, self.split, self.cases, self.opening.open, self
+        )
         self._build_actions()
-        self.readout = ReadoutController(
-            self.canvas, self.slides, self.position, self._magnification, self
+        self.recent = RecentSlides(
+            self.slides, self.canvas.welcome, self._recent_menu, self._names, self._settings, self
         )
+        self.readout = ReadoutController(self.split.views, self.position, self._magnification, self)
         self._connect()
-        self._show_recent()
 
     # -- assembly --------------------------------------------------------------------------------
 
-    def _build_layout(self) -> None:
-        self._splitter = QSplitter(Qt.Orientation.Horizontal)
-        self._splitter.setChildrenCollapsible(False)
-        self._splitter.addWidget(self.canvas)
-        self.setCentralWidget(self._splitter)
-        side = QWidget()
-        side.setMinimumWidth(_SIDE_WIDTH)
-        column = QVBoxLayout(side)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self.results)
-        column.addWidget(self.browser, 1)
-        self._side_dock = self._dock(
-            "Models and memory", side, Qt.DockWidgetArea.RightDockWidgetArea
-        )
-        self._cases_dock = self._dock(
-            "Cases", self.cases_list, Qt.DockWidgetArea.LeftDockWidgetArea
-        )
-        self._cases_dock.hide()
-        status = self.statusBar()
-        status.setSizeGripEnabled(False)
-        self._busy, self._doing = ElidedLabel(), ""
-        self._busy.setContentsMargins(10, 0, 10, 0)
-        status.addWidget(self._busy)
-        for strip in (self.strip, self.demo_strip, self.cases_strip, self.export_strip):
-            status.addWidget(strip)
-        self.position.setContentsMargins(0, 0, 10, 0)
-        status.addPermanentWidget(self.position)
-
-    def _place_annotations(self) -> None:
-        dock = self._dock(
-            "Annotations", self.annotations.panel, Qt.DockWidgetArea.RightDockWidgetArea
-        )
-        self.tabifyDockWidget(self._side_dock, dock)
-        self._side_dock.raise_()
-        self.statusBar().addPermanentWidget(self.annotations.status)
-
-    def _add_evidence(self) -> None:
-        view = EvidenceView(
-            self.canvas, self.slides, self.overlay, self.tools.display, self.components, self
-        )
-        self.evidence = EvidenceController(
-            self,
-            self.slides,
-            self.analysis,
-            self.annotations,
-            self.cases,
-            view,
-            self._names,
-            self._jobs,
-            self._settings,
-        )
-        self.evidence_opening = EvidenceOpening(
-            self,
-            self.slides,
-            self.analysis,
-            self.annotations,
-            self.cases,
-            view,
-            lambda: [Path(path) for path in self._recent_paths()],
-            self._names,
-            self._jobs,
-            self._settings,
-        )
-        self.evidence.told.connect(self._show_busy)
-
-    def _dock(self, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
-        dock = QDockWidget(title)
-        dock.setObjectName(title)
-        dock.setFeatures(
-            QDockWidget.DockWidgetFeature.DockWidgetMovable
-            | QDockWidget.DockWidgetFeature.DockWidgetFloatable
-        )
-        dock.setWidget(widget)
-        self.addDockWidget(area, dock)
-        return dock
-
     def _build_actions(self) -> None:
         slots = {
-            "open_slide": self.ask_for_slide,
-            "open_cohort": self.ask_for_cohort,
-            "open_model": self.ask_for_model,
-            "open_run": self.ask_for_run,
+            **self.opening.slots(),
             "open_demo": self.open_demo,
             "close_slide": self.slides.close,
             "quit": self.close,
-            "zoom_in": lambda: self.split.active_view.zoom(1.5),
-            "zoom_out": lambda: self.split.active_view.zoom(1 / 1.5),
+            "zoom_in": lambda: self.split.views.active.slide_view.zoom(1.5),
+            "zoom_out": lambda: self.split.views.active.slide_view.zoom(1 / 1.5),
             "fit": self._fit,
             "split_view": self.split.toggle,
             "link_views": self.split.toggle_link,
-            "open_second": self.ask_for_second_slide,
             **self.overlay_panel.slots(),
             **self.layers.slots(),
+            **self.components.slots(),
+            **self.inspection.slots(),
             "check_alignment": self.alignment.check,
-            "analyse": self.analysis.run_again,
-            "cancel": self.analysis.cancel,
-            "state_mpp": self.ask_for_mpp,
+            "analyse": self.split.run_again,
+            "cancel": self.split.cancel,
+            "state_mpp": self.resolution.ask,
             "next_case": lambda: self.cases.step(1),
             "previous_case": lambda: self.cases.step(-1),
             "analyse_all": self.cases.analyse_all,
             "glass_first": self.cases_list.sort_by_background,
-            "muting_changes": self.rescoring.toggle,
-            "save_curated": self.curation.ask,
-            "open_evidence": self.evidence_opening.ask,
-            "export_evidence": self.evidence.ask,
             "tour": self.demo.show_tour,
             "show_log": lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(log_file()))),
             "about": self._about,
+            **self.atlas.slots(),
             **self.annotations.slots(),
             **self.tools.slots(),
+            **self.review.slots(),
+            **self.muting.slots(),
+            **self.evidence.slots(),
         }
         for magnification in MAGNIFICATIONS:
-            slots[f"magnify_{magnification:g}"] = lambda m=magnification: (
-                self.split.active_slides.set_magnification(m)
-            )
+            slots[f"magnify_{magnification:g}"] = lambda m=magnification: self._magnify(m)
         self.actions_by_name = build_actions(self, self.menuBar(), slots)
         self.tools.attach(self.actions_by_name)
+        self.review.attach(self.actions_by_name)
         self._recent_menu = self.menuBar().actions()[0].menu().addMenu("Recent")
         bar = QToolBar("Tools")
         bar.setObjectName("Tools")
@@ -341,185 +276,92 @@ class MainWindow(QMainWindow):
         self.addToolBar(Qt.ToolBarArea.LeftToolBarArea, self.annotations.bar)
 
     def _connect(self) -> None:
-        self.canvas.welcome.slide_wanted.connect(self.ask_for_slide)
+        self.canvas.welcome.slide_wanted.connect(self.opening.ask_for_slide)
         self.canvas.welcome.demo_wanted.connect(self.open_demo)
-        self.canvas.welcome.recent_chosen.connect(
-            lambda position: self.open_path(Path(self._recent_paths()[position]))
-        )
-        self.canvas.banner.action_taken.connect(self.ask_for_mpp)
-        self.results.model_wanted.connect(self.ask_for_model)
-        self._magnification.magnification_chosen.connect(self.slides.set_magnification)
+        self.recent.chosen.connect(self.open_path)
+        self.results.model_wanted.connect(self.opening.ask_for_model)
+        self.opening.wanted.connect(self.tools.privacy.meet)
+        self.opening.slide_wanted.connect(self.canvas.banner.hide)
+        self.opening.evidence_wanted.connect(self.evidence.opening.open)
+        self._magnification.magnification_chosen.connect(self._magnify)
         for source in (
+            self.opening,
             self.slides,
             self.analysis,
             self.cases,
+            self.atlas,
             self.demo,
             self.layers,
             self.alignment,
             self.annotations,
             self.split,
-            self.curation,
+            self.review,
+            self.muting,
             self.evidence,
-            self.evidence_opening,
         ):
             source.failed.connect(self.show_failure)
-        self.rescoring.panel.save_wanted.connect(self.curation.ask)
-        self.analysis.resolution_wanted.connect(self._want_resolution)
-        self.slides.opened.connect(self._on_opened)
+        self.review.recovered.connect(self.canvas.banner.withdraw)
+        self.slides.opened.connect(self._show_names)
         self.slides.closing.connect(self._on_closing)
         for source in (
             self.slides,
             self.analysis,
             self.layers,
             self.alignment,
-            self.curation,
-            self.evidence_opening,
+            self.muting,
+            self.evidence,
         ):
             source.busy.connect(self._show_busy)
-        self.tools.privacy.names_changed.connect(self._show_names)
-        self.tools.privacy.names_changed.connect(self.split.show_names)
-        self.tools.privacy.names_changed.connect(self.annotations.show_names)
-        self.tools.privacy.names_changed.connect(self.rescoring.refresh)
-        self.split.slide_wanted.connect(self.ask_for_second_slide)
-        self.split.slides.wanted.connect(self._names.meet_slide)
-        self.cases.opened.connect(self._show_cases)
-
-    def _show_cases(self) -> None:
-        first = not self._cases_dock.isVisible()
-        self._cases_dock.show()
-        if first:
-            self.resizeDocks([self._cases_dock], [_CASES_WIDTH], Qt.Orientation.Horizontal)
+        for shown in (
+            self._show_names,
+            self.recent.show,
+            self.split.show_names,
+            self.annotations.show_names,
+            self.muting.rescoring.refresh,
+        ):
+            self.tools.privacy.names_changed.connect(shown)
+        self.cases.opened.connect(self.show_cases)
 
     # -- opening ---------------------------------------------------------------------------------
 
     def open_path(self, path: Path, *, mpp: float | None = None) -> None:
         """Opens a slide, features, a cohort, a model, a run or evidence, whatever it is."""
-        if path.suffix.lower() == ".zip":
-            self.evidence_opening.open(path)
-            return
-        self.tools.privacy.meet(path)
-        if path.suffix.lower() == ".safetensors" or (path / "folds").is_dir():
-            self.analysis.open_model(path)
-        elif path.suffix.lower() == ".csv" or path.is_dir():
-            self.cases.open(path, mpp)
-        else:
-            self.canvas.banner.hide()
-            self.slides.open(path, mpp)
+        self.opening.open(path, mpp)
 
     def open_demo(self) -> None:
         """Opens the drawn demo cohort with its models."""
         self.demo.start([resource(f"demo/{task}.safetensors") for task in DEMO_TASKS])
 
-    def ask_for_slide(self) -> None:
-        self._ask("Open slide", _SLIDE_FILES)
-
-    def ask_for_second_slide(self) -> None:
-        self._ask("Open slide in the second view", _SLIDE_FILES, chosen=self.split.open)
-
-    def ask_for_cohort(self) -> None:
-        self._ask("Open cohort", "Cohort tables (*.csv);;All files (*)")
-
-    def ask_for_model(self) -> None:
-        self._ask("Open model", "Models (*.safetensors);;All files (*)")
-
-    def ask_for_run(self) -> None:
-        self._ask("Open run folder", "", folder=True)
-
-    def _ask(
-        self,
-        title: str,
-        pattern: str,
-        *,
-        folder: bool = False,
-        chosen: Callable[[Path], None] | None = None,
-    ) -> None:
-        dialog = QFileDialog(self, title, str(self._settings.value("folder", "")), pattern)
-        if folder:
-            dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(lambda name: self._on_chosen(Path(name), chosen))
-        dialog.open()
-
-    def _on_chosen(self, path: Path, then: Callable[[Path], None] | None) -> None:
-        self._settings.setValue("folder", str(path.parent))
-        (then or self.open_path)(path)
-
-    def ask_for_mpp(self) -> None:
-        """Asks for the shown slide's own resolution and opens it again with that."""
-        slide = self.slides.slide
-        if slide is None:
-            return
-        dialog = QInputDialog(self)
-        dialog.setInputMode(QInputDialog.InputMode.DoubleInput)
-        dialog.setWindowTitle("Slide resolution")
-        dialog.setLabelText("Microns per pixel at full resolution (40× is about 0.25):")
-        dialog.setDoubleRange(0.01, 100.0)
-        dialog.setDoubleDecimals(4)
-        known = slide.known_mpp
-        dialog.setDoubleValue(known.mean if known else 0.25)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        path = slide.path
-        dialog.doubleValueSelected.connect(lambda value: self._state_mpp(path, value))
-        dialog.open()
-
-    def _state_mpp(self, path: Path, mpp: float) -> None:
-        self.cases.remember_resolution(path, mpp)
-        self.open_path(path, mpp=mpp)
-
     def _on_closing(self) -> None:
         self.setWindowTitle("MoMKD Viewer")
         self.canvas.banner.hide()  # it spoke about the slide that goes
 
-    def _on_opened(self) -> None:
-        source = self.slides.source
-        assert source is not None
-        recent = [str(source.path.resolve()), *self._recent_paths()]
-        self._settings.setValue("recent", list(dict.fromkeys(recent))[:_MOST_RECENT])
-        self._show_names()
-
     def _show_names(self) -> None:
-        """Names of slides, masked where the user wants that."""
+        """The slide's name and what is being opened, masked where the user wants that."""
         source = self.slides.source
         if source is not None:
             self.setWindowTitle(f"{self._names.slide(source.path)} – MoMKD Viewer")
         self._show_busy(self._doing)
-        self._show_recent()
 
     def _show_busy(self, doing: str) -> None:
         self._doing = doing
-        self._busy.setText(self._names.text(doing))
-
-    def _recent_paths(self) -> list[str]:
-        value = self._settings.value("recent", [])
-        paths = [value] if isinstance(value, str) else list(value or [])  # type: ignore[call-overload]
-        return [str(path) for path in paths]
-
-    def _show_recent(self) -> None:
-        paths = self._recent_paths()
-        names = [self._names.slide(Path(path)) for path in paths]
-        self.canvas.welcome.show_recent(names)
-        self._recent_menu.clear()
-        for path, name in zip(paths, names, strict=True):
-            action = self._recent_menu.addAction(name)
-            action.setToolTip(self._names.text(path))
-            action.triggered.connect(lambda checked=False, p=path: self.open_path(Path(p)))
-        self._recent_menu.setEnabled(bool(paths))
+        self.busy.setText(self._names.text(doing))
 
     # -- showing ---------------------------------------------------------------------------------
 
     def show_failure(self, text: str) -> None:
         self.canvas.banner.show_message(text)
 
-    def _want_resolution(self) -> None:
-        self.canvas.banner.show_message(_NO_RESOLUTION, "State resolution…")
-
     def set_overlay(self, kind: str) -> None:
         """Chooses the overlay by kind: affinity, attention, none and the others."""
         assert kind in dict(KINDS)
         self.overlay.set_kind(kind)
 
+    def _magnify(self, magnification: float) -> None:
+        self.split.views.active.slides.set_magnification(magnification)
+
     def _fit(self) -> None:
-        self.split.active_view.fit()
+        self.split.views.active.slide_view.fit()
 
     def _about(self) -> None:
         box = QMessageBox(self)
@@ -535,8 +377,14 @@ class MainWindow(QMainWindow):
     def settled(self) -> bool:
         """Whether nothing is being opened, analysed, read or drawn any more."""
         runners = (self._jobs, self._analysis_jobs, self._cohort_jobs, self._demo_jobs)
-        kept = (self.annotations.store, self.tools.bookmarks, self.rescoring)
-        idle = all(one.idle for one in (*runners, *kept))
+        others = (
+            self.atlas,
+            self.muting.rescoring,
+            self.annotations.store,
+            self.tools.bookmarks,
+            self.review.keeper,
+        )
+        idle = all(one.idle for one in (*runners, *others))
         return idle and self.slides.tiles_complete and self.split.tiles_complete
 
     # -- events ----------------------------------------------------------------------------------
@@ -552,13 +400,15 @@ class MainWindow(QMainWindow):
         QTimer.singleShot(0, self, lambda: [self.open_path(path) for path in paths])
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        problems = [kept.flush() for kept in (self.annotations.store, self.tools.bookmarks)]
+        kept = (self.annotations.store, self.tools.bookmarks, self.review)
+        problems = [one.flush() for one in kept]
         if told := " ".join(problem for problem in problems if problem):
             event.ignore()
             self.show_failure(told)
             return
         self.hide()
         self.tools.close_windows()
+        self.review.keeper.close()
         for runner in (self._demo_jobs, self._cohort_jobs, self._analysis_jobs, self._jobs):
             runner.close()
         self.slides.shut_down()

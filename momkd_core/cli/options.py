@@ -28,6 +28,14 @@ def positive_count(text: str) -> int:
     return value
 
 
+def count(text: str) -> int:
+    """An argparse type: a whole number of at least 0."""
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is below 0")
+    return value
+
+
 def add_slide_mpp(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--slide-mpp",

@@ -63,7 +63,14 @@ class ActionController(QObject):
 
     def show_palette(self) -> None:
         """Offers every action; the one chosen is run as its menu entry would."""
-        self.palette.open([self._command(spec) for spec in ACTIONS if spec.name != "palette"])
+        self.palette.open(
+            [self._command(spec) for spec in self._specs_shown if spec.name != "palette"]
+        )
+
+    @property
+    def _specs_shown(self) -> list[ActionSpec]:
+        """Those in the menus: some go while the reader judges blinded."""
+        return [spec for spec in ACTIONS if self._actions[spec.name].isVisible()]
 
     def _command(self, spec: ActionSpec) -> Command:
         action = self._actions[spec.name]
@@ -135,7 +142,7 @@ class ActionController(QObject):
                 spec.tip,
                 self.bindings.is_changed(spec.name),
             )
-            for spec in ACTIONS
+            for spec in self._specs_shown
         ]
         # In the order of the menus, though the table may come back to one.
         groups = list(dict.fromkeys(row.group for row in rows))

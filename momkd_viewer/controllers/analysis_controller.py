@@ -15,6 +15,7 @@ from momkd_viewer.controllers.slide_controller import SlideController
 from momkd_viewer.jobs.runner import Job, JobRunner
 from momkd_viewer.jobs.slide_work import analyse, open_model, read_again
 from momkd_viewer.state.analysis import Analysis, OpenModel, Outcome
+from momkd_viewer.state.blinding import HIDDEN, blinded, memory_text
 from momkd_viewer.state.muting_change import component_names
 from momkd_viewer.state.work_list import Asked
 from momkd_viewer.widgets.progress_strip import ProgressStrip
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from momkd_core.checkpoint import Model
 
 CANCELLED = "Analysis was cancelled. Press Analyse to run it again."
+_OUTSIDE = "This slide is outside what this model knows."
 _EVEN = "Attention is nearly even: the overlay shows small differences."
 NO_RESOLUTION = "Needs the slide's resolution."
 WAITING = "Analysed in the first view."
@@ -111,7 +113,10 @@ class AnalysisController(QObject):
             if with_results:
                 mine.outcome = their.outcome
                 mine.failure = None if their.outcome else their.failure or WAITING
-            elif changed:
+                continue
+            if mine.failure == WAITING:
+                mine.failure = None  # the first view went on to another slide
+            if changed:
                 self._read_again(mine)
         self._refresh()
         if not with_results:
@@ -246,7 +251,7 @@ class AnalysisController(QObject):
         components = entry.model.card.model.components
         if sum(name == memory for name, _ in wanted) >= components:
             self.failed.emit(
-                f"All {components} components of the {memory} memory would be muted. Leave at least "
+                f"All {components} components of {memory_text(memory)} would be muted. Leave at least "
                 "one: without it there is no affinity."
             )
             self.muting_refused.emit()
@@ -299,6 +304,10 @@ class AnalysisController(QObject):
         shown = self.analysis.shown
         return None if shown is None else shown.outcome
 
+    def show_again(self) -> None:
+        """Words the results anew."""
+        self._refresh()
+
     def _refresh(self) -> None:
         views = [self._view(position, entry) for position, entry in enumerate(self.analysis.models)]
         self._panel.show_models(views)
@@ -306,6 +315,8 @@ class AnalysisController(QObject):
 
     def _view(self, position: int, entry: OpenModel) -> ModelView:
         card = entry.model.card
+        if blinded():
+            return self._blind_view(position, entry)
         view = ModelView(
             title=card.task,
             subtitle=" · ".join(
@@ -323,6 +334,24 @@ class AnalysisController(QObject):
         )
         if entry.outcome is not None:
             return _with_result(view, entry.outcome)
+        return self._with_wait(view, entry)
+
+    def _blind_view(self, position: int, entry: OpenModel) -> ModelView:
+        """Nothing of classes and prediction, nor what the model's maker says of them."""
+        card, result = entry.model.card, entry.outcome.result if entry.outcome else None
+        view = ModelView(
+            title=card.task,
+            subtitle=" · ".join(filter(None, (card.organ, entry.model.source))),
+            positive="",
+            chosen=position == self.analysis.chosen,
+            caution=_OUTSIDE if result is not None and result.outside else "",
+        )
+        if result is not None:
+            return replace(view, message=f"Classes and prediction: {HIDDEN[0].lower()}{HIDDEN[1:]}")
+        return self._with_wait(view, entry)
+
+    def _with_wait(self, view: ModelView, entry: OpenModel) -> ModelView:
+        """Why there is no result yet."""
         if entry.failure is not None:
             return replace(view, message=entry.failure, failed=True)
         running = self._running is not None and self._running[0] is entry

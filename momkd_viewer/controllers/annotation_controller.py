@@ -14,9 +14,8 @@ from shapely.geometry.base import BaseGeometry
 
 from momkd_core.annotations import union_of_areas
 from momkd_core.region import Region
-from momkd_viewer.controllers.analysis_controller import AnalysisController
 from momkd_viewer.controllers.annotation_store import AnnotationStore
-from momkd_viewer.controllers.slide_controller import SlideController
+from momkd_viewer.controllers.view_pair import ViewPair
 from momkd_viewer.state.annotations import (
     DEFAULT_CLASSES,
     UNCLASSIFIED,
@@ -34,7 +33,6 @@ from momkd_viewer.widgets.annotation_layer import AnnotationLayer
 from momkd_viewer.widgets.annotation_move import MoveTool
 from momkd_viewer.widgets.annotation_panel import AnnotationPanel
 from momkd_viewer.widgets.annotation_tools import BoxTool, Desk, LineTool, PointTool, PolygonTool
-from momkd_viewer.widgets.canvas import Canvas
 from momkd_viewer.widgets.canvas_tool import Tool
 
 log = logging.getLogger(__name__)
@@ -43,6 +41,7 @@ TOOLS = ("move", "point", "line", "rectangle", "ellipse", "polygon", "brush")
 #: These go on drawing; after the others the next press selects again, as in QuPath.
 _KEPT = ("point", "brush")
 _CLOSEST = 0.5  # level-0 pixels per device pixel: small annotations are shown in their surroundings
+_FIRST_VIEW = "Annotations are drawn in the first view only, so that one is active now."
 _HIDDEN = "The file is hidden while names are masked"
 _NO_AREA = "No area is selected. Click one on the slide or in the list, then analyse inside it."
 
@@ -56,16 +55,15 @@ class AnnotationController(QObject):
 
     def __init__(
         self,
-        canvas: Canvas,
-        slides: SlideController,
-        analysis: AnalysisController,
+        views: ViewPair,
         settings: QSettings,
         mask: NameMask,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._canvas, self._slides, self._analysis = canvas, slides, analysis
-        self._settings, self._mask = settings, mask
+        self._views, self._settings, self._mask = views, settings, mask
+        canvas, slides = views.first.canvas, views.first.slides
+        self._canvas, self._slides, self._analysis = canvas, slides, views.first.analysis
         self.shown = AnnotationSet()
         self.layer = AnnotationLayer(self.shown)
         self.panel = AnnotationPanel()
@@ -144,6 +142,9 @@ class AnnotationController(QObject):
 
     def choose_tool(self, name: str) -> None:
         """What the left button does on the slide from now on."""
+        if self._views.active is not self._views.first:
+            self._views.choose(self._views.first)
+            self.failed.emit(_FIRST_VIEW)
         self.tool = name
         if name != "move" and not self.layer.visible:
             self.layer.visible = True  # what is drawn is seen

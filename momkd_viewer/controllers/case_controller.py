@@ -124,6 +124,25 @@ class CaseController(QObject):
             source = self._source(entry)
             self._slides.open(source.path, source.mpp, source.features)
 
+    def show_file(self, path: Path, mpp: float | None = None) -> None:
+        """Opens a listed slide as a click on its row would do, and one that is not listed by itself."""
+        rows = [row for row, entry in enumerate(self.work.entries) if entry.path == path]
+        if not rows:
+            self._slides.open(path, mpp)
+        elif rows[0] == self._current:
+            self._open_row(rows[0])
+        else:
+            self._list.choose(rows[0])
+
+    @property
+    def readable(self) -> tuple[CaseEntry, ...]:
+        """Rows that can be opened, at the resolution that holds for each."""
+        return tuple(
+            replace(entry, source=self._source(entry))
+            for entry in self.work.entries
+            if entry.path not in self.work.awaited
+        )
+
     def _source(self, entry: CaseEntry) -> Source:
         """A row's files, at the resolution that holds where it states none."""
         return entry.source if entry.source.mpp else entry.source.with_mpp(self._mpp)

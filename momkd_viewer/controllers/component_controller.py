@@ -25,17 +25,16 @@ from momkd_viewer.widgets.memory_browser import MemoryBrowser
 
 _HEIGHT = 300
 _HINT = "Click a component's card to see its patches here."
+_NO_COHORT = "No cohort has been read with this model."
 #: Gives a component's patches over a cohort.
 CohortGallery = Callable[[ComponentName, GalleryChoice], Gallery]
 
 
 class ComponentController(QObject):
     """Signals:
-    cohort_wanted(): patches of the cohort were asked for, and none has been read.
     shown_changed(): other components are shown, or none.
     """
 
-    cohort_wanted = Signal()
     shown_changed = Signal()
 
     def __init__(
@@ -52,7 +51,7 @@ class ComponentController(QObject):
         self._browser, self._slides, self._analysis = browser, slides, analysis
         self._overlay, self._memory, self._jobs = overlay, memory, jobs
         self._components: tuple[ComponentName, ...] = ()
-        self._cohort: CohortGallery | None = None
+        self._cohort: CohortGallery = lambda name, choice: Gallery((), 0, 0, 0, _NO_COHORT)
         self._running: list[Job] = []
         self._drawn_for: tuple[object, ...] | None = None
         self.detail = ComponentDetail()
@@ -91,7 +90,7 @@ class ComponentController(QObject):
         pane.neighbour_chosen.connect(lambda name: self._replace(pane, name))
         gallery = pane.gallery
         gallery.pictures = memory.pictures.picture
-        gallery.name_cases(str, memory.pictures.reason)
+        gallery.explain(memory.pictures.reason)
         gallery.seen.connect(lambda places: memory.pictures.want(gallery, places))
         gallery.chosen.connect(self._go_to)
         gallery.entered_patch.connect(self._point_at)
@@ -104,18 +103,35 @@ class ComponentController(QObject):
         """Those that are shown: none, one, or two."""
         return self._components
 
+    def slots(self) -> dict[str, Callable[[], object]]:
+        """What the menu entries do, by their names in the table of actions."""
+        return {"component_pane": self.toggle}
+
+    def toggle(self) -> None:
+        """Hides the pane, or shows it: with the first card's component where none was opened."""
+        if self.dock.isVisible():
+            self.dock.hide()
+        elif self._components or not self._memory.views:
+            self._show_dock()
+            self.refresh()
+        else:
+            self.open(max(self._memory.views, key=lambda view: view.attention).component)
+
     def open(self, component: ComponentName, beside: bool = False) -> None:
         """Shows a component, in place of what is there or beside it."""
         if beside and self._components and component not in self._components:
             self._components = (self._components[0], component)
         elif component not in self._components:
             self._components = (component, *self._components[1:])
+        self._show_dock()
+        self.refresh()
+        self.shown_changed.emit()
+
+    def _show_dock(self) -> None:
         if self.dock.isHidden():
             self.dock.show()
             self._window.resizeDocks([self.dock], [_HEIGHT], Qt.Orientation.Vertical)
         self.dock.raise_()
-        self.refresh()
-        self.shown_changed.emit()
 
     def compare(self, component: ComponentName | None) -> None:
         """Shows a second component beside the first; None: the first alone."""
@@ -135,11 +151,16 @@ class ComponentController(QObject):
         self.refresh()
         self.shown_changed.emit()
 
-    def set_cohort(self, gallery: CohortGallery | None) -> None:
-        """Where patches of the cohort come from; None: no cohort has been read."""
+    def set_cohort(self, gallery: CohortGallery) -> None:
+        """Where patches of the cohort come from, or why there are none; shown anew from now on."""
         self._cohort = gallery
         self._drawn_for = None
         self.refresh()
+
+    def word(self, worded: Callable[[str], str]) -> None:
+        """How texts are shown: names may be masked."""
+        for pane in self.detail.panes:
+            pane.gallery.word(worded)
 
     # -- what they show --------------------------------------------------------------------------
 
@@ -174,14 +195,18 @@ class ComponentController(QObject):
         for job in self._running:
             job.cancel()
         self._running = []
-        shown, slide, choice = self._analysis.analysis.shown, self._slides.slide, self.detail.choice
+        shown, source, choice = (
+            self._analysis.analysis.shown,
+            self._slides.source,
+            self.detail.choice,
+        )
         assert shown is not None
         for pane, name in zip(self.detail.panes, self._components, strict=False):
             self._start(portray(outcome.result, shown.model, name), pane.show_portrait)
             if choice.scope == "cohort":
-                self._show_cohort(pane, name, choice)
-            elif slide is not None:
-                request = GalleryRequest(name, choice.kind, choice.count, slide.path)
+                pane.show_gallery(self._cohort(name, choice), "cohort")
+            elif source is not None:
+                request = GalleryRequest(name, choice.kind, choice.count, source.path)
                 show = partial(pane.show_gallery, scope="this slide")
                 self._start(gather(outcome.result, request), show)
 
@@ -192,14 +217,6 @@ class ComponentController(QObject):
             )
         )
 
-    def _show_cohort(self, pane: ComponentPane, name: ComponentName, choice: GalleryChoice) -> None:
-        if self._cohort is not None:
-            pane.show_gallery(self._cohort(name, choice), "cohort")
-            return
-        reason = "No cohort has been read with this model."
-        pane.show_gallery(Gallery((), 0, 0, 0, reason), "cohort")
-        self.cohort_wanted.emit()
-
     @property
     def _mapped(self) -> ComponentName | None:
         choice = self._overlay.choice
@@ -208,6 +225,11 @@ class ComponentController(QObject):
     def _show_mapped(self) -> None:
         for pane in self.detail.shown_panes:
             pane.show_mapped(self._mapped)
+
+    def show_again(self) -> None:
+        """Shows all of it anew: it is worded or coloured in another way from now on."""
+        self._drawn_for = None
+        self.refresh()
 
     # -- patches ---------------------------------------------------------------------------------
 

@@ -8,13 +8,13 @@ from PySide6.QtCore import QObject, QSettings, Qt, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from momkd_viewer.controllers.analysis_controller import AnalysisController
+from momkd_viewer.controllers.preferences_controller import PreferencesController
 from momkd_viewer.jobs.rescore_work import CurationRequest, save_curated_model
 from momkd_viewer.jobs.runner import JobRunner
 from momkd_viewer.state.analysis import OpenModel
 from momkd_viewer.state.muting_change import component_names
 from momkd_viewer.widgets.curate_dialog import CurateDialog
 
-_WHO = "reviewer"  # who judges components, too
 _NO_MODEL = "There is no model to save. Open one, and mute a component."
 _SAME = "There is nothing to save: exactly these components are left out by the model itself."
 _NO_COMPONENTS = "The mean of several folds cannot be curated. Open one fold's model file."
@@ -35,11 +35,12 @@ class CurationController(QObject):
         self,
         window: QWidget,
         analysis: AnalysisController,
+        preferences: PreferencesController,
         jobs: JobRunner,
         settings: QSettings,
     ) -> None:
         super().__init__(window)
-        self._window, self._analysis = window, analysis
+        self._window, self._analysis, self._preferences = window, analysis, preferences
         self._jobs, self._settings = jobs, settings
 
     def ask(self) -> CurateDialog | None:
@@ -53,7 +54,7 @@ class CurationController(QObject):
         dialog = CurateDialog(
             f"{card.task}: {card.positive} against {card.negative}",
             component_names(shown.muted_by_memory),
-            str(self._settings.value(_WHO, "")),
+            self._preferences.now.reviewer,
             self._window,
         )
         # What is shown in the dialog is what is saved, whatever is muted meanwhile.
@@ -66,7 +67,8 @@ class CurationController(QObject):
         return dialog
 
     def _ask_for_file(self, request: CurationRequest, who: str, why: str, opens: bool) -> None:
-        self._settings.setValue(_WHO, who)
+        if not self._preferences.now.reviewer:
+            self._preferences.name_reviewer(who)  # who judges components, too
         source = request.model.members[0].path
         # Not where the model lies: one that came in a bundle lies in a temporary folder.
         folder = str(self._settings.value("folder", ""))

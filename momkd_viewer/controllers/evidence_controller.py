@@ -13,6 +13,7 @@ from momkd_viewer.controllers.analysis_controller import AnalysisController
 from momkd_viewer.controllers.annotation_controller import AnnotationController
 from momkd_viewer.controllers.case_controller import CaseController
 from momkd_viewer.controllers.evidence_view import EvidenceView
+from momkd_viewer.controllers.preferences_controller import PreferencesController
 from momkd_viewer.controllers.slide_controller import SlideController
 from momkd_viewer.jobs.evidence_work import EvidenceChoice, EvidenceRequest, write_evidence
 from momkd_viewer.jobs.runner import Job, JobRunner
@@ -48,6 +49,7 @@ class EvidenceController(QObject):
         annotations: AnnotationController,
         cases: CaseController,
         view: EvidenceView,
+        preferences: PreferencesController,
         mask: NameMask,
         jobs: JobRunner,
         settings: QSettings,
@@ -55,7 +57,12 @@ class EvidenceController(QObject):
         super().__init__(window)
         self._window, self._slides, self._analysis = window, slides, analysis
         self._annotations, self._cases, self._view = annotations, cases, view
-        self._mask, self._jobs, self._settings = mask, jobs, settings
+        self._preferences, self._mask, self._jobs, self._settings = (
+            preferences,
+            mask,
+            jobs,
+            settings,
+        )
         self._running: Job | None = None
         self.strip = ProgressStrip()
         window.statusBar().addWidget(self.strip)
@@ -139,7 +146,7 @@ class EvidenceController(QObject):
             None if entry is None else entry.patient_id,
             AnnotationFile(self._annotations.shown.items),
             state,
-            str(self._settings.value("preferences/review", "") or ""),
+            self._preferences.review,
             choice,
         )
 

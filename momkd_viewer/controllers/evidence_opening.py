@@ -21,13 +21,13 @@ from momkd_viewer.controllers.evidence_view import EvidenceView
 from momkd_viewer.controllers.slide_controller import SlideController
 from momkd_viewer.jobs.evidence_work import OpenedEvidence, check_slide, open_evidence
 from momkd_viewer.jobs.runner import Job, JobRunner
+from momkd_viewer.state.blinding import blinded
 from momkd_viewer.state.name_mask import NameMask
 from momkd_viewer.state.source import Source
 
 if TYPE_CHECKING:
     from momkd_core.checkpoint import Model
 
-_PATTERN = "Evidence bundles (*.zip);;All files (*)"
 _SLIDES = f"Slides ({' '.join(f'*{suffix}' for suffix in SLIDE_SUFFIXES)});;All files (*)"
 #: Results that differ by less are of the same features and another processor.
 _SAME_PROBABILITY = 5e-4
@@ -38,6 +38,7 @@ _OTHER_RESULT = (
     "The bundle says {predicted} with a probability of {told:.3f}, and here it is {found:.3f}: the "
     "slide's features are others than those that the bundle was written of."
 )
+_BLINDED_RESULT = "The result differs from the bundle's: the slide's features are others."
 _OWN_ANNOTATIONS = (
     "The slide has annotations of its own; the {count} of the bundle are in its annotations.geojson "
     "(File, Import annotations)."
@@ -63,7 +64,7 @@ class EvidenceOpening(QObject):
         annotations: AnnotationController,
         cases: CaseController,
         view: EvidenceView,
-        recent: Callable[[], Sequence[Path]],
+        recent: Callable[[], Sequence[str]],
         mask: NameMask,
         jobs: JobRunner,
         settings: QSettings,
@@ -86,17 +87,8 @@ class EvidenceOpening(QObject):
 
     # -- reading ---------------------------------------------------------------------------------
 
-    def ask(self) -> None:
-        """Asks for a bundle and opens it."""
-        folder = str(self._settings.value("export_folder", ""))
-        dialog = QFileDialog(self._window, "Open evidence", folder, _PATTERN)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(lambda name: self.open(Path(name)))
-        dialog.open()
-
     def open(self, path: Path) -> None:
         """Opens a bundle; its slide is looked for, or asked for."""
-        self._mask.meet_file(path)
         if self._opening is not None:
             self._opening.cancel()
         self._opening = self._jobs.start(
@@ -118,7 +110,7 @@ class EvidenceOpening(QObject):
         """Slides that are at hand, the likeliest first."""
         opened = () if self._slides.source is None else (self._slides.source,)
         listed = tuple(entry.source for entry in self._cases.work.entries)
-        return (*opened, *listed, *(Source.of(path) for path in self._recent()))
+        return (*opened, *listed, *(Source.of(Path(path)) for path in self._recent()))
 
     def _on_read(self, opened: OpenedEvidence) -> None:
         if self._model(opened) is None:
@@ -231,11 +223,10 @@ class EvidenceOpening(QObject):
         self._unproven = None
         differs = abs(result.probability - told.probability) > _SAME_PROBABILITY
         if differs or result.predicted != told.predicted:
-            self.failed.emit(
-                _OTHER_RESULT.format(
-                    predicted=told.predicted, told=told.probability, found=result.probability
-                )
+            said = _OTHER_RESULT.format(
+                predicted=told.predicted, told=told.probability, found=result.probability
             )
+            self.failed.emit(_BLINDED_RESULT if blinded() else said)
 
     def _on_annotations(self) -> None:
         """The bundle's annotations are put on a slide that has none."""

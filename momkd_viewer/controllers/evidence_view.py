@@ -49,6 +49,8 @@ class EvidenceView(QObject):
             return
         # First what takes its place beside the slide: it changes the size of the view.
         self._components.compare(None)
+        if not state.components:
+            self._components.dock.hide()
         for position, component in enumerate(state.components[:2]):
             self._components.open(component, beside=position > 0)
         self._display.choose(state.rendition)

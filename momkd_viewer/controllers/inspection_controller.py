@@ -46,7 +46,6 @@ class InspectionController(QObject):
         self.dock.setObjectName("Patch")
         self.dock.setWidget(self.panel)
         window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, self.dock)
-        window.tabifyDockWidget(components.dock, self.dock)
         self.dock.hide()
         view, pictures, nearest = canvas.slide_view, memory.pictures, self.panel.nearest
         view.asked.connect(self.ask)
@@ -55,13 +54,23 @@ class InspectionController(QObject):
         slides.closing.connect(self._forget)
         pictures.arrived.connect(self._on_picture)
         nearest.pictures = pictures.picture
-        nearest.name_cases(str, pictures.reason)
+        nearest.explain(pictures.reason)
         nearest.seen.connect(lambda places: pictures.want(nearest, places))
         nearest.chosen.connect(self._go_to)
         self.panel.similarities.component_chosen.connect(components.open)
         self.panel.closed.connect(self.dock.hide)
 
     # -- asking ----------------------------------------------------------------------------------
+
+    def slots(self) -> dict[str, Callable[[], object]]:
+        """What the menu entries do, by their names in the table of actions."""
+        return {"inspect_patch": self.ask_at_cursor}
+
+    def ask_at_cursor(self) -> None:
+        """Says what the patch under the cursor is; in the middle of the view, where there is none."""
+        canvas = self._canvas.slide_view
+        if canvas.view is not None:
+            self.ask(*(canvas.nearest or (canvas.view.centre_x, canvas.view.centre_y)))
 
     def ask(self, x: float, y: float) -> None:
         """Says what the patch at a level-0 point is; nothing, where there is none."""
@@ -71,8 +80,8 @@ class InspectionController(QObject):
             self._memory.choose_patch(patch)
 
     def _show(self, patch: int) -> None:
-        outcome, slide = self._analysis.outcome, self._slides.slide
-        if outcome is None or slide is None:
+        outcome, source = self._analysis.outcome, self._slides.source
+        if outcome is None or source is None:
             return
         if self._job is not None:
             self._job.cancel()
@@ -83,15 +92,25 @@ class InspectionController(QObject):
             self._memory.pictures.want(self.panel, [found.inspection.place])
             self._on_picture(found.inspection.place)
             if self.dock.isHidden():
+                self._window.tabifyDockWidget(self._components.dock, self.dock)
                 self.dock.show()
                 self._window.resizeDocks([self.dock], [_HEIGHT], Qt.Orientation.Vertical)
             self.dock.raise_()
 
         self._job = self._jobs.start(
-            inspect_patch(outcome, slide.path, patch, self.find_nearest),
+            inspect_patch(outcome, source.path, patch, self.find_nearest),
             done=done,
             failed=lambda error: self._analysis.failed.emit(str(error)),
         )
+
+    def set_nearest(self, find: FindNearest | None) -> None:
+        """Where the nearest patches of a cohort come from; None: no cohort has been read."""
+        self.find_nearest = find
+        self._on_result()
+
+    def show_again(self) -> None:
+        """Shows all of it anew: it is worded or coloured in another way from now on."""
+        self._on_result()
 
     def _on_result(self) -> None:
         """Another result of the same slide: the patch is asked about again."""

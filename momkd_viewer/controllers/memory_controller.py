@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from PySide6.QtCore import QObject, Signal
 
@@ -11,6 +12,7 @@ from momkd_viewer.controllers.analysis_controller import AnalysisController
 from momkd_viewer.controllers.patch_pictures import PatchPictures
 from momkd_viewer.controllers.slide_controller import MAGNIFICATION_MICRONS, SlideController
 from momkd_viewer.jobs.runner import JobRunner
+from momkd_viewer.state.blinding import blinded
 from momkd_viewer.state.component_patches import PatchPlace
 from momkd_viewer.state.component_portrait import training_profiles
 from momkd_viewer.state.components import (
@@ -40,6 +42,7 @@ class MemoryController(QObject):
     Attributes:
         pictures: of patches, for everything that shows some.
         views: every component of the shown result, as the model numbers them.
+        open_place: opens the slide of a patch that lies on another one.
 
     Signals:
         cards_changed(): :attr:`views` are others now.
@@ -72,11 +75,14 @@ class MemoryController(QObject):
         self._verdicts: Mapping[ComponentName, VerdictMark] = {}
         self._chosen: int | None = None
         self._pointed: int | None = None
+        self.open_place: Callable[[PatchPlace], None] = lambda place: slides.open(
+            place.slide, place.mpp
+        )
         self._going: PatchPlace | None = None  # where to, once its slide is open
         self.pictures.arrived.connect(self._on_picture)
         self.pictures.failed.connect(analysis.failed)
         analysis.shown_changed.connect(self.refresh)
-        analysis.muting_refused.connect(self._show_again)
+        analysis.muting_refused.connect(self.show_again)
         slides.opened.connect(self._arrive)
         browser.mute_toggled.connect(analysis.set_muted)
         browser.arranged.connect(self._arrange)
@@ -122,7 +128,7 @@ class MemoryController(QObject):
         outcome, shown = self._analysis.outcome, self._analysis.analysis.shown
         if outcome is None or shown is None or outcome.result.match is None:
             return
-        profiles = training_profiles(getattr(shown.model.card, "profiles", ()))
+        profiles = training_profiles(shown.model.card)
         drifts = {name: p.mean_drift for name, p in profiles.items() if p.mean_drift is not None}
         self.views = component_views(outcome, self._verdicts, drifts)
         cards = self._cards.of(self.views)
@@ -139,8 +145,18 @@ class MemoryController(QObject):
         self._cards.arrange(arrangement)
         self._show_cards()
 
-    def _show_again(self) -> None:
-        """Sets the cards back to what holds."""
+    def show_blinded(self) -> None:
+        """The reader judges blinded from now on, or no more."""
+        arrangement = self._cards.arrangement
+        self._cards.forget()
+        self._cards.arrange(replace(arrangement, sort="name" if blinded() else "attention"))
+        self._browser.show_blinded()
+        self._canvas.slide_view.highlight(None)
+        self._chosen = None
+        self.show_again()
+
+    def show_again(self) -> None:
+        """Sets the cards to what holds."""
         self._shown = None
         self.refresh()
 
@@ -199,22 +215,28 @@ class MemoryController(QObject):
 
     def go_to_place(self, place: PatchPlace) -> None:
         """The same for a patch of any slide: another one is opened for it."""
-        source = self._slides.source
-        if source is not None and source.path == place.slide:
+        if self.is_shown(place):
             self._centre_on(place)
             self._frame(place)
         else:
             self._going = place
-            self._slides.open(place.slide, place.mpp)
+            self.open_place(place)
+
+    def is_shown(self, place: PatchPlace) -> bool:
+        """Whether a patch lies on what is open."""
+        source = self._slides.source
+        return source is not None and source.path == place.slide
 
     def _arrive(self) -> None:
         going, self._going = self._going, None
-        source = self._slides.source
-        if going is not None and source is not None and source.path == going.slide:
+        if going is not None and self.is_shown(going):
             self.go_to_place(going)
 
     def _centre_on(self, place: PatchPlace) -> None:
         known, half = self._slides.known_mpp, place.size / 2
+        if self._slides.slide is None:  # there is nothing to magnify, but surroundings to be seen
+            self._canvas.slide_view.centre_on(place.x + half, place.y + half)
+            return
         downsample = (
             MAGNIFICATION_MICRONS / _JUMP_MAGNIFICATION / known.mean if known else place.size / 256
         )

@@ -1,4 +1,4 @@
-"""Going about the slide: to a typed place, turned, back and forward between views."""
+"""Going about the slide of the active view: to a typed place, turned, back and forward."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QWidget
 
-from momkd_viewer.controllers.slide_controller import SlideController
+from momkd_viewer.controllers.view_pair import ShownView, ViewPair
 from momkd_viewer.state.coordinates import CoordinateError, level0_point
 from momkd_viewer.state.view_history import ViewHistory
 from momkd_viewer.state.viewport import Viewport
-from momkd_viewer.widgets.canvas import Canvas
+from momkd_viewer.widgets.slide_view import SlideView
 from momkd_viewer.widgets.view_dialogs import GoToDialog, TurnDialog
 
 
@@ -25,30 +25,41 @@ class NavigationController(QObject):
     def __init__(
         self,
         window: QWidget,
-        canvas: Canvas,
-        slides: SlideController,
+        views: ViewPair,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._window, self._view, self._slides = window, canvas.slide_view, slides
-        self._histories: dict[Path, ViewHistory] = {}
+        self._window, self._views = window, views
+        self._histories: dict[tuple[ShownView, Path], ViewHistory] = {}
         self._actions: Mapping[str, QAction] = {}
         self.turning: TurnDialog | None = None
-        self._view.rested.connect(self._on_rested)
-        self._view.view_changed.connect(self._on_view)
-        slides.opened.connect(self._show_history)
-        slides.closing.connect(self._on_closing)
+        for view in views.both:
+            view.slide_view.rested.connect(lambda now, v=view: self._on_rested(v, now))
+            view.slide_view.view_changed.connect(lambda now, v=view: self._on_view(v, now))
+            view.slides.opened.connect(self._show_history)
+            view.slides.closing.connect(lambda v=view: self._on_closing(v))
+        views.changed.connect(self._on_active)
 
     def attach(self, actions: Mapping[str, QAction]) -> None:
         """Has back and forward greyed out where there is nowhere to go."""
         self._actions = actions
         self._show_history()
 
+    @property
+    def _view(self) -> SlideView:
+        return self._views.active.slide_view
+
+    def _on_active(self) -> None:
+        if self._view.view is not None:
+            self._show_angle(self._view.view)
+        self._show_history()
+
     # -- to a place ------------------------------------------------------------------------------
 
     def ask_for_place(self) -> GoToDialog | None:
         """Opens the window to type a place into; None without a slide."""
-        slide, view = self._slides.slide, self._view.view
+        shown, slides = self._view, self._views.active.slides
+        slide, view = slides.slide, shown.view
         if slide is None or view is None:
             return None
         known = slide.known_mpp
@@ -63,14 +74,14 @@ class NavigationController(QObject):
         def go(text: str, unit: str) -> None:
             try:
                 mpp = (known.x, known.y) if known is not None else None
-                self._view.centre_on(*level0_point(text, unit, mpp, slide.width, slide.height))
+                shown.centre_on(*level0_point(text, unit, mpp, slide.width, slide.height))
             except CoordinateError as error:
                 dialog.say(str(error))
             else:
                 dialog.accept()
 
         dialog.place_typed.connect(go)
-        self._slides.closing.connect(dialog.close)
+        slides.closing.connect(dialog.close)
         dialog.open()
         return dialog
 
@@ -81,25 +92,35 @@ class NavigationController(QObject):
         if self._view.view is not None:
             self._view.rotate_to(self._view.view.rotation + degrees)
 
+    def turn_to(self, degrees: float) -> None:
+        """Turns the slide, clockwise from upright."""
+        self._view.rotate_to(degrees)
+
     def turn_upright(self) -> None:
         """Shows the slide as it was scanned."""
-        self._view.rotate_to(0.0)
+        self.turn_to(0.0)
 
     def show_turning(self) -> None:
         """Opens the window to turn by any angle."""
         if self.turning is None:
             self.turning = TurnDialog(self._window)
-            self.turning.angle_chosen.connect(self._view.rotate_to)
+            self.turning.angle_chosen.connect(self.turn_to)
         if self._view.view is not None:
             self.turning.show_angle(self._view.view.rotation)
             self.turning.show()
             self.turning.activateWindow()
 
-    def _on_view(self, view: Viewport) -> None:
-        if self.turning is not None:
-            self.turning.show_angle(view.rotation)
+    def _on_view(self, view: ShownView, now: Viewport) -> None:
+        if view is self._views.active:
+            self._show_angle(now)
 
-    def _on_closing(self) -> None:
+    def _show_angle(self, now: Viewport) -> None:
+        if self.turning is not None:
+            self.turning.show_angle(now.rotation)
+
+    def _on_closing(self, view: ShownView) -> None:
+        if view is not self._views.active:
+            return
         if self.turning is not None:
             self.turning.hide()
         for name in ("go_back", "go_forward"):
@@ -110,9 +131,14 @@ class NavigationController(QObject):
 
     @property
     def history(self) -> ViewHistory | None:
-        """Of the open slide; it is still there when the slide is opened again."""
-        slide = self._slides.slide
-        return None if slide is None else self._histories.setdefault(slide.path, ViewHistory())
+        """Of the active view's slide; it is still there when the slide is opened again."""
+        return self._history_of(self._views.active)
+
+    def _history_of(self, view: ShownView) -> ViewHistory | None:
+        slide = view.slides.slide
+        if slide is None:
+            return None
+        return self._histories.setdefault((view, slide.path), ViewHistory())
 
     def go_back(self) -> None:
         self._step(forward=False)
@@ -131,9 +157,10 @@ class NavigationController(QObject):
             self._view.show_view(view)
         self._show_history()
 
-    def _on_rested(self, view: Viewport) -> None:
-        if self.history is not None:
-            self.history.push(view)
+    def _on_rested(self, view: ShownView, now: Viewport) -> None:
+        history = self._history_of(view)
+        if history is not None:
+            history.push(now)
             self._show_history()
 
     def _show_history(self) -> None:

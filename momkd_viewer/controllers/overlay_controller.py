@@ -10,7 +10,14 @@ from momkd_core.result import SlideResult
 from momkd_viewer.controllers.analysis_controller import AnalysisController
 from momkd_viewer.jobs.overlay_work import DrawnOverlay, OverlayRequest, draw, draw_overlay
 from momkd_viewer.jobs.runner import Job, JobRunner
-from momkd_viewer.state.overlay_values import ComponentName, OverlayChoice, OverlayKind, ScaleKind
+from momkd_viewer.state.blinding import blinded
+from momkd_viewer.state.overlay_values import (
+    POLAR,
+    ComponentName,
+    OverlayChoice,
+    OverlayKind,
+    ScaleKind,
+)
 from momkd_viewer.state.patch_facts import patch_facts
 from momkd_viewer.widgets.canvas import Canvas
 
@@ -146,6 +153,15 @@ class OverlayController(QObject):
             done=self._on_drawn,
             failed=lambda error: self._analysis.failed.emit(str(error)),
         )
+
+    def show_again(self) -> None:
+        """Draws what is shown anew: it is worded or coloured in another way from now on."""
+        if blinded() and self.kind in POLAR:
+            self._before = None
+            self.set_kind("none")
+        self._wanted = None
+        self.refresh()
+        self.choice_changed.emit(self.choice)
 
     def _on_drawn(self, drawn: DrawnOverlay) -> None:
         self.shown = drawn

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from PySide6.QtCore import QObject, QSettings, Signal
 from PySide6.QtGui import QAction, QImage
@@ -15,22 +16,31 @@ from momkd_viewer.controllers.slide_controller import SlideController
 from momkd_viewer.jobs.label_work import read_label_pictures
 from momkd_viewer.jobs.runner import JobRunner
 from momkd_viewer.state.name_mask import NameMask
-from momkd_viewer.widgets.banner import Banner
 from momkd_viewer.widgets.case_list import CaseList
 from momkd_viewer.widgets.label_dialog import LabelDialog
-from momkd_viewer.widgets.result_panel import ResultPanel
 
 _KEPT = "mask_names"
-_TABLES = (".csv", "")
+_TABLES = (".csv", ".zip", "")
 _NO_PATIENT = (".safetensors",)
 
 
-class PrivacyController(QObject):
-    """Attributes:
-    mask: what names are shown as.
+class Worded(Protocol):
+    """A widget whose messages may hold names."""
 
-    Signals:
-        names_changed(): names are masked from now on, or no more.
+    worded: Callable[[str], str]
+
+    def refresh(self) -> None:
+        """Words all messages anew."""
+
+
+def kept_mask(settings: QSettings) -> NameMask:
+    """A mask that is on where the user left it on."""
+    return NameMask(on=str(settings.value(_KEPT, "false")).lower() == "true")
+
+
+class PrivacyController(QObject):
+    """Signals:
+    names_changed(): names are masked from now on, or no more.
     """
 
     names_changed = Signal()
@@ -41,19 +51,20 @@ class PrivacyController(QObject):
         slides: SlideController,
         cases: CaseController,
         case_list: CaseList,
-        results: ResultPanel,
-        banner: Banner,
+        worded: Sequence[Worded],
         jobs: JobRunner,
         settings: QSettings,
+        mask: NameMask,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self._window, self._slides, self._jobs = window, slides, jobs
-        self._list, self._results, self._banner = case_list, results, banner
+        self._list, self._worded = case_list, worded
         self._settings = settings
         self._action: QAction | None = None
-        self.mask = NameMask(on=str(settings.value(_KEPT, "false")).lower() == "true")
-        banner.worded = results.worded = self.mask.text
+        self.mask = mask
+        for widget in worded:
+            widget.worded = mask.text
         case_list.show_names(self.mask.case, self.mask.text)
         slides.wanted.connect(self.mask.meet_slide)
         cases.listing.connect(self._on_cohort)
@@ -85,8 +96,8 @@ class PrivacyController(QObject):
         if self._action is not None:
             self._action.setChecked(self.mask.on)
         self._list.show_names(self.mask.case, self.mask.text)
-        self._results.refresh()
-        self._banner.refresh()
+        for widget in self._worded:
+            widget.refresh()
         self.names_changed.emit()
 
     # -- label and macro -------------------------------------------------------------------------

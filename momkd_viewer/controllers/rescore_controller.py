@@ -15,6 +15,7 @@ from momkd_viewer.controllers.case_controller import CaseController
 from momkd_viewer.jobs.rescore_work import Rescorer, RescoreRequest
 from momkd_viewer.jobs.runner import Job, JobRunner
 from momkd_viewer.state.analysis import OpenModel
+from momkd_viewer.state.blinding import HIDDEN, blinded
 from momkd_viewer.state.muting_change import (
     ChangeView,
     cohort_facts,
@@ -90,8 +91,8 @@ class RescoreController(QObject):
         self.dock.setObjectName("What muting changes")
         self.dock.setWidget(self.panel)
         window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, self.dock)
-        window.tabifyDockWidget(beside, self.dock)
         self.dock.hide()
+        beside.visibilityChanged.connect(lambda shown: shown and self._join(beside))
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(DEBOUNCE_MS)
@@ -129,20 +130,29 @@ class RescoreController(QObject):
         """Brings the panel to the front."""
         first = self.dock.isHidden() and self._beside.isHidden()
         self.dock.show()
-        self.dock.raise_()
+        self._join(self.dock)
         if first:
             self._window.resizeDocks([self.dock], [_HEIGHT], Qt.Orientation.Vertical)
 
+    def _join(self, front: QDockWidget) -> None:
+        """Both panes lie in one place; not before both are seen: Qt would show tabs of hidden ones."""
+        apart = self._beside not in self._window.tabifiedDockWidgets(self.dock)
+        if apart and not self.dock.isHidden() and not self._beside.isHidden():
+            self._window.tabifyDockWidget(self._beside, self.dock)
+            front.raise_()
+        elif front is self.dock:
+            front.raise_()
+
     def _show_first(self) -> None:
         """The panel is there from the first muting of a cohort on, behind what is looked at."""
-        if self._shown_once or self._cases.table is None:
+        if self._shown_once or self._cases.table is None or blinded():
             return
         self._shown_once = True
         if self._beside.isHidden():
             self.show()
         else:
             self.dock.show()
-            self._beside.raise_()
+            self._join(self._beside)
 
     def refresh(self) -> None:
         """Shows what holds now, and starts what is missing."""
@@ -154,6 +164,8 @@ class RescoreController(QObject):
         shown = self._analysis.analysis.shown
         if shown is None:
             return ChangeView(_NO_MODEL)
+        if blinded():  # labels and predictions
+            return ChangeView(HIDDEN)
         if shown.model.is_ensemble:
             return ChangeView(_NO_COMPONENTS)
         can_save = shown.muted != OpenModel.of(shown.model).muted
@@ -179,7 +191,7 @@ class RescoreController(QObject):
         )
 
     def _named(self, case_id: str) -> str:
-        return self._mask.case(case_id, Path())
+        return self._mask.case_alone(case_id)
 
     def _reason(self) -> tuple[str, bool, bool]:
         """Why the cohort has no scores, whether that is a failure, whether they can be asked for."""

@@ -50,6 +50,7 @@ class SlideController(QObject):
         wanted(Path): a slide is going to be opened.
         opened(): a slide is shown, or features alone.
         closing(): what is shown goes away.
+        not_opened(): a slide could not be opened; what was shown before stays.
         failed(str): a slide could not be opened or read.
         busy(str): what is being opened, '' when done.
         rendition_changed(Rendition): pixels are shown in another way.
@@ -60,6 +61,7 @@ class SlideController(QObject):
     wanted = Signal(Path)
     opened = Signal()
     closing = Signal()
+    not_opened = Signal()
     failed = Signal(str)
     rendition_changed = Signal(object)
 
@@ -107,10 +109,14 @@ class SlideController(QObject):
                 self._show_ground(opened)
             self.opened.emit()
 
+        def failed(error: MomkdError) -> None:
+            self.failed.emit(str(error))
+            self.not_opened.emit()
+
         self._opening = self._jobs.start(
             find_ground(path) if source.slide is None else open_slide(path, mpp),
             done=done,
-            failed=lambda error: self.failed.emit(str(error)),
+            failed=failed,
             progress=lambda at, total, what: self.busy.emit(what),
             finally_=lambda: self.busy.emit(""),
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -11,16 +10,20 @@ from PySide6.QtWidgets import QSplitter
 from momkd_viewer.controllers.analysis_controller import AnalysisController
 from momkd_viewer.controllers.overlay_controller import OverlayController
 from momkd_viewer.controllers.slide_controller import SlideController
+from momkd_viewer.controllers.view_pair import ShownView, ViewPair
 from momkd_viewer.jobs.runner import JobRunner
+from momkd_viewer.state.name_mask import NameMask
 from momkd_viewer.state.overlay_values import KINDS, OverlayKind
 from momkd_viewer.state.view_link import ViewLink
 from momkd_viewer.state.viewport import Viewport
 from momkd_viewer.widgets.second_pane import SecondPane
-from momkd_viewer.widgets.slide_view import SlideView
 
 
 class SplitController(QObject):
     """The second view. Its slide is the first one's until another is opened in it.
+
+    Attributes:
+        views: both views, and which of them is used.
 
     Signals:
         failed(str): its slide could not be opened, or not analysed.
@@ -35,19 +38,16 @@ class SplitController(QObject):
     def __init__(
         self,
         splitter: QSplitter,
-        slides: SlideController,
-        analysis: AnalysisController,
+        first: ShownView,
         overlay: OverlayController,
-        view: SlideView,
         jobs: JobRunner,
         analysis_jobs: JobRunner,
-        name_of: Callable[[Path], str],
+        mask: NameMask,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._splitter, self._name_of = splitter, name_of
-        self._first_slides, self._first_analysis, self._first = slides, analysis, view
-        self._first_overlay = overlay
+        self._splitter, self._mask = splitter, mask
+        self._first, self._first_overlay = first, overlay
         self.pane = SecondPane(KINDS)
         self.slides = SlideController(self.pane.canvas, jobs, self)
         self.analysis = AnalysisController(
@@ -55,28 +55,32 @@ class SplitController(QObject):
         )
         self.analysis.starts_itself = False  # what it needs may be there in the first view
         self.overlay = OverlayController(self.pane.canvas, self.analysis, jobs, self)
+        self.views = ViewPair(
+            first, ShownView(self.pane, self.pane.canvas, self.slides, self.analysis), self
+        )
         self._link: ViewLink | None = None
         self._moving = False
         self._follows = True  # the first view's slide
-        self._active = view
+        self._opening_own = False  # another slide was asked for, and is not there yet
         splitter.addWidget(self.pane)
         self.pane.hide()
         self._connect()
 
     def _connect(self) -> None:
-        second = self.pane.canvas.slide_view
-        self._first.view_changed.connect(lambda view: self._on_moved(view, first=True))
-        second.view_changed.connect(lambda view: self._on_moved(view, first=False))
-        self._first.pressed.connect(lambda: self._activate(self._first))
-        second.pressed.connect(lambda: self._activate(second))
-        self._first_slides.opened.connect(self._on_first_opened)
-        self._first_slides.closing.connect(self._on_first_closing)
-        for slides in (self._first_slides, self.slides):
+        first, second = self._first, self.views.second
+        first.slide_view.view_changed.connect(lambda view: self._on_moved(view, first=True))
+        second.slide_view.view_changed.connect(lambda view: self._on_moved(view, first=False))
+        first.slides.opened.connect(self._on_first_opened)
+        first.slides.closing.connect(self._on_first_closing)
+        for slides in (first.slides, self.slides):
             slides.closing.connect(lambda: self.set_linked(False))  # it was for the slide that goes
-        self._first_slides.rendition_changed.connect(self.slides.set_rendition)
-        self._first_analysis.shown_changed.connect(self._share_results)
+        first.slides.rendition_changed.connect(self.slides.set_rendition)
+        first.analysis.shown_changed.connect(self._share_results)
         self._first_overlay.opacity_changed.connect(self.overlay.set_opacity)
+        self.slides.wanted.connect(self._mask.meet_slide)
         self.slides.opened.connect(self._on_opened)
+        self.slides.not_opened.connect(self._on_not_opened)
+        self.slides.closing.connect(self.pane.canvas.banner.hide)  # it spoke about this slide
         for source in (self.slides, self.analysis):
             source.failed.connect(self.failed)
         self.pane.kind_chosen.connect(self._choose_kind)
@@ -89,16 +93,6 @@ class SplitController(QObject):
     @property
     def shown(self) -> bool:
         return not self.pane.isHidden()
-
-    @property
-    def active_view(self) -> SlideView:
-        """The view that was used last: keys and menus are for it."""
-        return self._active if self.shown else self._first
-
-    @property
-    def active_slides(self) -> SlideController:
-        """What :attr:`active_view` shows."""
-        return self._first_slides if self.active_view is self._first else self.slides
 
     @property
     def tiles_complete(self) -> bool:
@@ -119,16 +113,17 @@ class SplitController(QObject):
 
     def close(self) -> None:
         self._link = None
-        self._active = self._first
+        self._opening_own = False
+        self.views.set_split(False)
         self.slides.close()
         self.pane.hide()
-        self._first.setFocus()
+        self._first.slide_view.setFocus()
         self.changed.emit()
 
     def open(self, path: Path, mpp: float | None = None) -> None:
-        """Shows another slide in the second view."""
+        """Shows another slide in the second view, from when it could be opened."""
         self._show_pane()
-        self._follows = False
+        self._opening_own = True
         self.slides.open(path, mpp)
 
     def _show_pane(self) -> None:
@@ -140,48 +135,67 @@ class SplitController(QObject):
         self.pane.show()
         half = self._splitter.width() // 2
         self._splitter.setSizes([half, half])
+        self.views.set_split(True)
         self.overlay.set_opacity(self._first_overlay.opacity)
-        self.slides.set_rendition(self._first_slides.rendition)
+        self.slides.set_rendition(self._first.slides.rendition)
 
     def _choose_kind(self, kind: OverlayKind) -> None:
         self.overlay.set_kind(kind)
         self.pane.show_kind(kind)
 
-    def _activate(self, view: SlideView) -> None:
-        self._active = view
-
     # -- which slide -----------------------------------------------------------------------------
 
+    @property
+    def follows(self) -> bool:
+        """Whether the second view shows whatever the first one does."""
+        return self._follows
+
     def _on_first_opened(self) -> None:
-        if self.shown and self._follows:
+        if not self.shown or self._opening_own:
+            return
+        if self._follows:
             self._follow_first()
-        elif self.shown:
+        else:
             self.set_linked(False)
 
     def _on_first_closing(self) -> None:
-        if self.shown and self._follows:
+        if not self.shown or self._opening_own:
+            return
+        if self._follows:
             self.slides.close()
+        elif self.same_slide:  # it has to be analysed here from now on
+            self.analysis.adopt(self._first.analysis, with_results=False)
 
     def _follow_first(self) -> None:
-        source = self._first_slides.source
+        source = self._first.slides.source
         if source is not None:
             self.slides.open(source.path, source.mpp, source.features)
 
     def _on_opened(self) -> None:
+        self._follows, self._opening_own = not self._opening_own, False
         self.show_names()
         self.set_linked(True, align=True)
         self._share_results()
         self.changed.emit()
 
+    def _on_not_opened(self) -> None:
+        """The slide that was asked for is none: all is as it was before."""
+        if not self._opening_own:
+            return
+        self._opening_own = False
+        if self._follows and not self.same_slide:  # the first went on meanwhile
+            self.slides.close()
+            self._follow_first()
+
     def show_names(self) -> None:
         """Says which slide it is, as names are shown now."""
         source = self.slides.source
-        self.pane.show_name("" if source is None else self._name_of(source.path))
+        self.pane.show_name("" if source is None else self._mask.slide(source.path))
 
     @property
     def same_slide(self) -> bool:
         """Whether both views show one file at one resolution."""
-        first, second = self._first_slides.source, self.slides.source
+        first, second = self._first.slides.source, self.slides.source
         return (
             first is not None
             and second is not None
@@ -193,7 +207,20 @@ class SplitController(QObject):
     def _share_results(self) -> None:
         """The first view's models; of the same slide its results too, so nothing is computed twice."""
         if self.shown and self.slides.source is not None:
-            self.analysis.adopt(self._first_analysis, with_results=self.same_slide)
+            self.analysis.adopt(self._first.analysis, with_results=self.same_slide)
+
+    @property
+    def _analysis_in_use(self) -> AnalysisController:
+        """Where what the active view shows comes from."""
+        return self._first.analysis if self.same_slide else self.views.active.analysis
+
+    def run_again(self) -> None:
+        """Runs the models again on what the active view shows."""
+        self._analysis_in_use.run_again()
+
+    def cancel(self) -> None:
+        """Stops the running analysis of what the active view shows."""
+        self._analysis_in_use.cancel()
 
     # -- moving together -------------------------------------------------------------------------
 
@@ -210,12 +237,12 @@ class SplitController(QObject):
         Args:
             align: at the same microns per pixel and, of one slide, at the same place.
         """
-        first, second = self._first.view, self.pane.canvas.slide_view.view
+        first, second = (view.slide_view.view for view in self.views.both)
         self._link = None
         if linked and first is not None and second is not None:
             mpp = [
                 slides.known_mpp.mean if slides.known_mpp else None
-                for slides in (self._first_slides, self.slides)
+                for slides in (view.slides for view in self.views.both)
             ]
             link = ViewLink.between(first, second, mpp[0], mpp[1], same_slide=self.same_slide)
             self._link = link.at_equal_zoom() if align else link
@@ -224,7 +251,7 @@ class SplitController(QObject):
         self.pane.show_linked(self.is_linked)
 
     def _on_moved(self, view: Viewport, *, first: bool) -> None:
-        mine, other = self._first, self.pane.canvas.slide_view
+        mine, other = self._first.slide_view, self.views.second.slide_view
         if not first:
             mine, other = other, mine
         if self._link is None or self._moving or mine.view is None or other.view is None:

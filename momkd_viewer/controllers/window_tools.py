@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from PySide6.QtCore import QObject, QSettings
 from PySide6.QtGui import QAction
@@ -15,15 +15,14 @@ from momkd_viewer.controllers.display_controller import DisplayController
 from momkd_viewer.controllers.export_controller import ExportController
 from momkd_viewer.controllers.navigation_controller import NavigationController
 from momkd_viewer.controllers.preferences_controller import PreferencesController
-from momkd_viewer.controllers.privacy_controller import PrivacyController
-from momkd_viewer.controllers.slide_controller import SlideController
+from momkd_viewer.controllers.privacy_controller import PrivacyController, Worded
 from momkd_viewer.controllers.theme_controller import ThemeController
+from momkd_viewer.controllers.view_pair import ViewPair
 from momkd_viewer.jobs.runner import JobRunner
+from momkd_viewer.state.name_mask import NameMask
 from momkd_viewer.state.theme import THEME_CHOICES
-from momkd_viewer.widgets.canvas import Canvas
 from momkd_viewer.widgets.case_list import CaseList
 from momkd_viewer.widgets.progress_strip import ProgressStrip
-from momkd_viewer.widgets.result_panel import ResultPanel
 
 
 class WindowTools(QObject):
@@ -32,29 +31,28 @@ class WindowTools(QObject):
     def __init__(
         self,
         window: QMainWindow,
-        canvas: Canvas,
-        slides: SlideController,
+        views: ViewPair,
         cases: CaseController,
         case_list: CaseList,
-        results: ResultPanel,
+        worded: Sequence[Worded],
         strip: ProgressStrip,
         jobs: JobRunner,
         settings: QSettings,
+        mask: NameMask,
     ) -> None:
         super().__init__(window)
+        canvas, slides = views.first.canvas, views.first.slides
         self._window, self._slides, self._settings = window, slides, settings
-        self.navigation = NavigationController(window, canvas, slides, self)
+        self.navigation = NavigationController(window, views, self)
         self.bookmarks = BookmarkController(window, canvas, slides, self)
         self.display = DisplayController(window, canvas, slides, self)
         self.preferences = PreferencesController(
-            window, settings, slides, self.display, ThemeController(self), self
+            window, settings, views, self.display, ThemeController(self), self
         )
         self.privacy = PrivacyController(
-            window, slides, cases, case_list, results, canvas.banner, jobs, settings, self
+            window, slides, cases, case_list, worded, jobs, settings, mask, self
         )
-        self.export = ExportController(
-            window, canvas, slides, strip, jobs, settings, self.privacy.mask, self
-        )
+        self.export = ExportController(window, canvas, slides, strip, jobs, settings, mask, self)
         self.keys: ActionController
         for source in (self.bookmarks, self.export):
             source.failed.connect(canvas.banner.show_message)

@@ -60,7 +60,7 @@ def portray(result: SlideResult, model: Model, name: ComponentName) -> Work:
             "positive": memory.positive.detach().numpy(),
             "negative": memory.negative.detach().numpy(),
         }
-        profiles = training_profiles(getattr(model.card, "profiles", ()))
+        profiles = training_profiles(model.card)
         return Portrait(
             name,
             histogram(result, name),

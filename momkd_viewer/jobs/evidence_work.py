@@ -52,7 +52,7 @@ class EvidenceRequest:
 
     Attributes:
         source: what was analysed; it has a slide.
-        review: where verdicts are kept; '' for the user's own file.
+        review: where verdicts are kept: a path or URL.
     """
 
     path: Path
@@ -120,9 +120,8 @@ def write_evidence(request: EvidenceRequest) -> Work:
 
 def _verdicts(where: str, model: Model) -> list[Verdict]:
     """What reviewers say of the model; nothing where there is no review yet."""
-    from momkd_core.review import open_review, review_file
+    from momkd_core.review import open_review
 
-    where = where or review_file()
     if "://" not in where and not Path(where).exists():
         return []
     with open_review(where, create=False) as review:

@@ -49,7 +49,7 @@ def read_pictures(
 
 
 def _picture(slide: Slide, place: PatchPlace, pixels: int) -> QImage:
-    from momkd_core.atlas import patch_image
+    from momkd_core.montage import patch_image
 
     return to_qimage(patch_image(slide, place.x, place.y, place.size, pixels))
 

@@ -6,7 +6,6 @@ The engine is imported inside the jobs: torch takes seconds, during which the wi
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -21,7 +20,7 @@ from momkd_core.errors import MomkdError
 from momkd_core.progress import CancelToken, Report
 from momkd_core.slide import FOR_VIEWING, Slide
 from momkd_viewer.jobs.runner import Work
-from momkd_viewer.jobs.tile_source import TileSource, to_qimage
+from momkd_viewer.jobs.tile_source import TileSource
 from momkd_viewer.state.analysis import CaseEntry, Muted, Outcome
 from momkd_viewer.state.patch_ground import PatchGround
 from momkd_viewer.state.source import Source
@@ -149,7 +148,7 @@ def analyse(source: Source, model: Model, muted: Muted, region: Region | None = 
     """
 
     def work(report: Report, cancel: CancelToken) -> Outcome:
-        encoded = _encode(source, model, report, cancel, region)
+        encoded = encode(source, model, report, cancel, region)
         report(0, 0, "reading the memory")
         return Outcome.of(encoded, muted)
 
@@ -170,7 +169,7 @@ def find(source: Source, model: Model, muted: Muted) -> Work:
 
     def work(report: Report, cancel: CancelToken) -> CaseFinding:
         try:
-            result = _encode(source, model, report, cancel).result(muted)
+            result = encode(source, model, report, cancel).result(muted)
         except MomkdError as error:
             cancel.raise_if_cancelled()
             return CaseFinding(failure=str(error))
@@ -179,13 +178,14 @@ def find(source: Source, model: Model, muted: Muted) -> Work:
     return work
 
 
-def _encode(
+def encode(
     source: Source,
     model: Model,
     report: Report,
     cancel: CancelToken,
     region: Region | None = None,
 ) -> EncodedSlide:
+    """A slide after a model's graph encoder. Raises as :func:`momkd_core.prediction.encode`."""
     from momkd_core.prediction import EncodedSlide, load_bag
 
     bag = load_bag(
@@ -198,21 +198,3 @@ def _encode(
     )
     cancel.raise_if_cancelled()
     return EncodedSlide(model, bag, source.path.stem, region=region)
-
-
-def read_patch_images(
-    slide: Slide,
-    patches: list[tuple[int, int, int]],
-    pixels: int,
-    deliver: Callable[[int, QImage], None],
-) -> Work:
-    """Pictures of patches (x, y, side in level-0 pixels), delivered one by one as they are read."""
-
-    def work(report: Report, cancel: CancelToken) -> None:
-        from momkd_core.atlas import patch_image
-
-        for position, (x, y, side) in enumerate(patches):
-            cancel.raise_if_cancelled()
-            deliver(position, to_qimage(patch_image(slide, x, y, side, pixels)))
-
-    return work

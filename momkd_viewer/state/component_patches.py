@@ -17,7 +17,7 @@ GalleryKind = Literal["top", "typical", "counter"]
 #: What a gallery can show: kind, its name, what it means.
 GALLERIES: tuple[tuple[GalleryKind, str, str], ...] = (
     ("top", "Top", "The most similar patches, whoever won them"),
-    ("typical", "Typical", "The middle of its range: patches it wins, around their median"),
+    ("typical", "Typical", "Of the patches it wins, those in the middle of its range"),
     ("counter", "Counter-examples", "The most similar patches that the opposite memory won"),
 )
 
@@ -86,6 +86,7 @@ class Gallery:
         available: how many patches there are of this kind.
         slides, patients: how many ``patches`` come from.
         reason: why there are none; '' where there are.
+        note: what else is known of the component in their scope.
     """
 
     patches: tuple[GalleryPatch, ...]
@@ -93,6 +94,7 @@ class Gallery:
     slides: int
     patients: int
     reason: str = ""
+    note: str = ""
 
 
 def slide_gallery(
@@ -112,7 +114,7 @@ def slide_gallery(
         chosen, available = order[:count], len(order)
     elif kind == "typical":
         won = order[result.winners(name.memory)[order] == name.index]
-        chosen, available = around_middle(won, count), len(won)
+        chosen, available = from_middle(won, count), len(won)
     else:
         lost = order[_won_by(result, opposite)[order]]
         chosen, available = lost[:count], len(lost)
@@ -122,15 +124,22 @@ def slide_gallery(
         reason = {
             "top": "There are no patches.",
             "typical": f"{name.text} is the best match of no patch here.",
-            "counter": f"The {opposite} memory wins no patch here.",
+            "counter": "The opposite memory wins no patch here.",
         }[kind]
     return Gallery(patches, available, min(1, len(patches)), min(1, len(patches)), reason)
 
 
-def around_middle(ordered: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """``count`` of the entries around the middle one, in their order."""
-    first = max(0, (len(ordered) - count) // 2)
-    return ordered[first : first + count]
+def from_middle(ordered: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """``count`` of the entries, spread evenly over the middle half, in their order.
+
+    From outside of it only where it has fewer.
+    """
+    last = len(ordered) - 1
+    if count == 1:
+        return ordered[last // 2 : last // 2 + 1]
+    spare = max(0.0, min(0.25 * last, (len(ordered) - count) / 2))
+    places = np.linspace(spare, last - spare, max(0, min(count, len(ordered))))
+    return ordered[np.floor(places + 1e-9).astype(np.int64)]
 
 
 def _won_by(result: SlideResult, memory: str) -> NDArray[np.bool_]:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from momkd_core.result import SlideResult
 from momkd_viewer.state.overlay_values import ComponentName, Floats
+
+if TYPE_CHECKING:  # it comes with torch
+    from momkd_core.checkpoint import ModelCard
 
 _BINS = 48
 _MEMORIES = ("positive", "negative")  # the engine's own name for them would import torch
@@ -62,13 +66,15 @@ class TrainingProfile:
     Attributes:
         activity: per epoch, share of patches that it won, up to the kept epoch.
         drift: per epoch, how far it moved.
-        cases: training cases that genes were measured on; None where the file has no profile.
+        cases: training cases; None where the file has no profile.
+        expression: whether they had expression, so that genes could be found.
     """
 
     activity: tuple[float, ...] = ()
     drift: tuple[float, ...] = ()
     genes: tuple[Gene, ...] = ()
     cases: int | None = None
+    expression: bool = False
 
     @property
     def mean_drift(self) -> float | None:
@@ -134,8 +140,10 @@ def _unit(vectors: Floats) -> Floats:
     return unit
 
 
-def training_profiles(profiles: Iterable[object]) -> dict[ComponentName, TrainingProfile]:
+def training_profiles(card: ModelCard) -> dict[ComponentName, TrainingProfile]:
     """The profiles of a model card by component; empty for files of older versions."""
+    profiles: Iterable[object] = getattr(card, "profiles", ())
+    expression = bool(getattr(card, "genes", ()))
     found = {}
     for one in profiles:
         name = ComponentName(str(getattr(one, "memory", "")), int(getattr(one, "index", 0)))
@@ -144,5 +152,6 @@ def training_profiles(profiles: Iterable[object]) -> dict[ComponentName, Trainin
             tuple(getattr(one, "drift", ())),
             tuple(Gene(g.gene, g.rho, g.q, g.n) for g in getattr(one, "genes", ())),
             getattr(one, "cases", None),
+            expression,
         )
     return found

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from momkd_viewer.state.analysis import Outcome
+from momkd_viewer.state.blinding import blinded
 from momkd_viewer.state.overlay_values import ComponentName
 
 SortKey = Literal["attention", "prevalence", "name", "verdict", "drift"]
@@ -18,6 +19,13 @@ SORTS: tuple[tuple[SortKey, str], ...] = (
     ("verdict", "Verdict"),
     ("drift", "Drift in training"),
 )
+
+
+def sorts() -> tuple[tuple[SortKey, str], ...]:
+    """What cards can be sorted by now: not by attention while the reader judges blinded."""
+    return tuple(one for one in SORTS if not (blinded() and one[0] == "attention"))
+
+
 Judged = Literal["any", "judged", "unjudged"]
 _CREDIBLE_ORDER = {"no": 0, "unsure": 1, "yes": 2}
 
@@ -66,6 +74,14 @@ class ComponentView:
         return self.component.text
 
     @property
+    def facts(self) -> str:
+        """Its shares in words; attention is not told while blinded."""
+        if self.muted:
+            return "left out"
+        patches = f"{self.share:.1%} of patches"
+        return patches if blinded() else f"{patches} · {self.attention:.1%} of attention"
+
+    @property
     def used(self) -> bool:
         """Whether it is the best match of a patch here; a muted one is not unused, it was not asked."""
         return self.share > 0 or self.muted
@@ -95,7 +111,8 @@ class Arrangement:
 
     def shows(self, view: ComponentView) -> bool:
         """Whether a card is among those to be shown."""
-        words = f"{view.name} {view.memory} {view.verdict.text if view.verdict else ''}".casefold()
+        memory = "" if blinded() else view.memory
+        words = f"{view.name} {memory} {view.verdict.text if view.verdict else ''}".casefold()
         return (
             all(word in words for word in _plain(self.text).split())
             and (view.used or not self.used)
@@ -116,11 +133,13 @@ def ordered(views: list[ComponentView], sort: SortKey) -> list[ComponentName]:
     """
 
     def rank(view: ComponentView) -> tuple[object, ...]:
-        usual = (-view.attention, -view.share, view.memory != "positive", view.index)
+        # Attention grows with affinity, so that it would tell who belongs to which memory.
+        attention = 0.0 if blinded() else -view.attention
+        usual = (attention, -view.share, *view.component.order)
         if sort == "prevalence":
             return (-view.share, *usual)
         if sort == "name":
-            return (view.memory != "positive", view.index)
+            return view.component.order
         if sort == "drift":
             return (view.drift is None, -(view.drift or 0.0), *usual)
         if sort == "verdict":
@@ -162,7 +181,7 @@ def component_views(
     verdicts: Mapping[ComponentName, VerdictMark],
     drifts: Mapping[ComponentName, float],
 ) -> list[ComponentView]:
-    """Cards of a result's components, as the model numbers them; empty for the mean of folds."""
+    """Cards of a result's components, by name; empty for the mean of folds."""
     views = []
     for summary in outcome.components:
         name = ComponentName(summary.use.memory, summary.use.index)
@@ -179,4 +198,4 @@ def component_views(
                 drift=drifts.get(name),
             )
         )
-    return views
+    return sorted(views, key=lambda view: view.component.order)

@@ -57,6 +57,12 @@ class NameMask:
             return row
         return f"Case {number}" + (f"{_SEPARATOR}{self.slide(path)}" if case != row else "")
 
+    def case_alone(self, case: str) -> str:
+        """What a case is called that may be of no cohort that was opened."""
+        if not self.on:
+            return case
+        return f"Case {self._cases[case]}" if case in self._cases else "another case"
+
     def text(self, text: str) -> str:
         """A message with every name that was met masked; as it is while the mask is off."""
         if not self.on:
@@ -100,5 +106,6 @@ def _paths(path: str) -> tuple[str, str]:
 
 
 def _case_of(row: str, path: Path) -> str:
+    """The case of a row of the case list, which names its slide too where there are several."""
     ending = f"{_SEPARATOR}{path.stem}"
     return row[: -len(ending)] if row.endswith(ending) else row

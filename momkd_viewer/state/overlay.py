@@ -15,6 +15,7 @@ from momkd_core.colour_scale import (
     sequential_scale,
 )
 from momkd_core.result import SlideResult
+from momkd_viewer.state.blinding import blinded
 from momkd_viewer.state.legend import Category, LegendContent, Ramp
 from momkd_viewer.state.overlay_colours import (
     CATEGORIES,
@@ -22,6 +23,7 @@ from momkd_viewer.state.overlay_colours import (
     Rgba,
 )
 from momkd_viewer.state.overlay_values import (
+    POLAR,
     WINNERS,
     ComponentName,
     Floats,
@@ -84,7 +86,8 @@ def _scale(result: SlideResult, choice: OverlayChoice) -> Scale:
         return sequential_scale(0.0, 1.0, "")
     assert result.match is not None
     # One map for all components of a memory, so that they can be compared.
-    similarities = result.match.of(choice.component.memory)
+    memories = ("positive", "negative") if blinded() else (choice.component.memory,)
+    similarities = np.concatenate([result.match.of(memory).ravel() for memory in memories])
     known = similarities[np.isfinite(similarities)]
     return sequential_scale(float(known.min()), float(known.max()), "similarity")
 
@@ -130,6 +133,8 @@ def _categories(
 
 
 def _title(choice: OverlayChoice) -> str:
+    if blinded() and choice.kind in POLAR:
+        return "Overlay"
     return {
         "affinity": "Affinity C⁺ − C⁻",
         "attention": "Attention, × even share",
@@ -148,7 +153,8 @@ def _notes(choice: OverlayChoice, inside: NDArray[np.bool_]) -> tuple[str, ...]:
     elif choice.kind == "affinity":
         notes.append("this slide's range, zero in the middle")
     elif choice.kind == "similarity":
-        notes.append(f"one range for all {choice.component.text[:2]} of this slide")
+        which = "components" if blinded() else choice.component.text[:2]
+        notes.append(f"one range for all {which} of this slide")
     if choice.has_range:
         notes.append(f"{_range(choice)}: {inside.mean():.0%} of patches")
     if choice.is_smooth:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from momkd_core.result import SlideResult
+from momkd_viewer.state.blinding import HIDDEN, blinded, component_order, component_text
 
 OverlayKind = Literal[
     "affinity", "attention", "positive_winner", "negative_winner", "similarity", "tissue", "none"
@@ -23,11 +24,18 @@ KINDS: tuple[tuple[OverlayKind, str], ...] = (
     ("tissue", "Tissue fraction"),
     ("none", "No overlay"),
 )
+#: What tells which memory wins a patch; attention grows with affinity (eq. 7).
+POLAR: tuple[OverlayKind, ...] = ("affinity", "attention", "positive_winner", "negative_winner")
 WINNERS: dict[str, str] = {"positive_winner": "positive", "negative_winner": "negative"}
 ScaleKind = Literal["raw", "rank"]
 Floats = NDArray[np.float32]
 
 _NO_COMPONENTS = "The mean of several folds has no components: open one fold's model."
+
+
+def kinds() -> tuple[tuple[OverlayKind, str], ...]:
+    """The kinds that can be shown now, as :data:`KINDS`: fewer to a reader who judges blinded."""
+    return tuple(one for one in KINDS if not (blinded() and one[0] in POLAR))
 
 
 @dataclass(frozen=True)
@@ -39,7 +47,13 @@ class ComponentName:
 
     @property
     def text(self) -> str:
-        return f"C{'⁺' if self.memory == 'positive' else '⁻'}{self.index}"
+        """As it is called now: without its memory while the reader judges blinded."""
+        return component_text(self.memory, self.index)
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """Sorts components as the model numbers them, or by their neutral names."""
+        return component_order(self.memory, self.index)
 
 
 @dataclass(frozen=True)
@@ -103,6 +117,8 @@ class OverlayChoice:
 
 def missing(result: SlideResult, choice: OverlayChoice) -> str | None:
     """Why a result cannot be shown in this way, as a sentence; None where it can."""
+    if blinded() and choice.kind in POLAR:
+        return HIDDEN
     if choice.kind == "tissue" and result.tissue_fraction is None:
         return "The feature file does not say how much tissue its patches hold."
     if choice.is_categorical and result.match is None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from momkd_core.result import SlideResult
+from momkd_viewer.state.blinding import blinded
 from momkd_viewer.state.overlay_values import (
     WINNERS,
     ComponentName,
@@ -33,8 +34,20 @@ def patch_facts(
     Args:
         values: (N,) of the shown overlay; None where there is none.
     """
+    facts = [] if blinded() else _polar_facts(result, patch, choice)
+    facts += _memory_facts(result, patch, choice)
+    if result.tissue_fraction is not None:
+        share = f"{result.tissue_fraction[patch]:.0%}"
+        facts.append(Fact("tissue", share, choice.kind == "tissue" and not choice.is_ranked))
+    if values is not None and not any(fact.shown for fact in facts):
+        facts.insert(0, _shown(choice, float(values[patch])))
+    return facts
+
+
+def _polar_facts(result: SlideResult, patch: int, choice: OverlayChoice) -> list[Fact]:
+    """What tells which memory wins the patch."""
     raw = not choice.is_ranked
-    facts = [
+    return [
         Fact(
             "affinity, C⁺ − C⁻",
             f"{result.affinity[patch]:+.3f}",
@@ -45,14 +58,7 @@ def patch_facts(
             f"{result.attention[patch] * len(result):.2f} × even",
             choice.kind == "attention" and raw,
         ),
-        *_memory_facts(result, patch, choice),
     ]
-    if result.tissue_fraction is not None:
-        share = f"{result.tissue_fraction[patch]:.0%}"
-        facts.append(Fact("tissue", share, choice.kind == "tissue" and raw))
-    if values is not None and not any(fact.shown for fact in facts):
-        facts.insert(0, _shown(choice, float(values[patch])))
-    return facts
 
 
 def _memory_facts(result: SlideResult, patch: int, choice: OverlayChoice) -> list[Fact]:
@@ -66,13 +72,16 @@ def _memory_facts(result: SlideResult, patch: int, choice: OverlayChoice) -> lis
         winner = ComponentName(memory, int(order[0]))
         best = float(similarities[order[0]])
         shown = WINNERS.get(choice.kind) == memory
-        facts.append(Fact(f"winning {word}", f"{winner.text}  {best:.3f}", shown))
+        title = "best of its memory" if blinded() else f"winning {word}"
+        facts.append(Fact(title, f"{winner.text}  {best:.3f}", shown))
         if len(order) > 1 and np.isfinite(similarities[order[1]]):
             second = ComponentName(memory, int(order[1]))
             lead = best - float(similarities[order[1]])
             leads.append((best, Fact(f"margin, {winner.text} over {second.text}", f"{lead:.3f}")))
         else:
             leads.append((best, Fact(f"margin of {winner.text}", "no other component")))
+    if blinded():  # the order of memories would tell which is which
+        facts.sort(key=lambda fact: fact.value)
     facts.append(max(leads, key=lambda lead: lead[0])[1])
     return facts
 

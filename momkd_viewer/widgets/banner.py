@@ -52,6 +52,11 @@ class Banner(QFrame):
         self._button.setVisible(bool(action))
         self.show()
 
+    def withdraw(self, text: str) -> None:
+        """Hides a message that holds no more, unless another has taken its place."""
+        if text == self._message:
+            self.hide()
+
     def refresh(self) -> None:
         """Words the message anew."""
         self._text.setText(self.worded(self._message))

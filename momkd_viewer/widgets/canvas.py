@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QLabel, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QLabel, QStackedLayout, QVBoxLayout, QWidget
 
 from momkd_viewer.widgets.banner import Banner
 from momkd_viewer.widgets.hover_card import HoverCard
@@ -15,6 +15,7 @@ from momkd_viewer.widgets.welcome import Welcome
 
 _GAP = 12
 _SCALE_BAR = 58  # height that the scale bar takes, with a gap
+_MARK = 2  # height of the line over the active view
 
 
 class CanvasNote(QLabel):
@@ -83,6 +84,10 @@ class Canvas(QWidget):
         self.legend = self._floating.legend
         self.hover_card = self._floating.hover_card
         self.note = self._floating.note
+        self._mark = QFrame()
+        self._mark.setObjectName("activeMark")
+        self._mark.setFixedHeight(_MARK)
+        self._mark.hide()
         self._pages = QStackedLayout()
         self._empty = self.welcome if welcomes else QWidget()
         self._pages.addWidget(self._empty)
@@ -91,10 +96,18 @@ class Canvas(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addWidget(self.banner)
+        layout.addWidget(self._mark)
         layout.addLayout(self._pages, 1)
 
     def show_slide(self, shown: bool) -> None:
         self._pages.setCurrentWidget(self.slide_view if shown else self._empty)
+
+    def show_active(self, active: bool | None) -> None:
+        """Whether keys and menus are for this view; None where there is no other."""
+        self._mark.setVisible(active is not None)
+        self._mark.setProperty("active", bool(active))
+        self._mark.style().polish(self._mark)
+        self.slide_view.setAccessibleDescription("Keys and menus are for it" if active else "")
 
     def place(self) -> None:
         """After a floating widget changed its size."""

@@ -15,6 +15,7 @@ from PySide6.QtCore import (
 )
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
+from momkd_viewer.state.blinding import blinded
 from momkd_viewer.state.work_list import WorkListRow
 from momkd_viewer.widgets.colours import colour
 
@@ -26,6 +27,7 @@ _COLUMNS = (
     ("Glass", "Background focus: share of the attention that lies on empty glass. Click to sort"),
 )
 BACKGROUND_COLUMN = 4
+_POLAR = (1, 2, 3)  # what a reader must not know who judges blinded
 _SORT_ROLE = Qt.ItemDataRole.UserRole
 
 _Index = QModelIndex | QPersistentModelIndex
@@ -73,6 +75,8 @@ class _Rows(QAbstractTableModel):
 
     def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
         row = self.rows[index.row()]
+        if index.column() in _POLAR and blinded():
+            return None
         if role == Qt.ItemDataRole.DisplayRole:
             if index.column() == 0:
                 return self.named(row.entry.name, row.entry.path)
@@ -160,6 +164,14 @@ class CaseList(QTableView):
         self._rows.named, self._rows.worded = named, worded
         if self._rows.rows:
             self._rows.tell_changed()
+
+    def show_blinded(self) -> None:
+        """Hides what would give polarity away, or shows it again; an order by it is undone."""
+        header = self.horizontalHeader()
+        for column in _POLAR:
+            self.setColumnHidden(column, blinded())
+            if header.sortIndicatorSection() == column:
+                self.sortByColumn(0, Qt.SortOrder.AscendingOrder)
 
     def show_rows(self, rows: list[WorkListRow]) -> None:
         """Rows in the cohort's order; the user's sorting stays."""

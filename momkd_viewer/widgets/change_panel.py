@@ -141,6 +141,7 @@ class ChangePanel(QWidget):
         column.addWidget(self._notes)
         column.addStretch(0)
         area = QScrollArea()
+        area.setAccessibleName("What muting changes")
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtGui import QColor
 
+from momkd_viewer.state.blinding import blinded
 from momkd_viewer.state.theme import PALETTES
 
 _theme = "dark"
@@ -23,7 +24,12 @@ def theme() -> str:
 
 
 def colour(token: str, alpha: int = 255) -> QColor:
-    """A colour by what it is for, see :mod:`momkd_viewer.state.theme`."""
+    """A colour by what it is for, see :mod:`momkd_viewer.state.theme`.
+
+    Both memories have one while the reader judges blinded.
+    """
+    if blinded() and token in ("positive", "negative"):
+        token = "quiet"
     found = QColor(PALETTES[_theme][token])
     found.setAlpha(alpha)
     return found

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from momkd_viewer.state.blinding import blinded, memory_text
 from momkd_viewer.state.components import ComponentView, VerdictMark
 from momkd_viewer.widgets.colours import colour
 
@@ -102,17 +103,19 @@ class ShareBars(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._attention = self._share = 0.0
+        self._attention: float | None = 0.0
+        self._share = 0.0
         self._memory = "positive"
         self.setFixedHeight(9)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
-    def show_shares(self, attention: float, share: float, memory: str) -> None:
+    def show_shares(self, attention: float | None, share: float, memory: str) -> None:
+        """Both bars, or prevalence alone where the attention must not be told."""
         self._attention, self._share, self._memory = attention, share, memory
-        self.setToolTip(
-            f"Upper bar: {attention:.1%} of the attention. Lower bar: prevalence, {share:.1%} of "
-            f"the patches have it as their best {memory} component"
-        )
+        prevalence = f"prevalence, {share:.1%} of the patches have it as their best component of "
+        prevalence += memory_text(memory)
+        upper = "" if attention is None else f"Upper bar: {attention:.1%} of the attention. "
+        self.setToolTip(f"{upper}Lower bar: {prevalence}")
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -122,6 +125,8 @@ class ShareBars(QWidget):
             (0, 5, self._attention, self._memory),
             (6, 3, self._share, "edge_hot"),
         ):
+            if value is None:
+                continue
             painter.fillRect(0, top, full.width(), height, colour("track"))
             painter.fillRect(0, top, round(full.width() * value), height, colour(token))
         painter.end()
@@ -130,12 +135,16 @@ class ShareBars(QWidget):
 class VerdictChip(QLabel):
     """An expert's verdict in a few words; hidden where there is none."""
 
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("verdictChip")
+        self.hide()
+
     def show_verdict(self, mark: VerdictMark | None) -> None:
         self.setVisible(mark is not None)
         if mark is None:
             self.setText("")
             return
-        self.setObjectName("verdictChip")
         sign = {"yes": "✓ ", "no": "✗ ", "unsure": "? "}.get(mark.credible or "", "")
         self.setText(sign + mark.text)
         believed = {"yes": "credible", "no": "not credible", "unsure": "perhaps credible"}
@@ -154,6 +163,7 @@ def mute_button() -> QToolButton:
     """A switch that :func:`show_mute` words."""
     button = QToolButton()
     button.setObjectName("mute")
+    button.setAccessibleName("Mute")
     button.setCheckable(True)
     return button
 
@@ -245,17 +255,22 @@ class ComponentCard(QFrame):
         """Shows a component; what stays the same is not touched."""
         self.view = view
         self._name.setText(f"<s>{view.name}</s>" if view.muted else f"<b>{view.name}</b>")
-        self._name.setAccessibleName(f"{view.memory} component {view.index}")
-        used = f"{view.share:.1%} of patches · {view.attention:.1%} of attention"
-        self._facts.setText("left out" if view.muted else used)
+        hidden = blinded()
+        spoken = view.name if hidden else f"{view.memory} component {view.index}"
+        self._name.setAccessibleName(spoken)
+        self._facts.setText(view.facts)
         self._chip.show_verdict(view.verdict)
-        self._bars.show_shares(view.attention, view.share, view.memory)
+        self._bars.show_shares(None if hidden else view.attention, view.share, view.memory)
         show_mute(self.mute_button, view.name, view.muted)
         self.show_mapped(mapped)
         self.show_chosen(chosen)
         verdict = f", {self._chip.accessibleName()}" if view.verdict else ""
         self.setAccessibleName(f"Component {view.name}: {self._facts.text()}{verdict}")
         self.setToolTip("Click for details, Ctrl+click to compare")
+        if not view.muted:  # a muted one keeps those by which it was known
+            self._show_patches(view)
+
+    def _show_patches(self, view: ComponentView) -> None:
         while len(self.thumbnails) < len(view.patches):
             self._add_thumbnail()
         for rank, thumbnail in enumerate(self.thumbnails):

@@ -25,6 +25,7 @@ from momkd_viewer.widgets.component_pane import ComponentPane
 Scope = Literal["slide", "cohort"]
 _SCOPES: tuple[tuple[Scope, str], ...] = (("slide", "This slide"), ("cohort", "Cohort"))
 _MOST = 10_000
+_NUMBER_WIDTH = 116
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,6 @@ class ComponentDetail(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.choice = GalleryChoice()
-        self._components: list[ComponentName] = []
         self._message = QLabel()
         self._message.setObjectName("hint")
         self._message.setWordWrap(True)
@@ -82,6 +82,10 @@ class ComponentDetail(QWidget):
         self._per_patient.setSuffix(" a patient")
         self._compare = QComboBox()
         self._compare.setAccessibleName("Component to compare with")
+        self._compare.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self._compare.setMinimumContentsLength(11)
         self._compare.setToolTip("Show a second component beside this one (Ctrl+click on its card)")
         self._close = QToolButton()
         self._close.setText("✕")
@@ -101,6 +105,7 @@ class ComponentDetail(QWidget):
         box.setToolTip(tip)
         box.setAccessibleName(tip)
         box.setKeyboardTracking(False)
+        box.setMaximumWidth(_NUMBER_WIDTH)
         return box
 
     def _build(self) -> None:
@@ -173,8 +178,8 @@ class ComponentDetail(QWidget):
             components: all that can be compared with the first.
         """
         self.panes[1].setVisible(second is not None)
-        if components != self._components:
-            self._components = components
+        shown = [self._compare.itemText(row) for row in range(1, self._compare.count())]
+        if shown != [name.text for name in components]:
             self._compare.clear()
             self._compare.addItem("Compare with…", None)
             for name in components:

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from momkd_viewer.state.blinding import HIDDEN, blinded
 from momkd_viewer.state.component_portrait import Neighbour, TrainingProfile
 
 _GENES = (
@@ -87,17 +88,27 @@ class GeneTable(QWidget):
         return "" if self._message.isHidden() else self._message.text()
 
     def show_profile(self, profile: TrainingProfile) -> None:
-        genes = profile.genes
+        genes = () if blinded() else profile.genes
         self._table.show_rows([(g.name, f"{g.rho:+.2f}", f"{g.q:.2g}", str(g.n)) for g in genes])
-        self._message.setText(
-            "This model file holds no gene associations; models trained with expression from now "
-            "on do."
-            if profile.cases is None
-            else f"No gene goes with this component's share over {profile.cases} training cases "
-            "at a false discovery rate of 5 %."
-        )
+        self._message.setText(_why_none(profile))
         self._message.setVisible(not genes)
         self._table.setVisible(bool(genes))
+
+
+def _why_none(profile: TrainingProfile) -> str:
+    if blinded():
+        return HIDDEN
+    if profile.cases is None:
+        return (
+            "This model file holds no gene associations; models trained with expression from now "
+            "on do."
+        )
+    if not profile.expression:
+        return "This model was trained without expression, so nothing is known of genes."
+    return (
+        f"No gene goes with this component's share over {profile.cases} training cases at a false "
+        "discovery rate of 5 %."
+    )
 
 
 class NearestTable(_Table):

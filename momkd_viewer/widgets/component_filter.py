@@ -18,7 +18,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from momkd_viewer.state.components import SORTS, Arrangement
+from momkd_viewer.state.blinding import memory_text
+from momkd_viewer.state.components import Arrangement, sorts
 
 _JUDGED = (
     ("any", "With or without verdict"),
@@ -40,24 +41,20 @@ class ComponentFilter(QWidget):
         self._text = QLineEdit()
         self._text.setPlaceholderText("Find")
         self._text.setClearButtonEnabled(True)
-        self._text.setAccessibleName(f"Find components of the {memory} memory")
-        self._text.setToolTip("Name or verdict, for instance C+3 or stroma")
+        self._text.findChild(QToolButton).setAccessibleName("Clear the search")
+        self._text.setToolTip("Name or verdict, for instance stroma")
         self._sort = QComboBox()
-        self._sort.setAccessibleName(f"Order of the {memory} components")
         self._sort.setToolTip("Order of the cards")
         self._sort.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
         self._sort.setMinimumContentsLength(9)
         self._text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        for key, title in SORTS:
-            self._sort.addItem(title, key)
         self._menu = QToolButton()
         self._menu.setText("Show ▾")
         self._menu.setObjectName("filter")
         self._menu.setCheckable(False)
         self._menu.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        self._menu.setAccessibleName(f"Which {memory} components are shown")
         self._menu.setMenu(self._made_menu())
         row = QHBoxLayout()
         row.setContentsMargins(6, 6, 6, 0)
@@ -79,8 +76,10 @@ class ComponentFilter(QWidget):
             lambda text: self._ask(replace(self._arrangement, text=text))
         )
         self._sort.activated.connect(
-            lambda row: self._ask(replace(self._arrangement, sort=SORTS[row][0]))
+            lambda row: self._ask(replace(self._arrangement, sort=self._sort.itemData(row)))
         )
+        self._memory = memory
+        self.show_words()
 
     def _made_menu(self) -> QMenu:
         menu = QMenu(self)
@@ -116,13 +115,23 @@ class ComponentFilter(QWidget):
         self._arrangement = arrangement
         if self._text.text() != arrangement.text:
             self._text.setText(arrangement.text)
-        self._sort.setCurrentIndex([key for key, _ in SORTS].index(arrangement.sort))
+        self._sort.setCurrentIndex(self._sort.findData(arrangement.sort))
         self._used.setChecked(arrangement.used)
         self._muted.setChecked(arrangement.muted)
         self._judged[arrangement.judged].setChecked(True)
         narrowed = replace(arrangement, text="").filters
         self._menu.setText("Some ▾" if narrowed else "Show ▾")
         self._menu.setToolTip("Not all cards are shown" if narrowed else "Which cards are shown")
+
+    def show_words(self) -> None:
+        """Names and orders as they are now: others while the reader judges blinded."""
+        memory = memory_text(self._memory)
+        self._text.setAccessibleName(f"Find components of {memory}")
+        self._sort.setAccessibleName(f"Order of the components of {memory}")
+        self._menu.setAccessibleName(f"Which components of {memory} are shown")
+        self._sort.clear()
+        for key, title in sorts():
+            self._sort.addItem(title, key)
 
     def show_note(self, text: str) -> None:
         """How many there are and how many are shown; '' hides the line."""

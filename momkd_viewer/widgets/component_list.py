@@ -6,6 +6,7 @@ from PySide6.QtCore import QEvent, QRect, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QWidget
 
+from momkd_viewer.state.blinding import memory_text
 from momkd_viewer.state.components import ComponentView
 from momkd_viewer.state.overlay_values import ComponentName
 from momkd_viewer.widgets.component_card import ComponentCard, PatchThumbnail
@@ -40,7 +41,7 @@ class ComponentList(QScrollArea):
     def __init__(self, memory: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.memory = memory
-        self.setAccessibleName(f"Components of the {memory} memory")
+        self.show_words()
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFrameShape(QFrame.Shape.NoFrame)
@@ -54,6 +55,7 @@ class ComponentList(QScrollArea):
         self._views: list[ComponentView] = []
         self._cards: dict[ComponentName, ComponentCard] = {}
         self._height = 0
+        self._pictured = False  # whether a card with pictures has been measured
         self._mapped: ComponentName | None = None
         self._chosen: tuple[ComponentName, ...] = ()
         self._look = QTimer(self)
@@ -61,6 +63,10 @@ class ComponentList(QScrollArea):
         self._look.setInterval(_SETTLE_MS)
         self._look.timeout.connect(self.seen)
         self.verticalScrollBar().valueChanged.connect(self._make_cards)
+
+    def show_words(self) -> None:
+        """Names the list as the reader may know it."""
+        self.setAccessibleName(f"Components of {memory_text(self.memory)}")
 
     def sizeHint(self) -> QSize:
         return _WISHED  # cards take the width that there is; their own wish would widen the side
@@ -91,7 +97,7 @@ class ComponentList(QScrollArea):
             card.hide()
             card.setParent(None)
             card.deleteLater()
-        self._cards, self._views, self._height = {}, [], 0
+        self._cards, self._views, self._height, self._pictured = {}, [], 0, False
 
     def show_mapped(self, component: ComponentName | None) -> None:
         """Marks the component whose similarity the overlay shows."""
@@ -149,10 +155,7 @@ class ComponentList(QScrollArea):
         """Makes what is seen or will be soon."""
         if not self._views:
             return
-        if not self._height:
-            self._make(self._views[0])
-            self._height = self._cards[self._views[0].component].sizeHint().height()
-            self._place()
+        self._measure()
         missing = [view for view in self._near if view.component not in self._cards]
         for view in missing:
             self._make(view)
@@ -160,6 +163,16 @@ class ComponentList(QScrollArea):
             self._place()
         if not self._look.isActive():
             self._look.start()
+
+    def _measure(self) -> None:
+        """All cards are as high as one with pictures, if there is any."""
+        fullest = max(self._views, key=lambda view: len(view.patches))
+        if self._height and not (fullest.patches and not self._pictured):
+            return
+        self._pictured = bool(fullest.patches)
+        self._make(fullest)
+        self._height = self._cards[fullest.component].sizeHint().height()
+        self._place()
 
     def _make(self, view: ComponentView) -> None:
         name = view.component
@@ -212,5 +225,5 @@ class ComponentList(QScrollArea):
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() in (QEvent.Type.StyleChange, QEvent.Type.FontChange) and self._cards:
-            self._height = next(iter(self._cards.values())).sizeHint().height()
+            self._height = max(card.sizeHint().height() for card in self._cards.values())
             self._place()

@@ -64,9 +64,14 @@ class ComponentPane(QWidget):
         self._count = ElidedLabel()
         self._count.setObjectName("quiet")
         self._count.setContentsMargins(6, 2, 6, 2)
+        self._note = ElidedLabel()
+        self._note.setObjectName("quiet")
+        self._note.setContentsMargins(6, 0, 6, 2)
+        self._note.hide()
         self.similarity, self.training = SimilarityChart(), TrainingChart()
         self.genes, self.nearest = GeneTable(), NearestTable()
         self._tabs = QTabWidget()
+        self._tabs.setAccessibleName("What is known of the component")
         self._tabs.setDocumentMode(True)
         self._tabs.tabBar().setDrawBase(False)
         for widget, title in (
@@ -78,8 +83,9 @@ class ComponentPane(QWidget):
             self._tabs.addTab(widget, title)
         verdict = QWidget()
         self.verdict_place = QVBoxLayout(verdict)
-        self._verdict_tab = self._tabs.addTab(verdict, "Verdict")
-        self._tabs.setTabVisible(self._verdict_tab, False)
+        self.verdict_place.setContentsMargins(0, 0, 0, 0)
+        self._tabs.insertTab(0, verdict, "Verdict")
+        self._tabs.setTabVisible(0, False)
         self._build()
         self._connect()
 
@@ -99,6 +105,7 @@ class ComponentPane(QWidget):
         column.addWidget(self._none)
         column.addWidget(self.gallery, 1)
         column.addWidget(self._count)
+        column.addWidget(self._note)
         split = QSplitter(Qt.Orientation.Horizontal)
         split.addWidget(patches)
         split.addWidget(self._tabs)
@@ -120,7 +127,8 @@ class ComponentPane(QWidget):
     def place_verdict(self, panel: QWidget) -> None:
         """Gives the panel for verdicts its tab."""
         self.verdict_place.addWidget(panel)
-        self._tabs.setTabVisible(self._verdict_tab, True)
+        self._tabs.setTabVisible(0, True)
+        self._tabs.setCurrentIndex(0)
 
     # -- content ---------------------------------------------------------------------------------
 
@@ -133,8 +141,7 @@ class ComponentPane(QWidget):
         self.gallery.setAccessibleName(f"Patches of {view.name}")
         self._name.setText(f"<s>{view.name}</s>" if view.muted else f"<b>{view.name}</b>")
         self._chip.show_verdict(view.verdict)
-        used = f"{view.share:.1%} of patches · {view.attention:.1%} of attention"
-        self._facts.setText("left out" if view.muted else used)
+        self._facts.setText(view.facts)
         show_mute(self._mute, view.name, view.muted)
         show_map(self._map, view.name, enabled=not view.muted, shown=mapped)
         self._close.setVisible(closable)
@@ -166,6 +173,8 @@ class ComponentPane(QWidget):
         if gallery.slides > 1:
             parts.append(f"{gallery.slides} slides · {gallery.patients} patients")
         self._count.setText(" · ".join([*parts, scope]))
+        self._note.setText(gallery.note)
+        self._note.setVisible(bool(gallery.note))
         self._count.setVisible(bool(gallery.patches))
 
     def clear(self) -> None:
@@ -173,5 +182,6 @@ class ComponentPane(QWidget):
         self.gallery.show_patches(())
         self._none.hide()
         self._count.setText("")
+        self._note.hide()
         self.nearest.show_neighbours(())
         self.similarity.show_histogram(None, "")

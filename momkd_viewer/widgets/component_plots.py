@@ -9,6 +9,7 @@ from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
+from momkd_viewer.state.blinding import blinded
 from momkd_viewer.state.component_portrait import Histogram, TrainingProfile
 from momkd_viewer.widgets.colours import colour, theme
 
@@ -148,13 +149,12 @@ class SimilarityChart(_Chart):
         import pyqtgraph
 
         edges = self._histogram.edges
-        self.show_key(
-            ("positive", "C⁺ wins the patch"), ("negative", "C⁻ does"), ("series", "its own")
-        )
-        for token, shares in (
-            ("positive", self._histogram.positive),
-            ("negative", self._histogram.negative),
-        ):
+        positive, negative = self._histogram.positive, self._histogram.negative
+        parts = [("positive", "C⁺ wins the patch", positive), ("negative", "C⁻ does", negative)]
+        if blinded():
+            parts = [("quiet", "all patches", positive + negative)]
+        self.show_key(*((token, means) for token, means, _ in parts), ("series", "its own"))
+        for token, _, shares in parts:
             item.plot(
                 edges,
                 shares * 100,

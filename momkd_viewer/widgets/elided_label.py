@@ -10,10 +10,15 @@ _LEAST = 60
 
 
 class ElidedLabel(QLabel):
-    """One line of plain text; whole in the tooltip where it is cut short."""
+    """One line of plain text; whole in the tooltip where it is cut short.
+
+    Attributes:
+        more: what the tooltip says besides.
+    """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.more = ""
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
 
@@ -26,9 +31,10 @@ class ElidedLabel(QLabel):
         shown = self.fontMetrics().elidedText(
             self.text(), Qt.TextElideMode.ElideRight, area.width()
         )
-        cut = shown != self.text()
-        if cut != bool(self.toolTip()):
-            self.setToolTip(self.text() if cut else "")
+        cut = self.text() if shown != self.text() else ""
+        tip = "\n".join(part for part in (cut, self.more) if part)
+        if tip != self.toolTip():
+            self.setToolTip(tip)
         painter = QPainter(self)
         painter.setPen(self.palette().color(self.foregroundRole()))
         painter.drawText(area, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, shown)

@@ -19,8 +19,8 @@ from momkd_viewer.widgets.canvas_tool import Pointer, Tool
 from momkd_viewer.widgets.navigated_view import NavigatedView
 
 _WHEEL_STEP = 1.25
-_STEADY = 4  # logical pixels that a hand may shake in a click
 _ARROW_SHARE = 0.2
+_STEADY = 4  # logical pixels that a hand may shake in a click
 
 
 class HandledView(NavigatedView):
@@ -67,8 +67,13 @@ class HandledView(NavigatedView):
         """Level-0 point under the cursor, where it is over the slide's view."""
         if self.view is None or self._cursor_at is None:
             return None
+        return self._point(self._cursor_at)
+
+    def _point(self, at: QPointF) -> tuple[float, float]:
+        """The level-0 point at a place in the widget."""
+        assert self.view is not None
         ratio = self.devicePixelRatioF()
-        return self.view.to_slide(self._cursor_at.x() * ratio, self._cursor_at.y() * ratio)
+        return self.view.to_slide(at.x() * ratio, at.y() * ratio)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         steps = event.angleDelta().y() / 120
@@ -106,11 +111,10 @@ class HandledView(NavigatedView):
 
     def _pointer(self, event: QMouseEvent) -> Pointer:
         assert self.view is not None
-        ratio = self.devicePixelRatioF()
-        at = event.position()
-        x, y = self.view.to_slide(at.x() * ratio, at.y() * ratio)
+        x, y = self._point(event.position())
         dragging = bool(event.buttons() & Qt.MouseButton.LeftButton)
-        return Pointer(x, y, at, event.modifiers(), self.view.downsample * ratio, dragging)
+        reach = self.view.downsample * self.devicePixelRatioF()
+        return Pointer(x, y, event.position(), event.modifiers(), reach, dragging)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         self.pressed.emit()
@@ -145,8 +149,7 @@ class HandledView(NavigatedView):
             self.pan(-moved.x(), -moved.y())
         elif self._tool is not None:
             self._tool.move(self._pointer(event))
-        at = event.position()
-        self.hovered.emit(*self.view.to_slide(at.x() * ratio, at.y() * ratio))
+        self.hovered.emit(*self._point(event.position()))
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         # Only the button that began a pan or a shape ends it: another may be clicked meanwhile.
@@ -154,8 +157,8 @@ class HandledView(NavigatedView):
             self._drag_from = None
             self.kinetic.let_go()
             asks, self._asks_at = self._asks_at, None
-            if asks is not None and _steady(event.position(), asks):
-                self._ask(asks)
+            if self.view is not None and asks is not None and _steady(event.position(), asks):
+                self.asked.emit(*self._point(asks))
         if event.button() == Qt.MouseButton.LeftButton:
             if self._drawing and self._tool is not None and self.view is not None:
                 self._tool.release(self._pointer(event))
@@ -163,18 +166,9 @@ class HandledView(NavigatedView):
         if self._drag_from is None:
             self._show_cursor()
 
-    def _ask(self, at: QPointF) -> None:
-        ratio = self.devicePixelRatioF()
-        if self.view is not None:
-            self.asked.emit(*self.view.to_slide(at.x() * ratio, at.y() * ratio))
-
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        if self.view is None:
-            return
-        ratio, at = self.devicePixelRatioF(), event.pos()
-        self.menu_wanted.emit(
-            *self.view.to_slide(at.x() * ratio, at.y() * ratio), event.globalPos()
-        )
+        if self.view is not None:
+            self.menu_wanted.emit(*self._point(QPointF(event.pos())), event.globalPos())
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         if event.button() != Qt.MouseButton.LeftButton:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 
+from momkd_viewer.state.blinding import blinded
 from momkd_viewer.state.components import Arrangement, ComponentView
 from momkd_viewer.state.overlay_values import ComponentName
 from momkd_viewer.widgets.component_card import PatchThumbnail
@@ -12,6 +13,7 @@ from momkd_viewer.widgets.component_filter import ComponentFilter
 from momkd_viewer.widgets.component_list import ComponentList
 
 MEMORY_TITLES = {"positive": "Positive C⁺", "negative": "Negative C⁻"}
+_BLIND_TITLE = "Components"
 
 
 class MemoryBrowser(QTabWidget):
@@ -66,6 +68,22 @@ class MemoryBrowser(QTabWidget):
         self.lists[memory], self._filters[memory] = cards, bar
         return page
 
+    def show_blinded(self) -> None:
+        """Both memories mixed in one tab while the reader judges blinded, and no other tab."""
+        first, *others = range(self.count())
+        self.setTabText(first, _BLIND_TITLE if blinded() else next(iter(MEMORY_TITLES.values())))
+        self.setCurrentIndex(first)
+        for tab in others:
+            self.setTabVisible(tab, not blinded())
+        for memory, cards in self.lists.items():
+            cards.forget()
+            cards.show_words()
+            self._filters[memory].show_words()
+
+    def _tab_of(self, memory: str) -> str:
+        """Which memory's tab shows a component of ``memory``."""
+        return next(iter(MEMORY_TITLES)) if blinded() else memory
+
     def show_message(self, text: str) -> None:
         """Says, in place of cards, why there are none."""
         for memory, cards in self.lists.items():
@@ -88,8 +106,8 @@ class MemoryBrowser(QTabWidget):
             shown: those that the arrangement shows, in its order.
         """
         for memory, cards in self.lists.items():
-            of_memory = [view for view in every if view.memory == memory]
-            chosen = [view for view in shown if view.memory == memory]
+            of_memory = [view for view in every if self._tab_of(view.memory) == memory]
+            chosen = [view for view in shown if self._tab_of(view.memory) == memory]
             bar = self._filters[memory]
             bar.show()
             bar.show_arrangement(arrangement)
@@ -128,6 +146,7 @@ class MemoryBrowser(QTabWidget):
 
     def reveal(self, component: ComponentName) -> None:
         """Shows a component's card."""
-        cards = self.lists[component.memory]
-        self.setCurrentIndex(list(self.lists).index(component.memory))
+        memory = self._tab_of(component.memory)
+        cards = self.lists[memory]
+        self.setCurrentIndex(list(self.lists).index(memory))
         cards.reveal(component)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QSizePolicy, QSlider, QToolButton, QWidget
 
-from momkd_viewer.state.overlay_values import KINDS, ComponentName, OverlayChoice
+from momkd_viewer.state.overlay_values import ComponentName, OverlayChoice, kinds
 
 
 class OverlayBar(QWidget):
@@ -29,8 +31,6 @@ class OverlayBar(QWidget):
         self._box = QComboBox()
         self._box.setAccessibleName("Overlay")
         self._box.setToolTip("What the colours over the slide show")
-        for kind, text in KINDS:
-            self._box.addItem(text, kind)
         self._box.activated.connect(lambda _: self.kind_chosen.emit(self._box.currentData()))
         self._components = QComboBox()
         self._components.setAccessibleName("Component")
@@ -72,14 +72,11 @@ class OverlayBar(QWidget):
         Args:
             components: of each memory of the shown model; 0 where it has none to choose from.
         """
-        self._box.setCurrentIndex([kind for kind, _ in KINDS].index(choice.kind))
-        if self._components.count() != 2 * components:
-            self._components.clear()
-            for memory in ("positive", "negative"):
-                for index in range(components):
-                    name = ComponentName(memory, index)
-                    self._components.addItem(name.text, name)
-        names = [self._components.itemData(at) for at in range(self._components.count())]
+        _fill(self._box, [(text, kind) for kind, text in kinds()])
+        self._box.setCurrentIndex(self._box.findData(choice.kind))
+        names = [ComponentName(m, i) for m in ("positive", "negative") for i in range(components)]
+        names.sort(key=lambda name: name.order)
+        _fill(self._components, [(name.text, name) for name in names])
         at = names.index(choice.component) if choice.component in names else -1
         self._components.setCurrentIndex(at)
         self._components.setVisible(choice.kind == "similarity" and components > 0)
@@ -96,6 +93,14 @@ class OverlayBar(QWidget):
     def _on_component(self, at: int) -> None:
         name = self._components.itemData(at)
         self.component_chosen.emit(name.memory, name.index)
+
+
+def _fill(box: QComboBox, entries: Sequence[tuple[str, object]]) -> None:
+    """Gives a box other entries, where it has not got these."""
+    if [box.itemText(at) for at in range(box.count())] != [text for text, _ in entries]:
+        box.clear()
+        for text, data in entries:
+            box.addItem(text, data)
 
 
 class MagnificationBox(QComboBox):

@@ -43,7 +43,7 @@ class _Patches(QAbstractListModel):
         super().__init__(parent)
         self.patches: tuple[GalleryPatch, ...] = ()
         self.reason: Callable[[PatchPlace | None], str] = lambda place: ""
-        self.named: Callable[[str], str] = str  # how cases are shown: names may be masked
+        self.worded: Callable[[str], str] = str  # how texts are shown: names may be masked
 
     def show_patches(self, patches: tuple[GalleryPatch, ...]) -> None:
         self.beginResetModel()
@@ -59,11 +59,11 @@ class _Patches(QAbstractListModel):
         patch = self.patches[index.row()]
         words = [f"Patch {index.row() + 1} of {len(self.patches)}", *self.captions(patch)]
         if patch.case:
-            words.append(f"case {self.named(patch.case)}")
+            words.append(f"case {patch.case}")
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return ", ".join(words)
+            return self.worded(", ".join(words))
         after = self.reason(patch.place) or "Click: show it on the slide"
-        return "\n".join([*words, after])
+        return self.worded("\n".join([*words, after]))
 
     def captions(self, patch: GalleryPatch) -> list[str]:
         """Similarity; of a counter-example also who won it, and by how much."""
@@ -187,11 +187,13 @@ class PatchGallery(QListView):
         self.scrollToTop()
         self._look_soon()
 
-    def name_cases(
-        self, named: Callable[[str], str], reason: Callable[[PatchPlace | None], str]
-    ) -> None:
-        """How cases are shown, and why a picture is missing."""
-        self._patches.named, self._patches.reason = named, reason
+    def explain(self, reason: Callable[[PatchPlace | None], str]) -> None:
+        """Says where tooltips learn why a picture is missing."""
+        self._patches.reason = reason
+
+    def word(self, worded: Callable[[str], str]) -> None:
+        """How texts are shown from now on: names may be masked."""
+        self._patches.worded = worded
 
     def picture_arrived(self, place: PatchPlace) -> None:
         """Paints a picture's place anew, if it is seen."""

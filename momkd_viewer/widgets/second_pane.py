@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QComboBox,
@@ -24,6 +26,7 @@ class SecondPane(QWidget):
     Attributes:
         canvas: where the slide is shown.
         strip: progress of its analysis.
+        worded: how messages are shown: names may be masked.
 
     Signals:
         kind_chosen(str): an overlay.
@@ -44,7 +47,9 @@ class SecondPane(QWidget):
         super().__init__(parent)
         self.canvas = Canvas(welcomes=False)
         self.canvas.slide_view.setAccessibleName("Second slide")
-        self.strip = ProgressStrip()
+        self.strip = ProgressStrip("Esc")  # one analysis runs at a time: the key has one button
+        self.worded: Callable[[str], str] = str
+        self._views: list[ModelView] = []
         self._name = ElidedLabel()
         self._result = ElidedLabel()
         self._result.setObjectName("quiet")
@@ -86,23 +91,32 @@ class SecondPane(QWidget):
         self._link.setChecked(linked)
         self._link.blockSignals(False)
 
+    def refresh(self) -> None:
+        """Words all messages anew."""
+        self.show_models(self._views)
+
     def show_models(self, views: list[ModelView]) -> None:
         """Which models are open, and what the chosen one says."""
+        self._views = views
         self._models.clear()
         for view in views:
             self._models.addItem(view.title)
         self._models.setVisible(len(views) > 1)
         chosen = next((index for index, view in enumerate(views) if view.chosen), None)
         if chosen is None:
-            self._result.setText("")
+            self._say("", "")
             return
         self._models.setCurrentIndex(chosen)
         view = views[chosen]
-        said = view.message
-        if view.probability is not None:
+        if view.probability is None:
+            self._say(view.message, view.caution)
+        else:
             said = f"{view.title}: {view.predicted} {view.probability:.3f}"
-        self._result.setText(said)
-        self._result.setToolTip(" ".join(part for part in (view.caution, view.message) if part))
+            self._say(said, " ".join(part for part in (view.caution, view.message) if part))
+
+    def _say(self, result: str, more: str) -> None:
+        self._result.more = self.worded(more)
+        self._result.setText(self.worded(result))
 
 
 def _row(*widgets: tuple[QWidget, int]) -> QHBoxLayout:

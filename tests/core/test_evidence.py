@@ -9,7 +9,7 @@ import struct
 import warnings
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
@@ -19,14 +19,13 @@ import numpy as np
 import pytest
 import shapely
 import tifffile
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
 from synthetic import tissue_image, write_slide
 
 from momkd_core import evidence_file, load_model, read_features
 from momkd_core.annotation_files import AnnotationFile
 from momkd_core.annotations import Annotation, AnnotationClass
 from momkd_core.cli.main import main
+from momkd_core.curation import save_curated
 from momkd_core.errors import BundleError, Cancelled, SlideError
 from momkd_core.evidence import Evidence, read_bundle, write_bundle
 from momkd_core.evidence_gathering import fingerprint, gather
@@ -42,31 +41,24 @@ CASE, PATIENT, READER = "B-4711", "Muster_Anna", "Dr. Quack"
 FILE = f"{CASE} {PATIENT}.tif"
 
 
-@dataclass(frozen=True)
-class Subject:
-    memory: str | None = None
-    index: int | None = None
-    case_id: str | None = None
-
-
-@dataclass(frozen=True)
-class Verdict:
-    subject: Subject
-    note: str
-    number: int
-    term: str | None = "tumour"
-    credible: str | None = "yes"
-    reviewer: str = READER
-    time: datetime = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
-    model_sha256: str = "0" * 64
-    blinded: bool = True
-    withdrawn: bool = False
+def verdict(subject: Subject, note: str, number: int, reviewer: str = READER) -> Verdict:
+    return Verdict(
+        subject=subject,
+        note=note,
+        number=number,
+        term="tumour",
+        credible="yes",
+        reviewer=reviewer,
+        time=datetime(2026, 5, 4, 9, 30, tzinfo=UTC),
+        model_sha256="0" * 64,
+        blinded=True,
+    )
 
 
 VERDICTS = (
-    Verdict(Subject("positive", 1, CASE), f"seen by {READER.upper()} in {CASE.lower()}", 2),
-    Verdict(Subject("negative", 0), "fat & <script>alert(1)</script>", 1, reviewer="Dr. Zwei"),
-    Verdict(Subject("positive", 0, "B-0815"), "of another case", 3),
+    verdict(Subject("positive", 1, CASE), f"seen by {READER.upper()} in {CASE.lower()}", 2),
+    verdict(Subject("negative", 0), "fat & <script>alert(1)</script>", 1, reviewer="Dr. Zwei"),
+    verdict(Subject("positive", 0, "B-0815"), "of another case", 3),
 )
 ANNOTATIONS = AnnotationFile(
     (
@@ -234,12 +226,9 @@ NAMES = re.compile(
 
 def curated(path: Path, folder: Path) -> Path:
     """A model file whose card names who curated it."""
-    with safe_open(path, "pt") as file:
-        card = json.loads(file.metadata()["momkd"])
-    card["curation"] = [{"who": READER, "why": f"{CASE} is pen", "muted": {"positive": [2]}}]
     out = folder / "curated.safetensors"
-    save_file(load_file(path), out, metadata={"momkd": json.dumps(card)})
-    return out
+    model = load_model(path)
+    return save_curated(model, out, {"positive": [2]}, who=READER, why=f"{CASE} is pen")
 
 
 def test_no_name_is_told(evidence: Evidence, model_path: Path, tmp_path: Path) -> None:

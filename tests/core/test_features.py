@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from momkd_core.errors import FeatureError
-from momkd_core.features import FeatureBag, read_features, write_features
+from momkd_core.features import FeatureBag, read_features, read_places, write_features
 
 COORDS = np.array([[0, 0], [256, 0], [0, 256], [256, 256]])
 FEATURES = np.random.default_rng(0).normal(size=(4, 6)).astype(np.float32)
@@ -105,3 +105,19 @@ def test_broken_files(tmp_path: Path) -> None:
     (tmp_path / "cut.h5").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(FeatureError, match="not a readable HDF5"):
         read_features(tmp_path / "cut.h5")
+
+
+def test_places_are_read_without_the_features(tmp_path: Path) -> None:
+    bag = FeatureBag(
+        np.ones((3, 5), np.float32), np.array([[0, 0], [256, 0], [0, 256]]), 256, patch_size=256
+    )
+    write_features(tmp_path / "a.h5", bag)
+    places = read_places(tmp_path / "a.h5")
+    assert places.coords.tolist() == bag.coords.tolist() and places.features.shape == (3, 0)
+    assert (places.size_level0, places.patch_size, len(places)) == (256, 256, 3)
+    with h5py.File(tmp_path / "a.h5", "r+") as file:
+        del file["coords"]
+        file["coords"] = np.zeros((2, 2), np.int64)
+    for read in (read_places, read_features):
+        with pytest.raises(FeatureError, match="3 feature rows but 2 coordinates"):
+            read(tmp_path / "a.h5")

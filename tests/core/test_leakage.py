@@ -18,6 +18,7 @@ from momkd_core.errors import LeakageError
 from momkd_core.expression import ExpressionTransform, read_expression
 from momkd_core.features import FeatureBag, read_features, write_features
 from momkd_core.memory_initialisation import initialise_memory
+from momkd_core.model.attention import read_memory
 from momkd_core.settings import choose
 from momkd_core.training_request import TrainingRequest
 
@@ -74,6 +75,7 @@ def test_changing_the_test_cases_changes_nothing_fitted(
     looks = [model.members[0].familiarity for model in (first, second)]
     assert looks[0] is not None and looks[1] is not None and looks[0].limit == looks[1].limit
     assert np.array_equal(looks[0].centres, looks[1].centres)
+    assert first.card.profiles == second.card.profiles and len(first.card.profiles) == 4
     # But the test was another one.
     predictions = [(tmp_path / r / "folds" / "0" / "predictions.csv").read_text() for r in "ab"]
     assert predictions[0] != predictions[1]
@@ -90,7 +92,8 @@ def test_the_certificate_is_what_the_fit_reported(tmp_path: Path) -> None:
         part: hashlib.sha256("\n".join(sorted(split[part])).encode()).hexdigest() for part in split
     }
     fitted = found["fitted"]
-    for what in ("memory initialisation", "gene selection", "look of training patches"):
+    for what in ("memory initialisation", "gene selection", "look of training patches",
+                 "component profiles", "gene associations"):  # fmt: skip
         assert fitted[what] == {"cases": len(split["train"]), "sha256": digest["train"]}
     for what in ("epoch that is kept", "threshold", "limit of strangeness"):
         assert fitted[what]["sha256"] == digest["validation"]
@@ -104,7 +107,9 @@ def test_the_certificate_is_what_the_fit_reported(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("leak", ["slides_of", "fit_expression", "threshold_of", "familiarity_of"])
+@pytest.mark.parametrize(
+    "leak", ["slides_of", "fit_expression", "threshold_of", "familiarity_of", "profiles_of"]
+)
 def test_a_leaking_fit_is_refused(
     leak: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -119,6 +124,12 @@ def test_a_leaking_fit_is_refused(
         if leak == "threshold_of":
             prepared, probabilities, ledger = given
             return right(prepared, dict.fromkeys(prepared.cases, 0.4) | probabilities, ledger)
+        if leak == "profiles_of":
+            _, prepared, fitted, use, _ = given
+            reading = read_memory(torch.ones(2, 4), *fitted.network.memory.unit())
+            for case in prepared.cases:
+                use.add(case, reading)
+            return right(*given)
         train, validation, *rest = given
         return right(train, validation + everybody, *rest, **options)
 

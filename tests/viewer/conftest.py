@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tifffile
 from PySide6.QtCore import QSettings
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
+from synthetic import tissue_image
 
 from momkd_viewer.app import create_application
 from momkd_viewer.main_window import MainWindow
@@ -31,3 +34,23 @@ def window(qtbot: QtBot, tmp_path: Path) -> Iterator[MainWindow]:
     QApplication.processEvents()
     left = [w for w in QApplication.topLevelWidgets() if w is not shown and w.isVisible()]
     assert not left, f"widgets outlived the window: {left}"
+
+
+@pytest.fixture(scope="session")
+def labelled_slide(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An Aperio-like file of 512 px with a green label and words of its own."""
+    path = tmp_path_factory.mktemp("aperio") / "Meier.svs"
+    label = np.zeros((60, 80, 3), np.uint8)
+    label[..., 1] = 200
+    about = "Aperio Image Library v1\n512x512|AppMag = 20|MPP = 0.5|User = Dr Meier"
+    with tifffile.TiffWriter(path) as file:
+        file.write(
+            tissue_image(512, 512), tile=(256, 256), description=about, photometric="rgb",
+            metadata=None,
+        )  # fmt: skip
+        for name, picture in (("thumbnail", label), ("label", label)):
+            file.write(
+                picture, description=f"Aperio Image Library v1\n{name} 80x60", photometric="rgb",
+                metadata=None, rowsperstrip=60, subfiletype=int(name == "label"),
+            )  # fmt: skip
+    return path

@@ -186,6 +186,21 @@ def test_another_button_ends_neither_a_shape_nor_a_pan(hand: Hand, other: Qt.Mou
     assert hand.canvas.view == let_go
 
 
+def test_shift_click_adds_to_the_selection_or_asks_what_is_there(hand: Hand) -> None:
+    asked: list[tuple[float, float]] = []
+    hand.canvas.asked.connect(lambda x, y: asked.append((x, y)))
+    hand.press(Qt.Key.Key_R)
+    hand.drag((500, 500), (620, 600))
+    hand.press(Qt.Key.Key_R)
+    hand.drag((700, 500), (820, 600))
+    hand.press(Qt.Key.Key_M)
+    hand.click(560, 550)
+    hand.click(760, 550, SHIFT)
+    assert len(hand.shown.selected) == 2 and not asked
+    hand.click(1000, 800, SHIFT)
+    assert [(round(x / 10), round(y / 10)) for x, y in asked] == [(100, 80)]
+
+
 def test_polygons_are_closed_given_up_and_mended(hand: Hand) -> None:
     hand.press(Qt.Key.Key_P)
     for corner in ((300, 300), (500, 300), (500, 500)):

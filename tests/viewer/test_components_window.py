@@ -10,12 +10,14 @@ from PySide6.QtGui import QEnterEvent, QMouseEvent
 from PySide6.QtWidgets import QApplication, QComboBox, QLineEdit
 from pytestqt.qtbot import QtBot
 
+from momkd_core.checkpoint import load_model
 from momkd_viewer.main_window import MainWindow
 from momkd_viewer.state.component_patches import GALLERIES
-from momkd_viewer.state.components import VerdictMark
+from momkd_viewer.state.components import ComponentView, VerdictMark
 from momkd_viewer.state.overlay_values import ComponentName
 from momkd_viewer.widgets.colours import colour
 from momkd_viewer.widgets.component_card import ComponentCard, PatchThumbnail
+from momkd_viewer.widgets.component_list import ComponentList
 from momkd_viewer.widgets.patch_gallery import PatchGallery
 
 POSITIVE_1, NEGATIVE_0 = ComponentName("positive", 1), ComponentName("negative", 0)
@@ -59,6 +61,7 @@ def test_cards_are_sorted_and_filtered(
     order.setCurrentIndex(2)
     order.activated.emit(2)
     assert cards(window) == ["C⁺0", "C⁺1", "C⁺2", "C⁺3"]
+    qtbot.waitUntil(lambda: window.settled)  # else the review's own marks would come after these
     window.memory.set_verdicts({POSITIVE_1: VerdictMark("stroma", "no")})
     assert "not credible" in card(window, POSITIVE_1).accessibleName()
     text = page.findChild(QLineEdit)
@@ -86,7 +89,9 @@ def test_a_component_in_detail_and_another_beside_it(
     expected = result.top_patches("positive", 1, 200)
     assert [p.position for p in first.gallery.patches] == expected.tolist()
     assert pixel(first.gallery, 0) != colour("track").name(), "its picture has come"
-    assert "does not say" in first.training.text and "no gene associations" in first.genes.text
+    assert first.training.text == ""  # the model says how it was trained
+    profile = load_model(model_path).card.profile_of("positive", 1)
+    assert profile is not None and bool(first.genes.text) == (not profile.genes)
     window.browser.setCurrentIndex(1)
     qtbot.mouseClick(
         card(window, NEGATIVE_0), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ControlModifier,
@@ -106,6 +111,30 @@ def test_a_component_in_detail_and_another_beside_it(
     second._close.click()
     settle(qtbot, window)
     assert not second.isVisible() and window.components.components == (POSITIVE_1,)
+
+
+def test_cards_without_pictures_are_low_and_grow_when_pictures_come(qtbot: QtBot) -> None:
+    def views(patches: tuple[int, ...], muted: bool = False) -> list[ComponentView]:
+        values = tuple(0.5 for _ in patches)
+        return [ComponentView("positive", j, 0.1, 0.1, patches, values, muted) for j in range(40)]
+
+    listed = ComponentList("positive")
+    qtbot.addWidget(listed)
+    listed.resize(340, 500)
+    listed.show()
+    listed.show_views(views(()))
+    first = listed.findChildren(ComponentCard)[0]
+    low = first.height()
+    listed.show_views(views((3, 1)))
+    assert first.height() > low + 60 and [t.patch for t in first.thumbnails] == [3, 1]
+    made = len(listed.findChildren(ComponentCard))
+    assert made < 40, "cards far below are not made"
+    listed.show_views(views((), muted=True))
+    assert first.height() > low + 60 and not first.thumbnails[0].isHidden()
+    listed.verticalScrollBar().setValue(listed.verticalScrollBar().maximum())
+    last = max(listed.findChildren(ComponentCard), key=lambda card: card.y())
+    assert last.view is not None and last.view.index == 39
+    assert last.visibleRegion().boundingRect().height() == last.height()
 
 
 def test_patches_of_slide_gallery_and_cards_point_at_each_other(
@@ -190,14 +219,12 @@ def test_a_patch_of_another_slide_opens_that_slide(
     places = [PatchPlace(folder / f"case_0{k}.tif", 256, 128, 128) for k in (1, 2)]
     missing = PatchPlace(folder / "gone.tif", 0, 0, 128)
     patches = tuple(GalleryPatch(p, 0.5, case="a", patient="p") for p in (*places, missing, None))
-    asked: list[bool] = []
-    window.components.cohort_wanted.connect(lambda: asked.append(True))
     window.components.open(POSITIVE_1)
     detail = window.components.detail
     detail._scope.setCurrentIndex(1)
     detail._scope.activated.emit(1)
     settle(qtbot, window)
-    assert asked and "No cohort" in detail.panes[0]._none.text()
+    assert "Open a cohort" in detail.panes[0]._none.text()
     window.components.set_cohort(lambda name, choice: Gallery(patches, 4, 3, 2))
     settle(qtbot, window)
     gallery = detail.panes[0].gallery
@@ -210,3 +237,33 @@ def test_a_patch_of_another_slide_opens_that_slide(
     slide, view = window.slides.slide, window.canvas.slide_view.view
     assert slide is not None and slide.path == places[1].slide and view is not None
     assert (view.centre_x, view.centre_y) == (256 + 64, 128 + 64)
+
+
+def test_keys_open_the_component_pane_and_ask_what_a_patch_is(
+    qtbot: QtBot, window: MainWindow, slide_path: Path, model_path: Path
+) -> None:
+    open_all(qtbot, window, model_path, slide_path)
+    window.canvas.slide_view.setFocus()
+    qtbot.keyClick(window.canvas.slide_view, Qt.Key.Key_D)
+    settle(qtbot, window)
+    most = max(window.memory.views, key=lambda view: view.attention)
+    assert window.components.components == (most.component,)
+    qtbot.keyClick(window.canvas.slide_view, Qt.Key.Key_D)
+    assert not window.components.dock.isVisible()
+    settle(qtbot, window)
+    result = window.analysis.result
+    assert result is not None
+    patch = int(((result.coords - (700, 600)) ** 2).sum(axis=1).argmin())
+    qtbot.mouseMove(window.canvas.slide_view, point(window, patch))
+    qtbot.keyClick(window.canvas.slide_view, Qt.Key.Key_W)
+    settle(qtbot, window)
+    shown = window.inspection.panel.inspection
+    assert shown is not None and shown.patch == patch
+    # The card's own keys: Enter opens it, Tab reaches its switches.
+    one = card(window, POSITIVE_1)
+    one.setFocus()
+    qtbot.keyClick(one, Qt.Key.Key_Return)
+    settle(qtbot, window)
+    assert window.components.components == (POSITIVE_1,)
+    qtbot.keyClick(one, Qt.Key.Key_Tab)
+    assert QApplication.focusWidget() is one.show_button

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import shapely
-from driving import open_all, settle
-from PySide6.QtCore import QMimeData, QPointF, QSettings, Qt, QUrl
+from driving import another_window, open_all, settle
+from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
@@ -40,25 +40,16 @@ def slide_file(slide_path: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def second(qtbot: QtBot, tmp_path: Path) -> Iterator[Callable[[], MainWindow]]:
-    """Opens the window of somebody else."""
-    made: list[MainWindow] = []
-
-    def make() -> MainWindow:
-        settings = QSettings(str(tmp_path / "others.ini"), QSettings.Format.IniFormat)
-        made.append(MainWindow(settings))
-        made[-1].show()
-        qtbot.waitExposed(made[-1])
-        return made[-1]
-
-    yield make
-    for window in made:
-        window.close()
-        window.deleteLater()
+def second(qtbot: QtBot, tmp_path: Path) -> Iterator[MainWindow]:
+    """The window of somebody else."""
+    with another_window(tmp_path / "others.ini") as window:
+        window.show()
+        qtbot.waitExposed(window)
+        yield window
 
 
 def export(qtbot: QtBot, window: MainWindow, path: Path, **choice: bool) -> Path:
-    window.evidence.export(path, EvidenceChoice(**choice))
+    window.evidence.writing.export(path, EvidenceChoice(**choice))
     settle(qtbot, window)
     assert path.exists(), window.canvas.banner.text
     return path
@@ -83,7 +74,7 @@ def looked_at(qtbot: QtBot, window: MainWindow, slide: Path, model: Path) -> Non
 def test_it_opens_to_the_same(
     qtbot: QtBot,
     window: MainWindow,
-    second: Callable[[], MainWindow],
+    second: MainWindow,
     slide_file: Path,
     model_path: Path,
     tmp_path: Path,
@@ -92,21 +83,21 @@ def test_it_opens_to_the_same(
     area = Annotation("polygon", shapely.box(10, 20, 300, 400), name="front")
     window.annotations.shown.add([area])
     bundle = export(qtbot, window, tmp_path / "out" / "evidence.zip")
-    assert "Evidence written to" in window._busy.text()
+    assert "Evidence written to" in window.busy.text()
     before, result = window.canvas.slide_view.view, window.analysis.result
     assert before is not None and result is not None and result.muted == {"negative": [2]}
     # Elsewhere the slide lies beside the bundle, under another name.
     slide_file.rename(bundle.parent / "other.tif")
     for beside in slide_file.parent.iterdir():
         beside.unlink()
-    other = second()
+    other = second
     url = QMimeData()
     url.setUrls([QUrl.fromLocalFile(str(bundle))])
     drop = QDropEvent(
         QPointF(200, 200), Qt.DropAction.CopyAction, url, Qt.MouseButton.NoButton,
         Qt.KeyboardModifier.NoModifier,
     )  # fmt: skip
-    with qtbot.waitSignal(other.evidence_opening.restored, timeout=60_000):
+    with qtbot.waitSignal(other.evidence.opening.restored, timeout=60_000):
         other.dropEvent(drop)
     settle(qtbot, other)
     assert other.slides.slide is not None and other.slides.slide.path.name == "other.tif"
@@ -137,7 +128,7 @@ def test_it_opens_to_the_same(
 def test_an_area_is_asked_about_again(
     qtbot: QtBot,
     window: MainWindow,
-    second: Callable[[], MainWindow],
+    second: MainWindow,
     slide_file: Path,
     model_path: Path,
     tmp_path: Path,
@@ -150,7 +141,7 @@ def test_an_area_is_asked_about_again(
     result = window.analysis.result
     assert result is not None and result.region == "front"
     bundle = export(qtbot, window, tmp_path / "evidence.zip", identities=True)
-    other = second()  # the bundle knows where its slide lies
+    other = second  # the bundle knows where its slide lies
     open_all(qtbot, other, bundle)
     again = other.analysis.result
     assert again is not None and again.region == "front" and len(again) == len(result)
@@ -191,7 +182,7 @@ def test_masked_names_are_told_to_nobody(
     told = export(qtbot, window, tmp_path / "told.zip", identities=True)
     assert READER in read_bundle(told).record.model.card["curation"][0]["who"]
     window.tools.privacy.toggle_names()
-    dialog = window.evidence.ask()
+    dialog = window.evidence.writing.ask()
     assert dialog is not None
     assert not dialog.identities.isEnabled() and not dialog.label.isEnabled()
     dialog.reject()
@@ -212,7 +203,7 @@ def test_masked_names_are_told_to_nobody(
 def test_the_slide_is_asked_for_and_has_to_be_the_same(
     qtbot: QtBot,
     window: MainWindow,
-    second: Callable[[], MainWindow],
+    second: MainWindow,
     slide_file: Path,
     cohort_path: Path,
     model_path: Path,
@@ -221,7 +212,7 @@ def test_the_slide_is_asked_for_and_has_to_be_the_same(
     open_all(qtbot, window, slide_file, model_path)
     bundle = export(qtbot, window, tmp_path / "evidence.zip")
     probability = window.analysis.result.probability  # type: ignore[union-attr]
-    other = second()
+    other = second
     open_all(qtbot, other, bundle)
     asked = other.findChild(QFileDialog)
     assert asked is not None and "1,536 × 1,280 px" in asked.windowTitle()
@@ -242,16 +233,18 @@ def test_the_slide_is_asked_for_and_has_to_be_the_same(
 def test_what_cannot_be_the_same_is_said(
     qtbot: QtBot,
     window: MainWindow,
-    second: Callable[[], MainWindow],
+    second: MainWindow,
     slide_file: Path,
     model_path: Path,
     tmp_path: Path,
 ) -> None:
-    assert window.evidence.ask() is None and "no result to export" in window.canvas.banner.text
+    assert (
+        window.evidence.writing.ask() is None and "no result to export" in window.canvas.banner.text
+    )
     window.canvas.banner.hide()
     open_all(qtbot, window, slide_file, model_path)
     bundle = export(qtbot, window, tmp_path / "named" / "evidence.zip", model=False)
-    other = second()
+    other = second
     open_all(qtbot, other, bundle)
     assert "without its model" in other.canvas.banner.text and other.slides.slide is None
     open_all(qtbot, other, model_path, bundle)
@@ -270,7 +263,7 @@ def test_what_cannot_be_the_same_is_said(
     other.slides.close()
     other.canvas.banner.hide()
     said: list[str] = []
-    other.evidence_opening.failed.connect(said.append)
+    other.evidence.opening.failed.connect(said.append)
     open_all(qtbot, other, changed)
     assert "the opacity is not between" in said[0] and "0.988" in said[1]
     assert other.slides.slide is not None, "the result is shown all the same"

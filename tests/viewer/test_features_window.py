@@ -65,10 +65,13 @@ def test_a_patch_of_features_alone_is_found_on_the_map(
     open_all(qtbot, window, model_path, features_folder / "case_00.h5")
     result, view = window.analysis.result, window.canvas.slide_view
     assert result is not None
+    before = view.view
+    assert before is not None
     window.memory.go_to_patch(3)
     centre = result.coords[3] + result.size_level0 / 2
     assert view.view is not None
     assert (view.view.centre_x, view.view.centre_y) == pytest.approx(tuple(centre), abs=1)
+    assert view.view.downsample == before.downsample  # there is nothing to magnify
     # Patches of 128 px at 0.5 µm/px: the file says how large a pixel is.
     assert window.slides.known_mpp is not None and window.slides.known_mpp.x == 0.5
 

@@ -19,6 +19,7 @@ from momkd_core import load_model, predict
 from momkd_core.cohort import read_cohort
 from momkd_core.rescoring import rescore
 from momkd_viewer.main_window import MainWindow
+from momkd_viewer.state.blinding import HIDDEN
 
 MUTED = {"positive": [0, 1]}
 
@@ -63,7 +64,7 @@ def mute(qtbot: QtBot, window: MainWindow, *, on: bool = True) -> None:
 
 def said(window: MainWindow) -> list[str]:
     """The lines that the panel shows."""
-    labels = window.rescoring.panel.findChildren(QLabel)
+    labels = window.muting.rescoring.panel.findChildren(QLabel)
     return [label.text() for label in labels if not label.isHidden() and label.text()]
 
 
@@ -71,13 +72,13 @@ def test_a_muting_is_scored_on_the_cohort(
     qtbot: QtBot, window: MainWindow, table: Path, model_file: Path
 ) -> None:
     open_all(qtbot, window, model_file, table)
-    assert "Nothing is muted" in said(window)[0] and window.rescoring.dock.isHidden()
+    assert "Nothing is muted" in said(window)[0] and window.muting.rescoring.dock.isHidden()
     mute(qtbot, window)
     expected = rescore(load_model(model_file), read_cohort(table), MUTED, before={})
-    found = window.rescoring.scored
+    found = window.muting.rescoring.scored
     assert found is not None and found.as_json() == expected.as_json()
     # All of it is there to be read.
-    panel = window.rescoring.panel
+    panel = window.muting.rescoring.panel
     assert panel.isVisible()
     text = "\n".join(said(window))
     assert "without C⁺0, C⁺1" in text
@@ -100,8 +101,14 @@ def test_a_muting_is_scored_on_the_cohort(
     assert not any("case_" in line or "missing" in line for line in said(window))
     assert "case_" not in panel.flips.item(0, 0).text()
     window.tools.privacy.toggle_names()
+    # Whoever judges blinded sees no label, no prediction and no component's own name.
+    window.actions_by_name["blinded"].trigger()
+    assert said(window) == [HIDDEN] and panel.flips.isHidden() and not panel.save.isEnabled()
+    assert not window.actions_by_name["save_curated"].isVisible()
+    window.actions_by_name["blinded"].trigger()
+    assert panel.flips.isVisible()
     mute(qtbot, window, on=False)
-    assert window.rescoring.scored is None and panel.flips.isHidden()
+    assert window.muting.rescoring.scored is None and panel.flips.isHidden()
 
 
 def test_scoring_is_stopped_and_taken_up_again(
@@ -109,14 +116,14 @@ def test_scoring_is_stopped_and_taken_up_again(
 ) -> None:
     open_all(qtbot, window, model_file, table)
     window.analysis.set_muted("positive", 0, True)
-    qtbot.waitUntil(lambda: window.rescoring._running is not None, timeout=LIMIT_MS)
-    window.rescoring.strip.cancelled.emit()
+    qtbot.waitUntil(lambda: window.muting.rescoring._running is not None, timeout=LIMIT_MS)
+    window.muting.rescoring.strip.cancelled.emit()
     mute(qtbot, window)
-    assert window.rescoring.scored is None and "stopped" in "\n".join(said(window))
-    qtbot.mouseClick(window.rescoring.panel.score, Qt.MouseButton.LeftButton)
+    assert window.muting.rescoring.scored is None and "stopped" in "\n".join(said(window))
+    qtbot.mouseClick(window.muting.rescoring.panel.score, Qt.MouseButton.LeftButton)
     settle(qtbot, window)
-    assert window.rescoring.scored is not None
-    assert window.rescoring.scored.muted_after == MUTED
+    assert window.muting.rescoring.scored is not None
+    assert window.muting.rescoring.scored.muted_after == MUTED
 
 
 def test_the_newest_muting_wins(
@@ -124,9 +131,9 @@ def test_the_newest_muting_wins(
 ) -> None:
     open_all(qtbot, window, model_file, table)
     window.analysis.set_muted("positive", 0, True)
-    qtbot.waitUntil(lambda: window.rescoring._running is not None, timeout=LIMIT_MS)
+    qtbot.waitUntil(lambda: window.muting.rescoring._running is not None, timeout=LIMIT_MS)
     mute(qtbot, window)
-    found = window.rescoring.scored
+    found = window.muting.rescoring.scored
     assert found is not None and found.muted_after == MUTED
 
 
@@ -134,10 +141,10 @@ def test_a_curated_model_is_saved_and_opens_as_such(
     qtbot: QtBot, window: MainWindow, table: Path, model_file: Path, features_folder: Path
 ) -> None:
     open_all(qtbot, window, model_file, table)
-    assert window.curation.ask() is None and "nothing to save" in window.canvas.banner.text
-    assert not window.rescoring.panel.save.isEnabled()
+    assert window.muting.curation.ask() is None and "nothing to save" in window.canvas.banner.text
+    assert not window.muting.rescoring.panel.save.isEnabled()
     mute(qtbot, window)
-    dialog = window.curation.ask()
+    dialog = window.muting.curation.ask()
     assert dialog is not None and not dialog.save.isEnabled(), "nobody and no reason is named"
     labels = [label.text() for label in dialog.findChildren(QLabel)]
     assert "C⁺0, C⁺1" in labels
@@ -166,6 +173,6 @@ def test_a_curated_model_is_saved_and_opens_as_such(
     assert second.outcome.result.probability == expected.probability
     shown = "\n".join(label.text() for label in window.results.findChildren(QLabel))
     assert "Saved without C⁺0, C⁺1 by A. Reader on" in shown and "pen marks" in shown
-    dialog = window.curation.ask()
+    dialog = window.muting.curation.ask()
     assert dialog is not None and dialog.who.text() == "A. Reader", "the name is asked for once"
     dialog.reject()

@@ -77,3 +77,24 @@ def test_two_slides_move_together_in_microns(
     before = place(views(window)[0])
     window.actions_by_name["zoom_in"].trigger()
     assert place(views(window)[0]) == before and place(views(window)[1]) != place(followed)
+
+
+def test_a_slide_opened_in_the_linked_second_view_leaves_the_first_where_it_is(
+    qtbot: QtBot, window: MainWindow, slide_path: Path, tmp_path: Path
+) -> None:
+    small = write_slide(tmp_path / "small.tif", tissue_image(600, 500, seed=8), mpp=0.7)
+    open_all(qtbot, window, slide_path)
+    window.split.toggle()
+    settle(qtbot, window)
+    first = window.canvas.slide_view
+    first.centre_on(1200, 1000, 0.5)
+    first.rotate_to(30)
+    before = place(views(window)[0])
+    thrown: list[Viewport] = []
+    first.view_changed.connect(thrown.append)
+    for path in (small, slide_path):
+        assert window.split.is_linked
+        window.split.open(path)
+        settle(qtbot, window)
+    assert not thrown and place(views(window)[0]) == before
+    assert place(views(window)[1]) == before, "the second is aligned with it"

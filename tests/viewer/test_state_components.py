@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from momkd_core.result import MemoryMatch, SlideResult
-from momkd_viewer.state.component_patches import PatchPlace, slide_gallery
+from momkd_viewer.state.component_patches import PatchPlace, from_middle, slide_gallery
 from momkd_viewer.state.component_portrait import histogram, neighbours, training_profiles
 from momkd_viewer.state.components import (
     Arrangement,
@@ -106,6 +106,11 @@ def test_galleries_of_a_slide() -> None:
     assert top.patches[2].place == PatchPlace(SLIDE, 300, 7, 100)
     typical = slide_gallery(result(), SLIDE, name, "typical", 3)
     assert [p.position for p in typical.patches] == [1, 3, 4], "it wins 0 1 3 4 5 in its memory"
+    for count, first, last in ((1, 50, 50), (3, 25, 75), (60, 20, 79), (500, 0, 100)):
+        some = from_middle(np.arange(101), count)
+        assert (some[0], some[-1]) == (first, last)
+        assert len(set(some.tolist())) == len(some) == min(count, 101)
+    assert len(from_middle(np.arange(0), 3)) == 0
     counter = slide_gallery(result(), SLIDE, name, "counter", 2)
     assert [p.position for p in counter.patches] == [3, 4] and counter.available == 3
     rival = counter.patches[0].rival
@@ -144,13 +149,15 @@ def test_the_nearest_components_of_both_memories() -> None:
 
 
 def test_profiles_of_a_model_card() -> None:
-    assert training_profiles(()) == {}
+    assert training_profiles(SimpleNamespace()) == {}  # type: ignore[arg-type]
     gene = SimpleNamespace(gene="ESR1", rho=0.5, q=0.01, n=30)
-    card = SimpleNamespace(
+    one = SimpleNamespace(
         memory="negative", index=3, cases=30, activity=(0.1, 0.2), drift=(0.4, 0.2), genes=(gene,)
     )
-    profile = training_profiles([card])[ComponentName("negative", 3)]
+    card = SimpleNamespace(profiles=(one,), genes=("ESR1", "KRT5"))
+    profile = training_profiles(card)[ComponentName("negative", 3)]  # type: ignore[arg-type]
     assert profile.genes[0].name == "ESR1" and profile.mean_drift == pytest.approx(0.3)
+    assert profile.expression and profile.cases == 30
 
 
 def test_a_patch_is_compared_with_every_component() -> None:
