@@ -119,7 +119,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="example:\n  momkd-viewer slide.svs --model runs/her2/folds/0/model.safetensors",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("input", nargs="?", type=Path, metavar="SLIDE|COHORT")
+    parser.add_argument("input", nargs="?", type=Path, metavar="SLIDE|COHORT|BUNDLE")
     parser.add_argument(
         "--model",
         action="append",
@@ -188,7 +188,13 @@ def _apply_view(window: MainWindow, view: View) -> None:
 def _screenshot(window: MainWindow, options: argparse.Namespace) -> int:
     """Opens what was named, waits until all is shown, saves the window; 1 on any failure."""
     failures: list[str] = []
-    for source in (window.slides, window.analysis, window.cases, window.demo):
+    for source in (
+        window.slides,
+        window.analysis,
+        window.cases,
+        window.demo,
+        window.evidence_opening,
+    ):
         source.failed.connect(failures.append)
     window.analysis.resolution_wanted.connect(
         lambda: failures.append(

@@ -18,7 +18,11 @@ from momkd_viewer.controllers.atlas_controller import AtlasController
 from momkd_viewer.controllers.blinding_controller import BlindingController
 from momkd_viewer.controllers.case_controller import CaseController
 from momkd_viewer.controllers.component_controller import ComponentController
+from momkd_viewer.controllers.curation_controller import CurationController
 from momkd_viewer.controllers.demo_controller import DemoController, tour_steps
+from momkd_viewer.controllers.evidence_controller import EvidenceController
+from momkd_viewer.controllers.evidence_opening import EvidenceOpening
+from momkd_viewer.controllers.evidence_view import EvidenceView
 from momkd_viewer.controllers.inspection_controller import InspectionController
 from momkd_viewer.controllers.layer_controller import LayerController
 from momkd_viewer.controllers.memory_controller import MemoryController
@@ -28,6 +32,7 @@ from momkd_viewer.controllers.overlay_panel_controller import OverlayPanelContro
 from momkd_viewer.controllers.privacy_controller import kept_mask
 from momkd_viewer.controllers.readout_controller import ReadoutController
 from momkd_viewer.controllers.recent_slides import RecentSlides
+from momkd_viewer.controllers.rescore_controller import RescoreController
 from momkd_viewer.controllers.resolution_controller import ResolutionController
 from momkd_viewer.controllers.review_tools import ReviewTools
 from momkd_viewer.controllers.slide_controller import SlideController
@@ -160,6 +165,15 @@ class MainWindow(WindowFrame):
             self._settings,
             self._names,
         )
+        self.rescoring = RescoreController(
+            self,
+            self.components.dock,
+            self.analysis,
+            self.cases,
+            self._names,
+            self._cohort_jobs,
+        )
+        self.curation = CurationController(self, self.analysis, self._jobs, self._settings)
         self.components.word(self._names.text)
         self.inspection.panel.nearest.word(self._names.text)
         self.review = ReviewTools(
@@ -185,6 +199,7 @@ class MainWindow(WindowFrame):
         self.resolution = ResolutionController(
             self, self.split, self.cases, self.opening.open, self
         )
+        self._add_evidence()
         self._build_actions()
         self.recent = RecentSlides(
             self.slides, self.canvas.welcome, self._recent_menu, self._names, self._settings, self
@@ -193,6 +208,35 @@ class MainWindow(WindowFrame):
         self._connect()
 
     # -- assembly --------------------------------------------------------------------------------
+
+    def _add_evidence(self) -> None:
+        view = EvidenceView(
+            self.canvas, self.slides, self.overlay, self.tools.display, self.components, self
+        )
+        self.evidence = EvidenceController(
+            self,
+            self.slides,
+            self.analysis,
+            self.annotations,
+            self.cases,
+            view,
+            lambda: self.tools.preferences.review,
+            self._names,
+            self._jobs,
+            self._settings,
+        )
+        self.evidence_opening = EvidenceOpening(
+            self,
+            self.slides,
+            self.analysis,
+            self.annotations,
+            self.cases,
+            view,
+            lambda: [Path(path) for path in self.recent.paths],
+            self._names,
+            self._jobs,
+            self._settings,
+        )
 
     def _build_actions(self) -> None:
         slots = {
@@ -217,6 +261,10 @@ class MainWindow(WindowFrame):
             "previous_case": lambda: self.cases.step(-1),
             "analyse_all": self.cases.analyse_all,
             "glass_first": self.cases_list.sort_by_background,
+            "muting_changes": self.rescoring.show,
+            "save_curated": self.curation.ask,
+            "open_evidence": self.evidence_opening.ask,
+            "export_evidence": self.evidence.ask,
             "tour": self.demo.show_tour,
             "show_log": lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(log_file()))),
             "about": self._about,
@@ -266,18 +314,33 @@ class MainWindow(WindowFrame):
             self.annotations,
             self.split,
             self.review,
+            self.curation,
+            self.evidence,
+            self.evidence_opening,
         ):
             source.failed.connect(self.show_failure)
         self.review.recovered.connect(self.canvas.banner.withdraw)
         self.slides.opened.connect(self._show_names)
+        self.blinding.changed.connect(self.rescoring.refresh)
+        self.rescoring.panel.save_wanted.connect(self.curation.ask)
+        self.evidence.told.connect(self._show_busy)
+        self.opening.evidence_wanted.connect(self.evidence_opening.open)
         self.slides.closing.connect(self._on_closing)
-        for source in (self.slides, self.analysis, self.layers, self.alignment):
+        for source in (
+            self.slides,
+            self.analysis,
+            self.layers,
+            self.alignment,
+            self.curation,
+            self.evidence_opening,
+        ):
             source.busy.connect(self._show_busy)
         for shown in (
             self._show_names,
             self.recent.show,
             self.split.show_names,
             self.annotations.show_names,
+            self.rescoring.refresh,
         ):
             self.tools.privacy.names_changed.connect(shown)
         self.cases.opened.connect(self.show_cases)
@@ -285,7 +348,7 @@ class MainWindow(WindowFrame):
     # -- opening ---------------------------------------------------------------------------------
 
     def open_path(self, path: Path, *, mpp: float | None = None) -> None:
-        """Opens a slide, a cohort table, a model file or a run folder, whatever it is."""
+        """Opens a slide, features, a cohort, a model, a run or evidence, whatever it is."""
         self.opening.open(path, mpp)
 
     def open_demo(self) -> None:
@@ -342,6 +405,7 @@ class MainWindow(WindowFrame):
             self.annotations.store,
             self.tools.bookmarks,
             self.review.keeper,
+            self.rescoring,
         )
         idle = all(one.idle for one in (*runners, *others))
         return idle and self.slides.tiles_complete and self.split.tiles_complete

@@ -16,6 +16,7 @@ from momkd_viewer.jobs.runner import Job, JobRunner
 from momkd_viewer.jobs.slide_work import analyse, open_model, read_again
 from momkd_viewer.state.analysis import Analysis, OpenModel, Outcome
 from momkd_viewer.state.blinding import HIDDEN, blinded, memory_text
+from momkd_viewer.state.muting_change import component_names
 from momkd_viewer.state.work_list import Asked
 from momkd_viewer.widgets.progress_strip import ProgressStrip
 from momkd_viewer.widgets.result_panel import ModelView, ResultPanel
@@ -120,6 +121,16 @@ class AnalysisController(QObject):
         self._refresh()
         if not with_results:
             self.run_pending()
+
+    def show_model(self, model: Model, muted: frozenset[tuple[str, int]]) -> None:
+        """Shows a model that was loaded elsewhere, without the given components."""
+        position = self.analysis.add(model)
+        self.analysis.chosen = position
+        entry = self.analysis.models[position]
+        changed, entry.muted = entry.muted != muted, muted
+        if changed:
+            self._read_again(entry)
+        self._refresh()
 
     def choose(self, position: int) -> None:
         if position != self.analysis.chosen:
@@ -393,15 +404,9 @@ def _remarks(outcome: Outcome) -> list[str]:
             f"Inside {result.region} alone: {len(result):,} of {result.patches_of_slide:,} patches. "
             "Analyse (F5) goes back to the whole slide."
         )
-    if outcome.unmuted_probability is not None:
-        names = [
-            f"C{'⁺' if memory == 'positive' else '⁻'}{index}"
-            for memory, indices in result.muted.items()
-            for index in indices
-        ]
-        remarks.append(
-            f"Muted: {', '.join(names)}; without muting {outcome.unmuted_probability:.3f}."
-        )
+    if outcome.unmuted is not None:
+        names = component_names(result.muted)
+        remarks.append(f"Muted: {names}; without muting {outcome.unmuted.probability:.3f}.")
     if result.effective_patches > 0.95 * len(result):
         remarks.append(_EVEN)
     return remarks

@@ -40,8 +40,10 @@ class AnnotationStore(QObject):
     Signals:
         told(str, str): for the status bar: where annotations were saved, and the file.
         failed(str): a file cannot be read or written.
+        loaded(): what the open slide has is shown.
     """
 
+    loaded = Signal()
     told = Signal(str, str)
     failed = Signal(str)
 
@@ -119,6 +121,7 @@ class AnnotationStore(QObject):
             self.failed.emit(
                 f"{why} It is left as it is; annotations of this slide are saved in {elsewhere}."
             )
+        self.loaded.emit()
 
     def _on_closing(self) -> None:
         self._timer.stop()

@@ -21,6 +21,10 @@ _HIDDEN = (
     "open_second",
     "link_views",
     "agreement",
+    "muting_changes",
+    "save_curated",
+    "export_evidence",
+    "open_evidence",
     "tour",
 )
 

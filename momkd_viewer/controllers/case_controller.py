@@ -22,11 +22,13 @@ class CaseController(QObject):
     """Signals:
     listing(list): (case, slide) of each row of a cohort that is going to be listed.
     opened(): a cohort is listed.
+    rows_changed(): what is known of the listed cases, or which of them can be opened.
     failed(str): the table cannot be used.
     """
 
     listing = Signal(list)
     opened = Signal()
+    rows_changed = Signal()
     failed = Signal(str)
 
     def __init__(
@@ -149,6 +151,21 @@ class CaseController(QObject):
         """Whoever opens another slide waits no more for the one that is being made."""
         self._wanted = None
 
+    def open_case(self, case_id: str) -> None:
+        """Opens a listed case, the first of its slides."""
+        row = next((i for i, e in enumerate(self.work.entries) if e.case_id == case_id), None)
+        if row is None:
+            return
+        if row == self._current:
+            self._open_row(row)
+        else:
+            self._list.choose(row)
+
+    @property
+    def resolutions(self) -> dict[Path, float | None]:
+        """Microns per pixel that hold for each row's file; None: as the file says."""
+        return {entry.path: entry.source.mpp or self._mpp for entry in self.work.entries}
+
     # -- analysing all ---------------------------------------------------------------------------
 
     def analyse_all(self) -> None:
@@ -224,3 +241,4 @@ class CaseController(QObject):
             card = shown.model.card
             rows = self.work.rows(self._analysis.asked, card.task, (card.positive, card.negative))
         self._list.show_rows(rows)
+        self.rows_changed.emit()

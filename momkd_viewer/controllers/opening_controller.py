@@ -26,11 +26,13 @@ class OpeningController(QObject):
     failed(str): it is nothing that can be opened.
     wanted(Path): something is going to be opened.
     slide_wanted(): it is a slide for the first view.
+    evidence_wanted(Path): it is an evidence bundle.
     """
 
     failed = Signal(str)
     wanted = Signal(Path)
     slide_wanted = Signal()
+    evidence_wanted = Signal(Path)
 
     def __init__(
         self,
@@ -48,11 +50,14 @@ class OpeningController(QObject):
         split.slide_wanted.connect(self.ask_for_second_slide)
 
     def open(self, path: Path, mpp: float | None = None) -> None:
-        """Opens a slide, its features, a cohort table, a model file or a run folder, whatever it is.
+        """Opens a slide, its features, a cohort, a model, a run or evidence, whatever it is.
 
         Args:
             mpp: a slide's microns per pixel, or those of slides whose row states none.
         """
+        if path.suffix.lower() == ".zip":
+            self.evidence_wanted.emit(path)
+            return
         self.wanted.emit(path)
         if path.suffix.lower() == ".safetensors" or (path / "folds").is_dir():
             self._analysis.open_model(path)

@@ -36,14 +36,14 @@ class Outcome:
     Attributes:
         encoded: the slide after the graph encoder, from which it is read again when a component is
             muted.
-        unmuted_probability: with no component muted; None where none is.
+        unmuted: the result with no component muted; None where none is.
     """
 
     result: SlideResult
     raster: PatchRaster
     components: tuple[ComponentSummary, ...]
     encoded: EncodedSlide
-    unmuted_probability: float | None = None
+    unmuted: SlideResult | None = None
 
     @classmethod
     def of(cls, encoded: EncodedSlide, muted: Muted | None = None) -> Outcome:
@@ -53,7 +53,7 @@ class Outcome:
             SettingsError: no such component, or a whole memory.
         """
         result = encoded.result(muted)
-        before = encoded.result({}).probability if result.muted else None
+        unmuted = encoded.result({}) if result.muted else None
         summaries = []
         for use in result.components():
             assert result.match is not None  # else there are no components
@@ -65,7 +65,7 @@ class Outcome:
                 )
             )
         raster = rasterise(result.coords, result.size_level0)
-        return cls(result, raster, tuple(summaries), encoded, before)
+        return cls(result, raster, tuple(summaries), encoded, unmuted)
 
 
 @dataclass

@@ -164,7 +164,10 @@ class ResultPanel(QWidget):
             card.deleteLater()
         self._cards = []
         for position, view in enumerate(views):
-            card = _ModelCard(replace(view, message=self.worded(view.message)))
+            shown = replace(
+                view, message=self.worded(view.message), caution=self.worded(view.caution)
+            )
+            card = _ModelCard(shown)
             # The position is bound late on purpose: cards are rebuilt with every change.
             card.chosen.connect(lambda p=position: self.model_chosen.emit(p))
             card.removed.connect(lambda p=position: self.model_closed.emit(p))

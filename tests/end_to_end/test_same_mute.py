@@ -13,8 +13,9 @@ from momkd_core.cli.main import main
 from momkd_core.curation import save_curated
 from momkd_core.prediction import encode
 from momkd_core.progress import CancelToken, silent
-from momkd_viewer.jobs.slide_work import Source, analyse, find, read_again
+from momkd_viewer.jobs.slide_work import analyse, find, read_again
 from momkd_viewer.state.analysis import Analysis, Outcome
+from momkd_viewer.state.source import Source
 
 MUTED = {"positive": [1, 3], "negative": [0]}
 ASKED = "negative:0,positive:3,positive:1"
@@ -60,15 +61,14 @@ def test_the_same_numbers_everywhere(
     # What the window computes: read again from an encoded slide, or analysed with a curated model.
     read = Outcome.of(encode(model, features), MUTED)
     again = read_again(read.encoded, MUTED)(silent, CancelToken())
-    fresh = analyse(Source(slide, None, features), load_model(curated), MUTED)(
-        silent, CancelToken()
-    )
+    fresh = analyse(Source(slide, features), load_model(curated), MUTED)(silent, CancelToken())
     for outcome in (read, again, fresh):
         assert outcome.result.probability == expected.probability
-        assert outcome.unmuted_probability == predict(model, features).probability
+        assert outcome.unmuted is not None
+        assert outcome.unmuted.probability == predict(model, features).probability
         np.testing.assert_array_equal(outcome.result.affinity, expected.affinity)
         np.testing.assert_array_equal(outcome.result.attention, expected.attention)
-    listed = find(Source(slide, None, features), model, MUTED)(silent, CancelToken())
+    listed = find(Source(slide, features), model, MUTED)(silent, CancelToken())
     assert listed.probability == expected.probability
     assert listed.background_focus == expected.background_focus
 
