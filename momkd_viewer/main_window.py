@@ -261,7 +261,7 @@ class MainWindow(WindowFrame):
             "previous_case": lambda: self.cases.step(-1),
             "analyse_all": self.cases.analyse_all,
             "glass_first": self.cases_list.sort_by_background,
-            "muting_changes": self.rescoring.show,
+            "muting_changes": self.rescoring.toggle,
             "save_curated": self.curation.ask,
             "open_evidence": self.evidence_opening.ask,
             "export_evidence": self.evidence.ask,

@@ -147,6 +147,7 @@ class EvidenceController(QObject):
         )
 
         def done(written: Path) -> None:
+            self.strip.finish()
             self.told.emit(f"Evidence written to {written}")
             self.written.emit(written)
 

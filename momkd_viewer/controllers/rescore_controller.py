@@ -119,6 +119,13 @@ class RescoreController(QObject):
 
     # -- showing ---------------------------------------------------------------------------------
 
+    def toggle(self) -> None:
+        """Brings the panel to the front, or puts it away where it is there."""
+        if self.dock.isVisible() and not self.dock.visibleRegion().isEmpty():
+            self.dock.hide()
+        else:
+            self.show()
+
     def show(self) -> None:
         """Brings the panel to the front."""
         first = self.dock.isHidden() and self._beside.isHidden()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -31,6 +31,7 @@ _COLUMNS = (
     ("Became", "Whether the prediction agrees with the label now"),
 )
 _ROW_HEIGHT = 22
+_MOST_ROWS = 4
 
 
 class FlipTable(QTableWidget):
@@ -76,6 +77,12 @@ class FlipTable(QTableWidget):
                 if text == "wrong":
                     item.setForeground(colour("failure"))
                 self.setItem(row, column, item)
+
+    def sizeHint(self) -> QSize:
+        """A few rows: with more, the table scrolls and not the panel around it."""
+        shown = min(self.rowCount(), _MOST_ROWS)
+        height = self.horizontalHeader().sizeHint().height() + shown * _ROW_HEIGHT
+        return QSize(super().sizeHint().width(), height + 2 * self.frameWidth())
 
     def _choose(self, row: int) -> None:
         self.case_chosen.emit(self._flips[row].case_id)
@@ -132,7 +139,7 @@ class ChangePanel(QWidget):
         column.addWidget(self._message)
         column.addWidget(self.flips, 1)
         column.addWidget(self._notes)
-        column.addStretch()
+        column.addStretch(0)
         area = QScrollArea()
         area.setAccessibleName("What muting changes")
         area.setWidgetResizable(True)
@@ -156,12 +163,14 @@ class ChangePanel(QWidget):
         self._notes.setText("\n".join(view.notes))
         self._notes.setVisible(bool(view.notes))
         self.flips.show_flips(view.flips or ())
+        self.flips.updateGeometry()
         self.flips.setVisible(bool(view.flips))
 
     def _show_facts(self, facts: tuple[Fact, ...]) -> None:
         """Lines are kept and filled anew: a screen reader stays where it is."""
         while len(self._facts) < 2 * len(facts):
-            label = _text("quiet" if len(self._facts) % 2 == 0 else "")
+            is_name = len(self._facts) % 2 == 0
+            label = _text("quiet" if is_name else "", wraps=not is_name)
             self._grid.addWidget(label, *divmod(len(self._facts), 2))
             self._facts.append(label)
         texts = [part for fact in facts for part in (fact.name, fact.value)]
@@ -172,10 +181,11 @@ class ChangePanel(QWidget):
             label.setToolTip(facts[position // 2].tip if shown else "")
 
 
-def _text(style: str) -> QLabel:
+def _text(style: str, *, wraps: bool = True) -> QLabel:
     label = QLabel()
     label.setObjectName(style)
     label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setWordWrap(style != "quiet")
+    label.setWordWrap(wraps)
+    label.setAlignment(Qt.AlignmentFlag.AlignTop)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     return label
