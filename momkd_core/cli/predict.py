@@ -225,6 +225,9 @@ def _case_json(outcome: CaseResult) -> dict[str, Any]:
         "predicted": outcome.predicted,
         "threshold": outcome.threshold,
         "patches": sum(slide["patches"] for slide in slides),
+        "background_focus": outcome.background_focus,
+        "background_focus_reason": outcome.background_focus_reason or None,
+        "effective_patches": outcome.effective_patches,
         **_strangest(outcome.slides),
         "slides": [
             {"slide": result.slide_name, **content}

@@ -201,6 +201,7 @@ def _encode(
         report=report,
         cancel=cancel,
         load_encoder=_encoders(),
+        slide=source.slide,
     )
     cancel.raise_if_cancelled()
     return EncodedSlide(model, bag, source.slide.stem, region=region)
