@@ -11,11 +11,9 @@ from momkd_core.cohort_prediction import CaseResult
 CONFIDENT = 0.5
 #: Below this share of that way it counts as undecided.
 UNDECIDED = 0.1
-#: Attention on glass is flagged from here on, if it is also more than its area explains …
-GLASS = 0.25
-GLASS_EXCESS = 1.5
-#: … and from here on, however much of the area is glass.
-GLASS_ANYWAY = 0.5
+#: Attention on glass is flagged from here on, however much of the area is glass: there is nothing to
+#: see on it. On drawn cohorts this is where slides of fragments or under pen part from the others.
+GLASS = 0.2
 #: Fewer effective patches than this are few, where they are also less than a tenth of all.
 FEW_PATCHES = 5.0
 
@@ -55,7 +53,7 @@ def _of_answer(case: CaseResult) -> Iterator[Flag]:
     if case.label is not None and case.predicted != case.label:
         yield Flag("wrong", f"recorded {case.label}, predicted {case.predicted}")
         if sure >= CONFIDENT:
-            yield Flag("confident", f"{told}: {sure:.0%} of the way to certainty")
+            yield Flag("confident", f"{told}: {percent(sure)} of the way to certainty")
     if sure < UNDECIDED:
         yield Flag("undecided", told)
 
@@ -64,10 +62,11 @@ def _of_glass(case: CaseResult) -> Iterator[Flag]:
     focus, area = case.background_focus, glass_area(case)
     if focus is None or area is None:
         yield Flag("attention on glass unknown", case.background_focus_reason)
-    elif focus >= GLASS_ANYWAY or (focus >= GLASS and focus >= GLASS_EXCESS * area):
+    elif focus >= GLASS:
         yield Flag(
-            f"{_percent(focus)} of attention on glass",
-            f"glass is {_percent(area)} of the area of its patches",
+            f"{percent(focus)} of attention on glass",
+            f"glass is {percent(area)} of the area of its patches: attention "
+            f"{'seeks' if focus > area else 'does not seek'} it",
         )
 
 
@@ -90,5 +89,6 @@ def _of_slides(case: CaseResult) -> Iterator[Flag]:
         )
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
+    """A share for people: ``61 %``."""
     return f"{100 * share:.0f} %"

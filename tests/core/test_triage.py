@@ -151,13 +151,14 @@ def test_flags_are_words_with_reasons() -> None:
         "59 % of attention on glass",
     ]
     assert sure.flags[0].reason == "recorded low, predicted high"
-    assert sure.flags[2].reason == "glass is 28 % of the area of its patches"
+    assert sure.flags[2].reason == "glass is 28 % of the area of its patches: attention seeks it"
     assert words(case("a", 0.9, label="high")) == ["59 % of attention on glass"]
     assert words(case("a", 0.9, label=None)) == ["59 % of attention on glass"]
     assert words(case("a", 0.41, tissue=(1, 1, 1, 1))) == ["wrong", "undecided"]
-    # Glass that the attention only shares with the area is no focus, until it is half of all.
-    assert words(case("a", 0.1, tissue=(0.6, 0.6, 0.6, 0.6))) == []
-    assert words(case("a", 0.1, tissue=(0.4, 0.4, 0.4, 0.4))) == ["60 % of attention on glass"]
+    assert words(case("a", 0.1, tissue=(0.81, 0.81, 0.81, 0.81))) == []
+    (avoided,) = CaseTriage.of(case("a", 0.1, tissue=(0.9, 0.2, 0.2, 0.2))).flags
+    assert avoided.words == "31 % of attention on glass"
+    assert avoided.reason.endswith("attention does not seek it")
     assert words(case("a", 0.1, tissue=None)) == ["attention on glass unknown"]
     every = np.ones(400, np.float32)
     one_of_many = replace(
