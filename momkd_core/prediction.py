@@ -19,6 +19,7 @@ from momkd_core.model.attention import MEMORIES, Muted, check_muted
 from momkd_core.model.neighbourhood import patch_graph
 from momkd_core.model.network import EncodedPatches
 from momkd_core.patch_tissue import with_tissue
+from momkd_core.patch_weights import patch_weights
 from momkd_core.processor import bfloat16_is_fast
 from momkd_core.progress import CancelToken, Report, silent
 from momkd_core.region import Region, inside
@@ -240,7 +241,10 @@ class EncodedSlide:
                 edges = slide_edges(name, bag, member.card.model)
                 graph = patch_graph(edges, len(features))
                 patches = member.network.encode_patches(features, graph)
-                patches = EncodedPatches(*(part.float() for part in patches))
+                weights = patch_weights(bag, member.card.model, name)
+                patches = EncodedPatches(
+                    patches.encoded.float(), patches.projected.float(), weights
+                )
                 self._encoded.append(_Encoded(member, patches))
 
     def result(self, muted: Muted | None = None) -> SlideResult:
