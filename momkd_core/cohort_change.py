@@ -46,17 +46,17 @@ class CaseChange:
     background_focus_after: float | None
 
     @classmethod
-    def of(cls, before: CaseResult, after: CaseResult, label: str | None) -> CaseChange:
+    def of(cls, before: CaseResult, after: CaseResult) -> CaseChange:
         return cls(
             before.case.case_id,
             before.case.patient_id,
-            label,
+            before.label,
             before.probability,
             after.probability,
             before.predicted,
             after.predicted,
-            _focus(before),
-            _focus(after),
+            before.background_focus,
+            after.background_focus,
         )
 
     @property
@@ -186,9 +186,3 @@ def focus_difference(cases: Sequence[CaseChange]) -> Difference:
         found["high"],
         reason,
     )
-
-
-def _focus(result: CaseResult) -> float | None:
-    values = [slide.background_focus for slide in result.slides]
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if len(known) == len(values) else None

@@ -30,6 +30,7 @@ class CaseResult:
     Attributes:
         slides: results by slide, in the cohort's order.
         probability: mean over the slides.
+        label: as recorded; None where the cohort has none that the model knows.
     """
 
     case: Case
@@ -37,6 +38,7 @@ class CaseResult:
     probability: float
     predicted: str
     threshold: float
+    label: str | None
 
     @classmethod
     def of(cls, model: Model, case: Case, slides: Sequence[SlideResult]) -> CaseResult:
@@ -44,7 +46,28 @@ class CaseResult:
         probability = float(np.mean([slide.probability for slide in slides]))
         threshold, card = model.threshold, model.card
         predicted = card.positive if probability >= threshold else card.negative
-        return cls(case, tuple(slides), probability, predicted, threshold)
+        value = case.values.get(card.task)
+        label = value if value in (card.positive, card.negative) else None
+        return cls(case, tuple(slides), probability, predicted, threshold, label)
+
+    @property
+    def background_focus(self) -> float | None:
+        """Mean over the slides; None where that of one is unknown."""
+        known = [slide.background_focus for slide in self.slides]
+        values = [value for value in known if value is not None]
+        return float(np.mean(values)) if len(values) == len(known) else None
+
+    @property
+    def background_focus_reason(self) -> str:
+        """Why it is None; '' where it is known."""
+        return next(
+            (one.background_focus_reason for one in self.slides if one.background_focus is None), ""
+        )
+
+    @property
+    def effective_patches(self) -> float:
+        """Mean over the slides."""
+        return float(np.mean([slide.effective_patches for slide in self.slides]))
 
 
 @dataclass(frozen=True)
@@ -131,6 +154,7 @@ def _predict_case(
                 workers=workers,
                 name=slide.stem,
                 precision=precision,
+                slide=slide.slide,
             )
             results.append(encoded.result(muted))
             if on_encoded is not None:

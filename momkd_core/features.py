@@ -31,6 +31,7 @@ class FeatureBag:
         coords: (N, 2) int64, level-0 top-left corners (x, y).
         size_level0: side of a patch in level-0 pixels.
         tissue_fraction: (N,) float32, or None where the file does not know.
+        tissue_reason: why they could not be taken from the slide either; '' where that was not tried.
         encoder: name of the encoder, or None where the file does not say.
         encoder_sha256: hash of its weights, or None.
         target_mpp, patch_size, overlap: how the patches were cut, where known.
@@ -47,6 +48,7 @@ class FeatureBag:
     patch_size: int | None = None
     overlap: int | None = None
     attributes: dict[str, Any] = field(default_factory=dict)
+    tissue_reason: str = ""
 
     def __len__(self) -> int:
         return len(self.features)

@@ -37,13 +37,15 @@ def audit_fold(
         # One with expression where there is one.
         slide = min(slides, key=lambda slide: slide.expression is None)
         expression = slide.expression
+        graph = store[slide.features]
         found.append(
             audit_gradients(
                 network,
-                *store[slide.features].on(device),
+                *graph.on(device),
                 label,
                 None if expression is None else torch.from_numpy(expression).to(device),
                 training,
+                graph.weights_on(device),
             )
         )
     write_json(folder / FILE, [asdict(one) for one in found])

@@ -84,19 +84,20 @@ def audit_gradients(
     label: int,
     expression: Tensor | None,
     settings: TrainingSettings,
+    weights: Tensor | None = None,
 ) -> GradientAudit:
     """Takes each term of eq. 9, unweighted, backwards through one slide; the network stays as it is.
 
     Args:
-        features, graph, expression: as :meth:`MoMKD.forward` takes them.
+        features, graph, expression, weights: as :meth:`MoMKD.forward` takes them.
         label: 0 or 1.
     """
     was_training = network.training
     network.eval()  # dropout would hide gradients at random
     parameters = dict(network.named_parameters())
-    output = network(features, graph, expression)
+    output = network(features, graph, expression, weights=weights)
     loss = network.loss(output, label, expression, settings)
-    commitment, orthogonality = network.memory_terms(output.patches.projected, label, settings)
+    commitment, orthogonality = network.memory_terms(output.patches, label, settings)
     terms = {
         "ce": loss.ce,
         "align_slide": loss.align_slide,

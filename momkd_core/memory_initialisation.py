@@ -57,24 +57,38 @@ def initialise_memory(
         else:
             counts = [store.patches(slide.features) for slide in slides]
             quotas = _quotas(counts, settings.initial_patches)
-        found = []
+        found: list[NDArray[np.float32]] = []
+        weights: list[NDArray[np.float32]] = []
         for slide, quota in zip(slides, quotas, strict=True):
             cancel.raise_if_cancelled()
             ledger.note("memory initialisation", [slide.case_id])
-            patches = network.encode_patches(*store[slide.features].on(device))
-            chosen = random.permutation(len(patches.projected))[:quota]
-            found.append(patches.projected.cpu().numpy()[chosen])
+            graph = store[slide.features]
+            patches = network.encode_patches(*graph.on(device))
+            order = random.permutation(len(patches.projected))
+            if graph.weights is not None:
+                order = order[graph.weights.numpy()[order] > 0]
+                weights.append(graph.weights.numpy()[order[:quota]])
+            found.append(patches.projected.cpu().numpy()[order[:quota]])
         spherical = settings.initial_clustering == "spherical"
         memories.append(
             initial_components(
-                np.concatenate(found), network.settings.components, seed, spherical=spherical
+                np.concatenate(found),
+                network.settings.components,
+                seed,
+                spherical=spherical,
+                weights=np.concatenate(weights) if weights else None,
             )
         )
     network.memory.set_components(memories[0].to(device), memories[1].to(device))
 
 
 def initial_components(
-    projections: NDArray[np.float32], components: int, seed: int, *, spherical: bool = False
+    projections: NDArray[np.float32],
+    components: int,
+    seed: int,
+    *,
+    spherical: bool = False,
+    weights: NDArray[np.float32] | None = None,
 ) -> Tensor:
     """Cluster centres of patch projections, on the unit sphere.
 
@@ -82,6 +96,7 @@ def initial_components(
         projections: (P, D_N) of one label's patches.
         components: n.
         spherical: cluster by cosine (Dhillon & Modha 2001) rather than by distance.
+        weights: (P,) above 0, of the patches in the clusters' means; None: all alike.
 
     Returns:
         (n, D_N).
@@ -97,23 +112,31 @@ def initial_components(
             "Use fewer --set components=… or more cases",
         )
     if spherical:
-        return _spherical(projections, components, seed)
+        return _spherical(projections, components, seed, weights)
     # Imported here: scikit-learn takes a second, and only training needs it.
     from sklearn.cluster import KMeans
 
     with one_openmp_thread():  # the same seed, the same bits
-        means = KMeans(components, n_init=4, random_state=seed).fit(projections)
+        means = KMeans(components, n_init=4, random_state=seed).fit(
+            projections, sample_weight=weights
+        )
     return F.normalize(torch.from_numpy(means.cluster_centers_.astype(np.float32)), dim=1)
 
 
-def _spherical(projections: NDArray[np.float32], components: int, seed: int) -> Tensor:
+def _spherical(
+    projections: NDArray[np.float32],
+    components: int,
+    seed: int,
+    weights: NDArray[np.float32] | None,
+) -> Tensor:
     """Spherical k-means from random patches; a cluster that loses all its patches stays."""
     points = F.normalize(torch.from_numpy(projections), dim=1)
     chosen = np.random.default_rng(seed).choice(len(points), components, replace=False)
     centres = points[torch.from_numpy(chosen)]
+    weighted = points if weights is None else points * torch.from_numpy(weights)[:, None]
     for _ in range(_SPHERICAL_ROUNDS):
         nearest = (points @ centres.T).argmax(dim=1)
-        sums = torch.zeros_like(centres).index_add_(0, nearest, points)
+        sums = torch.zeros_like(centres).index_add_(0, nearest, weighted)
         empty = torch.bincount(nearest, minlength=components)[:, None] == 0
         centres = torch.where(empty, centres, F.normalize(sums, dim=1))
     return centres

@@ -19,6 +19,8 @@ from momkd_core.graph import slide_edges
 from momkd_core.model.attention import MEMORIES, Muted, check_muted
 from momkd_core.model.neighbourhood import patch_graph
 from momkd_core.model.network import EncodedPatches
+from momkd_core.patch_tissue import with_tissue
+from momkd_core.patch_weights import patch_weights
 from momkd_core.processor import bfloat16_is_fast
 from momkd_core.progress import CancelToken, Report, silent
 from momkd_core.region import Region, inside
@@ -41,6 +43,7 @@ def predict(
     name: str | None = None,
     precision: Precision = "float32",
     region: Region | None = None,
+    slide: Path | None = None,
 ) -> SlideResult:
     """Predicts one slide.
 
@@ -54,6 +57,7 @@ def predict(
         name: of the slide, where its file's stem is not it.
         precision: of the matrix products; bfloat16 only where the processor has it.
         region: the slide is taken to be the patches inside it alone.
+        slide: that a feature file was made of, to take tissue fractions from where it lacks them.
 
     Raises:
         MomkdError: the slide, the features or the muting cannot be used; see the family.
@@ -69,6 +73,7 @@ def predict(
         name=name,
         precision=precision,
         region=region,
+        slide=slide,
     )
     return encoded.result(muted)
 
@@ -85,6 +90,7 @@ def encode(
     name: str | None = None,
     precision: Precision = "float32",
     region: Region | None = None,
+    slide: Path | None = None,
 ) -> EncodedSlide:
     """A slide after the graph encoder; arguments and errors of :func:`predict`."""
     if isinstance(source, FeatureBag):
@@ -98,6 +104,7 @@ def encode(
         cancel=cancel,
         load_encoder=load_encoder,
         workers=workers,
+        slide=slide,
     )
     return EncodedSlide(model, bag, name or path.stem, precision, region)
 
@@ -111,10 +118,14 @@ def load_bag(
     cancel: CancelToken | None = None,
     load_encoder: EncoderLoader | None = None,
     workers: int = DEFAULT_WORKERS,
+    slide: Path | None = None,
 ) -> FeatureBag:
-    """Features for a model: read from a feature file, or extracted (and cached) from a slide."""
+    """Features for a model: read from a feature file, or extracted (and cached) from a slide.
+
+    A feature file without tissue fractions gets those of ``slide``, where that is named and fits.
+    """
     if path.suffix.lower() in FEATURE_SUFFIXES:
-        return read_features(path)
+        return with_tissue(read_features(path), slide, mpp=mpp)
     if card.extraction is None:
         raise FeatureError(
             f"The model does not say how its features were made, so {path.name} cannot be encoded",
@@ -230,7 +241,10 @@ class EncodedSlide:
                 edges = slide_edges(name, bag, member.card.model)
                 graph = patch_graph(edges, len(features))
                 patches = member.network.encode_patches(features, graph)
-                patches = EncodedPatches(*(part.float() for part in patches))
+                weights = patch_weights(bag, member.card.model, name)
+                patches = EncodedPatches(
+                    patches.encoded.float(), patches.projected.float(), weights
+                )
                 self._encoded.append(_Encoded(member, patches))
 
     @property
@@ -277,6 +291,7 @@ class EncodedSlide:
             attention=_mean(attentions),
             match=None if self.model.is_ensemble else match,
             tissue_fraction=self.bag.tissue_fraction,
+            tissue_reason=self.bag.tissue_reason,
             model_sha256=self.model.sha256,
             encoder=self.bag.encoder or card.encoder,
             strangeness=self.strangeness,

@@ -158,6 +158,7 @@ class _Pass:
                     load_encoder=self._loader,
                     workers=self._workers,
                     name=slide.stem,
+                    slide=slide.slide,
                 )
                 encoded = self._encoded.get(self._model, path, mpp, make)
                 readings.append([encoded.result(muted) for muted in sets])
@@ -168,9 +169,4 @@ class _Pass:
         before, after = (
             CaseResult.of(self._model, case, slides) for slides in zip(*readings, strict=True)
         )
-        return CaseChange.of(before, after, self._label(case))
-
-    def _label(self, case: Case) -> str | None:
-        card = self._model.card
-        value = case.values.get(card.task)
-        return value if value in (card.positive, card.negative) else None
+        return CaseChange.of(before, after)

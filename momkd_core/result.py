@@ -55,6 +55,7 @@ class SlideResult:
         match: similarities to every component; None for the mean of several folds, whose
             components have nothing to do with each other.
         tissue_fraction: (N,) or None where unknown.
+        tissue_reason: why they could not be taken from the slide; '' where that was not tried.
         strangeness: how far its patches lie from those of training, in units of the limit that the
             validation slides set; None where the model does not say.
         muted: components left out, by memory.
@@ -82,6 +83,7 @@ class SlideResult:
     region: str | None = None
     patches_of_slide: int | None = None
     member_probabilities: tuple[float, ...] = ()
+    tissue_reason: str = ""
 
     def __len__(self) -> int:
         return len(self.coords)
@@ -92,6 +94,13 @@ class SlideResult:
         if self.tissue_fraction is None:
             return None
         return float((self.attention.astype(float) * (1.0 - self.tissue_fraction)).sum())
+
+    @property
+    def background_focus_reason(self) -> str:
+        """Why it is None; '' where it is known."""
+        if self.tissue_fraction is not None:
+            return ""
+        return self.tissue_reason or "the features hold no tissue fractions, and no slide is named"
 
     @property
     def effective_patches(self) -> float:
@@ -153,6 +162,7 @@ class SlideResult:
             "patches": len(self),
             "region": self.region,
             "background_focus": self.background_focus,
+            "background_focus_reason": self.background_focus_reason or None,
             "effective_patches": self.effective_patches,
             "strangeness": self.strangeness,
             "outside": self.outside,

@@ -66,6 +66,14 @@ class ModelSettings(_Frozen):
         description="patches commit to components on the unit sphere, where attention compares them "
         "too; false: to components as they are, as in the authors' code",
     )
+    background_weight: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="what background counts for in the memory: a patch with tissue fraction t weighs "
+        "t + background_weight (1 - t) when the memory is initialised, in commitment and in attention, "
+        "in training and prediction alike; 1: as much as tissue, as in the paper",
+    )
     head: Literal["linear", "mlp"] = Field("linear", description="g: linear as in eq. 8, or MLP")
     head_width: int = Field(128, ge=1, description="hidden width of an MLP head")
     edges: Literal["own", "reversed"] = Field(

@@ -215,7 +215,7 @@ def predict_slides(
         for slide in slides:
             cancel.raise_if_cancelled()
             graph = store[slide.features]
-            output = network(*graph.on(device))
+            output = network(*graph.on(device), weights=graph.weights_on(device))
             # In double precision, so that a sure answer still has a cross-entropy.
             probabilities.append(float(torch.softmax(output.logits.cpu().double(), dim=0)[1]))
             if use is not None:

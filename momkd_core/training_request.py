@@ -130,7 +130,7 @@ def prepare(request: TrainingRequest, report: Report, cancel: CancelToken) -> Pr
     paths = [path for several in features.values() for path in several]
     header = _common_header(paths)
     model = request.model.model_copy(update={"feature_width": header.width, "genes": 0})
-    store = SlideStore(model)
+    store = SlideStore(model, slides=_slides_of(request, cases))
     for done, path in enumerate(paths):
         cancel.raise_if_cancelled()
         report(done, len(paths), "checking features")
@@ -152,6 +152,17 @@ def prepare(request: TrainingRequest, report: Report, cancel: CancelToken) -> Pr
         warnings=warnings,
         notes=_units(request.expression, ids),
     )
+
+
+def _slides_of(
+    request: TrainingRequest, cases: list[Case]
+) -> dict[Path, tuple[Path | None, float | None]]:
+    """By feature file: the slide that it was made of, with its stated resolution."""
+    return {
+        request.cohort.feature_path(slide, request.features_folder): (slide.slide, slide.mpp)
+        for case in cases
+        for slide in case.slides
+    }
 
 
 def _groups(request: TrainingRequest, cases: list[Case]) -> tuple[list[str], list[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from momkd_core.errors import FeatureError
 from momkd_core.features import FeatureBag, read_features
 from momkd_core.graph import slide_edges
 from momkd_core.model.neighbourhood import Neighbourhood, patch_graph
+from momkd_core.patch_tissue import with_tissue
+from momkd_core.patch_weights import patch_weights
 from momkd_core.settings import ModelSettings
 
 _STORE_BYTES = 2 * 1024**3  # beside a step on 100,000 patches, below 8 GiB together
@@ -48,14 +51,16 @@ def by_case(slides: list[TrainingSlide], values: list[float]) -> dict[str, float
 
 @dataclass(frozen=True)
 class SlideGraph:
-    """Tensors of one slide: features (I, D_in) and its patch graph."""
+    """Tensors of one slide: features (I, D_in), its patch graph, its patches' weights (I,) or None."""
 
     features: Tensor
     graph: Tensor | Neighbourhood
+    weights: Tensor | None = None
 
     @property
     def nbytes(self) -> int:
-        return self.features.nbytes + self.graph.nbytes
+        held = self.features.nbytes + self.graph.nbytes
+        return held if self.weights is None else held + self.weights.nbytes
 
     def on(self, device: torch.device) -> tuple[Tensor, Tensor | Neighbourhood]:
         """Features and graph where the network is; tables of neighbours are for the processor."""
@@ -64,17 +69,29 @@ class SlideGraph:
         edges = self.graph.edges() if isinstance(self.graph, Neighbourhood) else self.graph
         return self.features.to(device), edges.to(device)
 
+    def weights_on(self, device: torch.device) -> Tensor | None:
+        """What each patch counts for, where the network is; None: all alike."""
+        return None if self.weights is None else self.weights.to(device)
+
 
 class SlideStore:
     """Slides read on demand and kept while they fit into memory.
 
     Args:
-        settings: decide neighbours and edge direction.
+        settings: decide neighbours, edge direction and the weight of background.
         budget: bytes kept; the least recently used slide goes first.
+        slides: by feature file, the slide that it was made of and its stated resolution: for tissue
+            fractions that the file lacks, where patches are weighed by them.
     """
 
-    def __init__(self, settings: ModelSettings, budget: int = _STORE_BYTES) -> None:
+    def __init__(
+        self,
+        settings: ModelSettings,
+        budget: int = _STORE_BYTES,
+        slides: Mapping[Path, tuple[Path | None, float | None]] | None = None,
+    ) -> None:
         self._settings = settings
+        self._slides = slides or {}
         self._budget = budget
         self._held: OrderedDict[Path, SlideGraph] = OrderedDict()
         self._bytes = 0
@@ -100,7 +117,7 @@ class SlideStore:
         return self._counts[path]
 
     def sha256(self, path: Path) -> str:
-        """Of a slide's features and coordinates: what training takes from its file."""
+        """Of a slide's features, coordinates and weights: what training takes from its file."""
         return self._digest(path)[1]
 
     def features_sha256(self, path: Path) -> str:
@@ -120,16 +137,24 @@ class SlideStore:
                 f"{self._settings.feature_width}",
                 "Use one encoder for the whole cohort",
             )
+        if self._settings.background_weight < 1:
+            slide, mpp = self._slides.get(path, (None, None))
+            bag = with_tissue(bag, slide, mpp=mpp)
+        weights = patch_weights(bag, self._settings, path.name)
         if path not in self._digests:
-            self._digests[path] = _digests(bag)
+            self._digests[path] = _digests(bag, weights)
         edges = slide_edges(path.name, bag, self._settings)
-        return SlideGraph(torch.from_numpy(bag.features), patch_graph(edges, len(bag.features)))
+        return SlideGraph(
+            torch.from_numpy(bag.features), patch_graph(edges, len(bag.features)), weights
+        )
 
 
-def _digests(bag: FeatureBag) -> tuple[str, str]:
-    """SHA-256 of a bag's features, and of its features and coordinates."""
+def _digests(bag: FeatureBag, weights: Tensor | None) -> tuple[str, str]:
+    """SHA-256 of a bag's features, and of its features, coordinates and weights."""
     digest = hashlib.sha256(str(bag.features.shape).encode())
     digest.update(np.ascontiguousarray(bag.features).data)
     features = digest.hexdigest()
     digest.update(np.ascontiguousarray(bag.coords).data)
+    if weights is not None:
+        digest.update(weights.numpy().data)
     return features, digest.hexdigest()

@@ -12,7 +12,7 @@ from torch import Tensor
 from momkd_core.errors import TrainingError
 from momkd_core.model.bag_batch import BagBatch, batch_loss
 from momkd_core.model.neighbourhood import side_by_side
-from momkd_core.model.network import LossTerms, MoMKD
+from momkd_core.model.network import EncodedPatches, LossTerms, MoMKD
 from momkd_core.settings import TrainingSettings
 from momkd_core.training_slides import SlideStore, TrainingSlide
 
@@ -63,9 +63,10 @@ def _one(
 ) -> Passed:
     device = network.log_temperature.device
     expression = None if slide.expression is None else torch.from_numpy(slide.expression).to(device)
-    output = network(*store[slide.features].on(device), expression)
+    graph = store[slide.features]
+    output = network(*graph.on(device), expression, weights=graph.weights_on(device))
     terms = network.loss(output, slide.label, expression, settings)
-    _follow(network, output.patches.projected, output.expression_projection, slide.label, settings)
+    _follow(network, output.patches, output.expression_projection, slide.label, settings)
     return Passed(
         terms,
         [float(output.probability.detach())],
@@ -78,8 +79,11 @@ def _several(
     network: MoMKD, slides: Sequence[TrainingSlide], store: SlideStore, settings: TrainingSettings
 ) -> Passed:
     device = network.log_temperature.device
-    graphs = [store[slide.features].on(device) for slide in slides]
+    stored = [store[slide.features] for slide in slides]
+    graphs = [one.on(device) for one in stored]
     counts = tuple(len(features) for features, _ in graphs)
+    weights = [one.weights_on(device) for one in stored]
+    known = [one for one in weights if one is not None]  # all of them, or none
     output = batch_loss(
         network,
         BagBatch(
@@ -88,16 +92,20 @@ def _several(
             patches=counts,
             labels=torch.tensor([slide.label for slide in slides], device=device),
             expression=_expression(slides, network.settings.genes, device),
+            weights=torch.cat(known) if known else None,
         ),
         settings,
     )
-    for slide, projected, expression in zip(
+    for slide, encoded, projected, of_slide, expression in zip(
         slides,
+        output.patches.encoded.split(list(counts)),
         output.patches.projected.split(list(counts)),
+        weights,
         output.expression_projection,
         strict=True,
     ):
-        _follow(network, projected, expression, slide.label, settings)
+        patches = EncodedPatches(encoded, projected, of_slide)
+        _follow(network, patches, expression, slide.label, settings)
     return Passed(
         output.terms,
         output.probability.detach().tolist(),
@@ -117,18 +125,18 @@ def _expression(slides: Sequence[TrainingSlide], genes: int, device: torch.devic
 
 def _follow(
     network: MoMKD,
-    projected: Tensor,
+    patches: EncodedPatches,
     expression: Tensor | None,
     label: int,
     settings: TrainingSettings,
 ) -> None:
-    """With ``memory="ema"``: towards a bag's patches (I, D_N), then its expression (D_N,).
+    """With ``memory="ema"``: towards a bag's I patches, then its expression (D_N,).
 
     Without the latter expression would teach nothing: no gradient reaches this memory.
     """
     if settings.memory != "ema":
         return
-    network.memory.follow(projected.detach(), label, settings.ema_decay)
+    network.memory.follow(patches.projected.detach(), label, settings.ema_decay, patches.weights)
     # Where nothing aligns expression with the memory, its projection means nothing.
     if expression is not None and settings.align_expression_weight > 0:
         network.memory.follow(expression.detach()[None], label, settings.ema_decay)

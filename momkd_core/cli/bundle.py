@@ -117,6 +117,7 @@ def _write(options: argparse.Namespace) -> BundleRecord:
             mpp=options.slide_mpp,
             report=progress,
             workers=options.workers,
+            slide=options.slide,
         )
         encoded = EncodedSlide(model, bag, slide.path.stem)
         result = encoded.result(muted)

@@ -21,6 +21,7 @@ from momkd_core.cli import (
     predict,
     rescore,
     train,
+    triage,
     verdicts,
 )
 from momkd_core.cli.console import print_error, set_up_logging
@@ -35,6 +36,7 @@ VERBS = {
     "evaluate": evaluate,
     "predict": predict,
     "atlas": atlas,
+    "triage": triage,
     "verdicts": verdicts,
     "rescore": rescore,
     "curate": curate,

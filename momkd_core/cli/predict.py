@@ -135,7 +135,8 @@ def _print_result(result: SlideResult, model: Model) -> None:
     if result.region is not None:
         print(f"inside                 {result.region}, of {result.patches_of_slide} patches")
     print(f"patches                {len(result)}, effective {result.effective_patches:.1f}")
-    print(f"background focus       {'unknown' if focus is None else f'{focus:.3f}'}")
+    told_focus = f"unknown: {result.background_focus_reason}" if focus is None else f"{focus:.3f}"
+    print(f"background focus       {told_focus}")
     if result.strangeness is not None:
         told = OUTSIDE if result.outside else "like the slides the model was tuned on"
         print(f"strangeness            {result.strangeness:.2f} ({told})")
@@ -225,6 +226,9 @@ def _case_json(outcome: CaseResult) -> dict[str, Any]:
         "predicted": outcome.predicted,
         "threshold": outcome.threshold,
         "patches": sum(slide["patches"] for slide in slides),
+        "background_focus": outcome.background_focus,
+        "background_focus_reason": outcome.background_focus_reason or None,
+        "effective_patches": outcome.effective_patches,
         **_strangest(outcome.slides),
         "slides": [
             {"slide": result.slide_name, **content}

@@ -21,9 +21,10 @@ from momkd_core.cli.options import (
     add_workers,
     cohort_input,
 )
+from momkd_core.cli.told import told_difference
 
 if TYPE_CHECKING:
-    from momkd_core.cohort_change import CohortChange, Difference
+    from momkd_core.cohort_change import CohortChange
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -95,21 +96,7 @@ def _print_change(change: CohortChange, positive: str) -> None:
             f"{positive} {case.probability_before:.3f} → {case.probability_after:.3f}{told}"
         )
     print(f"{len(change.flipped)} of {len(change.cases)} cases flip")
-    print(f"AUC               {_told(change.auc)}")
-    print(f"background focus  {_told(change.background_focus)}")
+    print(f"AUC               {told_difference(change.auc)}")
+    print(f"background focus  {told_difference(change.background_focus)}")
     for warning in change.warnings:
         print(f"warning: {warning}", file=sys.stderr)
-
-
-def _told(found: Difference) -> str:
-    if found.before is None or found.after is None or found.difference is None:
-        return f"unknown: {found.reason}"
-    interval = (
-        found.reason
-        if found.low is None or found.high is None
-        else f"95 % interval {found.low:+.3f} to {found.high:+.3f}"
-    )
-    return (
-        f"{found.before:.3f} → {found.after:.3f}, {found.difference:+.3f} ({interval}; "
-        f"{found.cases} cases)"
-    )

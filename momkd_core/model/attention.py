@@ -41,6 +41,7 @@ def read_memory(
     *,
     temperature: float | Tensor = 0.2,
     muted: Muted | None = None,
+    weights: Tensor | None = None,
 ) -> MemoryReading:
     """Eq. 6 and 7, verbatim: nothing is normalised here.
 
@@ -49,6 +50,8 @@ def read_memory(
         positive, negative: (n, D_N) memories C+ and C-.
         temperature: τ of eq. 7.
         muted: components to leave out, by memory.
+        weights: (I,) what each patch counts for, at least one above 0: attention becomes
+            w_i exp(s_i / τ) / Σ w exp(s / τ). None: all alike, as in the paper.
 
     Raises:
         SettingsError: a muted index does not exist, or a whole memory is muted.
@@ -64,8 +67,16 @@ def read_memory(
         similarities.append(similarity)
     best = [similarity.amax(dim=1) for similarity in similarities]
     affinity = best[0] - best[1]
-    attention = torch.softmax(affinity / temperature, dim=0)
+    attention = torch.softmax(attention_logits(affinity, temperature, weights), dim=0)
     return MemoryReading(affinity, attention, similarities[0], similarities[1])
+
+
+def attention_logits(
+    affinity: Tensor, temperature: float | Tensor, weights: Tensor | None
+) -> Tensor:
+    """(I,) what eq. 7 takes the softmax of; -inf where a patch counts for nothing."""
+    logits = affinity / temperature
+    return logits if weights is None else logits + weights.log()
 
 
 def memory_attention(

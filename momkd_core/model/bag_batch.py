@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from torch_geometric.utils import softmax
 
 from momkd_core.model import losses
-from momkd_core.model.attention import read_memory
+from momkd_core.model.attention import attention_logits, read_memory
 from momkd_core.model.neighbourhood import Neighbourhood
 from momkd_core.model.network import EncodedPatches, LossTerms, MoMKD
 from momkd_core.settings import TrainingSettings
@@ -30,6 +30,7 @@ class BagBatch:
         patches: B counts.
         labels: (B,) 0 or 1.
         expression: (B, G), NaN rows where a case has none; or None where no case has.
+        weights: (I,) what each patch counts for; None: all alike.
     """
 
     features: Tensor
@@ -37,6 +38,7 @@ class BagBatch:
     patches: tuple[int, ...]
     labels: Tensor
     expression: Tensor | None
+    weights: Tensor | None = None
 
     @property
     def owner(self) -> Tensor:
@@ -68,13 +70,14 @@ class BatchOutput:
 def batch_loss(network: MoMKD, batch: BagBatch, training: TrainingSettings) -> BatchOutput:
     """Forward pass and eq. 9 of several bags."""
     owner, bags, labels = batch.owner, len(batch.patches), batch.labels
-    patches = network.encode_patches(batch.features, batch.graph)
+    patches = network.encode_patches(batch.features, batch.graph, batch.weights)
     reading = read_memory(
         patches.projected,
         *(memory.detach() for memory in network.memory.unit()),
         temperature=network.temperature,
     )
-    attention = softmax(reading.affinity / network.temperature, owner, num_nodes=bags)
+    scores = attention_logits(reading.affinity, network.temperature, batch.weights)
+    attention = softmax(scores, owner, num_nodes=bags)
     slides = _per_bag(attention[:, None] * patches.encoded, owner, bags)
     logits = network.head(slides)
     positive, negative = network.memory.unit()
@@ -106,7 +109,7 @@ def batch_loss(network: MoMKD, batch: BagBatch, training: TrainingSettings) -> B
             for row, bag in enumerate(known.nonzero()[:, 0].tolist()):
                 projections[bag] = projection[row]
             reconstruction = (rebuilt - expression).square().mean(dim=1).sum() / bags
-    memory = _memory(network, patches.projected, owner, labels, training)
+    memory = _memory(network, patches, owner, labels, training)
     terms = network.weigh(ce, reconstruction, align_slide, align_expression, memory, training)
     return BatchOutput(
         terms,
@@ -119,10 +122,14 @@ def batch_loss(network: MoMKD, batch: BagBatch, training: TrainingSettings) -> B
 
 
 def _memory(
-    network: MoMKD, projected: Tensor, owner: Tensor, labels: Tensor, training: TrainingSettings
+    network: MoMKD,
+    patches: EncodedPatches,
+    owner: Tensor,
+    labels: Tensor,
+    training: TrainingSettings,
 ) -> tuple[Tensor, Tensor]:
     """Commitment and orthogonality of eq. 10, means over bags."""
-    bags = len(labels)
+    bags, projected = len(labels), patches.projected
     commit = network.commitment_target()
     if training.commitment_scope == "all":
         distance = losses.nearest_distance(projected, torch.cat(commit))
@@ -134,7 +141,9 @@ def _memory(
                 mine[:, None], losses.nearest_distance(projected[mine], memory)
             )
     per_patch = distance.mean(1) if training.commitment_mean else distance.sum(1)
-    sizes = torch.bincount(owner, minlength=bags)
+    sizes = torch.bincount(owner, patches.weights, minlength=bags)
+    if patches.weights is not None:
+        per_patch = per_patch * patches.weights
     commitment = (_per_bag(per_patch[:, None], owner, bags)[:, 0] / sizes).mean()
     share = labels.to(projected.dtype).mean()
     weights = (1.0, 1.0) if training.orthogonality_scope == "both" else (share, 1.0 - share)

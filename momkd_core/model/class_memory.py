@@ -31,19 +31,24 @@ class ClassMemory(nn.Module):
         return F.normalize(self.positive, dim=1), F.normalize(self.negative, dim=1)
 
     @torch.no_grad()
-    def follow(self, patches: Tensor, label: int, decay: float) -> None:
+    def follow(
+        self, patches: Tensor, label: int, decay: float, weights: Tensor | None = None
+    ) -> None:
         """Moves the components of a label's memory towards the patches that match them best.
 
         Args:
             patches: (I, D_N) projections of one slide.
             decay: share of its old self that a component keeps; unmatched ones stay.
+            weights: (I,) of the patches in their mean; None: all alike.
         """
         memory = self.positive if label == 1 else self.negative
         unit = F.normalize(memory, dim=1)
         winner = (F.normalize(patches, dim=1) @ unit.T).argmax(dim=1)
-        sums = torch.zeros_like(unit).index_add_(0, winner, patches)
-        counts = torch.bincount(winner, minlength=len(unit))[:, None]
-        moved = F.normalize(decay * unit + (1 - decay) * sums / counts.clamp_min(1), dim=1)
+        weighted = patches if weights is None else patches * weights[:, None]
+        sums = torch.zeros_like(unit).index_add_(0, winner, weighted)
+        counts = torch.bincount(winner, weights, minlength=len(unit))[:, None]
+        mean = sums / torch.where(counts > 0, counts, 1)
+        moved = F.normalize(decay * unit + (1 - decay) * mean, dim=1)
         memory.copy_(torch.where(counts > 0, moved, unit))
 
     @torch.no_grad()

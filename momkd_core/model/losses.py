@@ -45,14 +45,15 @@ def alignment_loss(
     return F.softplus(beta * (margin - signed))
 
 
-def commitment_loss(patches: Tensor, memory: Tensor) -> Tensor:
+def commitment_loss(patches: Tensor, memory: Tensor, weights: Tensor | None = None) -> Tensor:
     """First term of eq. 10: mean over patches of the squared distance to the nearest component.
 
     Args:
         patches: (I, D_N) projections.
         memory: (n, D_N); it receives no gradient.
+        weights: (I,) of the mean; None: all patches alike, as in the paper.
     """
-    return nearest_distance(patches, memory).sum(dim=1).mean()
+    return _mean(nearest_distance(patches, memory).sum(dim=1), weights)
 
 
 def orthogonality_loss(memory: Tensor) -> Tensor:
@@ -66,9 +67,10 @@ def memory_loss(patches: Tensor, memory: Tensor) -> Tensor:
     return commitment_loss(patches, memory) + orthogonality_loss(memory)
 
 
-def commitment_loss_mean(patches: Tensor, memory: Tensor) -> Tensor:
+def commitment_loss_mean(patches: Tensor, memory: Tensor, weights: Tensor | None = None) -> Tensor:
     """Commitment averaged over the width too, as vector-quantisation libraries scale it."""
-    return nearest_distance(patches, memory).mean()
+    distance = nearest_distance(patches, memory)
+    return distance.mean() if weights is None else _mean(distance.mean(dim=1), weights)
 
 
 def orthogonality_loss_mean(memory: Tensor) -> Tensor:
@@ -87,6 +89,11 @@ def nearest_distance(patches: Tensor, memory: Tensor) -> Tensor:
     constant = memory.detach()
     nearest = torch.cdist(patches.detach(), constant).argmin(dim=1)
     return (patches - constant[nearest]) ** 2
+
+
+def _mean(values: Tensor, weights: Tensor | None) -> Tensor:
+    """Of (I,) values, weighted by (I,) weights."""
+    return values.mean() if weights is None else (values @ weights) / weights.sum()
 
 
 def _cosines(memory: Tensor) -> Tensor:

@@ -33,10 +33,12 @@ class EncodedPatches(NamedTuple):
     Attributes:
         encoded: (I, D) F_wsi.
         projected: (I, D_N) F_P-wsi, on the unit sphere where the settings say so.
+        weights: (I,) what each counts for in the memory and in attention; None: all alike.
     """
 
     encoded: Tensor
     projected: Tensor
+    weights: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -128,13 +130,16 @@ class MoMKD(nn.Module):
         for layer in (self.graph_encoder.layer1, self.graph_encoder.layer2):
             layer.kernels = kernels
 
-    def encode_patches(self, features: Tensor, graph: Tensor | Neighbourhood) -> EncodedPatches:
+    def encode_patches(
+        self, features: Tensor, graph: Tensor | Neighbourhood, weights: Tensor | None = None
+    ) -> EncodedPatches:
         """Encoded and projected patches.
 
         Args:
             features: (I, feature_width).
             graph: (2, E) edges of :func:`momkd_core.graph.edge_index`, or the same as a
                 :class:`Neighbourhood`, which is several times as fast.
+            weights: (I,), see :class:`EncodedPatches`; the encoder itself takes all patches alike.
 
         Raises:
             FeatureError: the features have another width.
@@ -149,13 +154,18 @@ class MoMKD(nn.Module):
         projected = self.patch_projection(encoded)
         if self.settings.normalise_patches:
             projected = F.normalize(projected, dim=1)
-        return EncodedPatches(encoded, projected)
+        return EncodedPatches(encoded, projected, weights)
 
     def read(self, patches: EncodedPatches, muted: Muted | None = None) -> MemoryReading:
         """Affinity and attention; the memory is a constant here."""
         positive, negative = (memory.detach() for memory in self.memory.unit())
         return read_memory(
-            patches.projected, positive, negative, temperature=self.temperature, muted=muted
+            patches.projected,
+            positive,
+            negative,
+            temperature=self.temperature,
+            muted=muted,
+            weights=patches.weights,
         )
 
     def classify(self, attention: Tensor, encoded: Tensor) -> tuple[Tensor, Tensor]:
@@ -170,9 +180,10 @@ class MoMKD(nn.Module):
         expression: Tensor | None = None,
         *,
         muted: Muted | None = None,
+        weights: Tensor | None = None,
     ) -> SlideOutput:
-        """One slide: features (I, feature_width), its graph, expression (G,) or None."""
-        patches = self.encode_patches(features, graph)
+        """One slide: features (I, feature_width), its graph, expression (G,), weights (I,) or None."""
+        patches = self.encode_patches(features, graph, weights)
         reading = self.read(patches, muted)
         slide, logits = self.classify(reading.attention, patches.encoded)
         projection = reconstruction = None
@@ -220,7 +231,7 @@ class MoMKD(nn.Module):
             align_expression = align(output.expression_projection)
             reconstruction = F.mse_loss(output.reconstruction, expression)
         align_slide = align(output.slide_projection)
-        memory = self.memory_terms(output.patches.projected, label, training)
+        memory = self.memory_terms(output.patches, label, training)
         return self.weigh(ce, reconstruction, align_slide, align_expression, memory, training)
 
     @staticmethod
@@ -252,7 +263,7 @@ class MoMKD(nn.Module):
         return self.memory.positive, self.memory.negative
 
     def memory_terms(
-        self, projected: Tensor, label: int, training: TrainingSettings
+        self, patches: EncodedPatches, label: int, training: TrainingSettings
     ) -> tuple[Tensor, Tensor]:
         """Commitment and orthogonality of eq. 10, scalars, with the settings' scopes and scales."""
         targets = self.commitment_target()
@@ -262,7 +273,8 @@ class MoMKD(nn.Module):
         spread = losses.orthogonality_of(training.orthogonality_mean)
         memories = self.memory.unit()
         kept = memories if training.orthogonality_scope == "both" else (memories[own],)
-        return commit(projected, target), torch.stack([spread(memory) for memory in kept]).sum()
+        commitment = commit(patches.projected, target, patches.weights)
+        return commitment, torch.stack([spread(memory) for memory in kept]).sum()
 
 
 def _head(settings: ModelSettings) -> nn.Module:

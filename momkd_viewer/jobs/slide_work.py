@@ -195,6 +195,7 @@ def encode(
         report=report,
         cancel=cancel,
         load_encoder=_encoders(),
+        slide=source.slide,
     )
     cancel.raise_if_cancelled()
     return EncodedSlide(model, bag, source.path.stem, region=region)

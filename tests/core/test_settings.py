@@ -37,6 +37,7 @@ ROWS: list[tuple[str, object, object]] = [
     ("initial_patches", 10_000, 50_000),
     ("initial_sampling", "even", "whole-slides"),
     ("initial_clustering", "k-means", "spherical"),
+    ("background_weight", 1.0, 1.0),
     ("head", "linear", "mlp"),
     ("head_width", 128, 128),
     ("heads", 2, 2),
