@@ -71,6 +71,7 @@ class ComponentPane(QWidget):
         self.similarity, self.training = SimilarityChart(), TrainingChart()
         self.genes, self.nearest = GeneTable(), NearestTable()
         self._tabs = QTabWidget()
+        self._tabs.setObjectName("facts")
         self._tabs.setAccessibleName("What is known of the component")
         self._tabs.setDocumentMode(True)
         self._tabs.tabBar().setDrawBase(False)
