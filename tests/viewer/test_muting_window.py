@@ -130,6 +130,26 @@ def test_the_newest_muting_wins(
     assert found is not None and found.muted_after == MUTED
 
 
+def test_scores_belong_to_what_is_muted_and_to_the_table_as_it_is(
+    qtbot: QtBot, window: MainWindow, table: Path, model_file: Path
+) -> None:
+    open_all(qtbot, window, model_file, table)
+    window.analysis.set_muted("positive", 0, True)
+    qtbot.waitUntil(window.rescoring._timer.isActive, timeout=LIMIT_MS)
+    window.rescoring._timer.stop()
+    window.analysis.set_muted("positive", 1, True)
+    window.rescoring._timer.timeout.emit()  # before the open slide has been read again
+    assert window.rescoring._running is None, "else scores of both pass for those of one"
+    settle(qtbot, window)
+    found = window.rescoring.scored
+    assert found is not None and found.muted_after == MUTED
+    rows = table.read_text().splitlines()
+    table.write_text("\n".join(rows[:5]))
+    open_all(qtbot, window, table)
+    again = window.rescoring.scored
+    assert again is not None and len(again.cases) == 4 < len(found.cases)
+
+
 def test_a_curated_model_is_saved_and_opens_as_such(
     qtbot: QtBot, window: MainWindow, table: Path, model_file: Path, features_folder: Path
 ) -> None:
