@@ -341,6 +341,8 @@ class MainWindow(WindowFrame):
             self.split.show_names,
             self.annotations.show_names,
             self.rescoring.refresh,
+            self.components.show_again,
+            self.review.agreement.refresh,
         ):
             self.tools.privacy.names_changed.connect(shown)
         self.cases.opened.connect(self.show_cases)

@@ -87,6 +87,24 @@ def test_no_work_on_a_slide_tells_its_name(qtbot: QtBot, window: MainWindow, tel
     assert "Meier" in window.canvas.banner.text and "Meier.tif" in every_text(window)
 
 
+def test_a_cohort_that_cannot_be_read_tells_no_name_in_the_gallery(
+    qtbot: QtBot, window: MainWindow, slide_path: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "cohort.csv").write_text(f"case_id,slide\nHuber,{tmp_path / 'Meier.tif'}\n")
+    open_all(qtbot, window, DEMO_MODEL, tmp_path / "cohort.csv", slide_path)
+    window.components.open(window.memory.views[0].component)
+    detail = window.components.detail
+    detail._scope.setCurrentIndex(1)
+    detail._scope.activated.emit(1)
+    settle(qtbot, window)
+    reason = detail.panes[0]._none
+    assert "No slide of the cohort could be read" in reason.text() and "Meier" in reason.text()
+    window.actions_by_name["mask_names"].trigger()
+    assert not any(name in every_text(window) for name in NAMES)
+    window.actions_by_name["mask_names"].trigger()
+    assert "Meier" in reason.text()
+
+
 def test_a_cohort_is_masked_and_stays_so(
     qtbot: QtBot, window: MainWindow, cohort_path: Path, slide_path: Path, tmp_path: Path
 ) -> None:
