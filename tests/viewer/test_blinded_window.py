@@ -162,3 +162,16 @@ def test_cards_of_both_memories_are_mixed_in_one_neutral_colour(
     window.browser.reveal(ComponentName("negative", 0))
     qtbot.keyClick(window, Qt.Key.Key_A, Qt.KeyboardModifier.ShiftModifier)
     assert window.overlay.kind == "none", "keys of what is hidden do nothing"
+
+
+def test_the_demos_first_result_starts_no_tour_that_explains_the_memories(
+    qtbot: QtBot, review: Path, window: MainWindow, slide_path: Path
+) -> None:
+    window.actions_by_name["blinded"].trigger()
+    demo = window.demo  # as if it had drawn the slide
+    demo._models, demo._table = [MODEL], slide_path.parent / "cohort.csv"
+    demo._greeting = demo._listed = True
+    open_all(qtbot, window, MODEL, slide_path)
+    assert not demo._greeting and not window.tour.isVisible()
+    window.demo.show_tour()
+    assert window.tour.isVisible()
