@@ -57,7 +57,8 @@ class PatchIndex:
     """M patches of a cohort, D_N wide.
 
     Attributes:
-        model_sha256: of the model whose projection it holds; vectors of another mean nothing here.
+        model_sha256: of the model whose projection it holds, before any curation, which changes none
+            (``Model.origin_sha256``); vectors of another model mean nothing here.
         vectors: (M, D_N) float16, of length 1.
         coords: (M, 2) level-0 corners.
         of_slide: (M,) positions in ``slides``.
@@ -223,7 +224,7 @@ class PatchIndexBuilder:
         width = self._model.card.model.memory_width
         counts = [len(vectors) for vectors in self._vectors]
         return PatchIndex(
-            model_sha256=self._model.sha256,
+            model_sha256=self._model.origin_sha256,
             slides=tuple(self._slides),
             vectors=np.concatenate([np.zeros((0, width), np.float16), *self._vectors]),
             coords=np.concatenate([np.zeros((0, 2), np.int64), *self._coords]),

@@ -318,6 +318,8 @@ class MainWindow(WindowFrame):
             self.split.show_names,
             self.annotations.show_names,
             self.muting.rescoring.refresh,
+            self.components.show_again,
+            self.review.agreement.refresh,
         ):
             self.tools.privacy.names_changed.connect(shown)
         self.cases.opened.connect(self.show_cases)

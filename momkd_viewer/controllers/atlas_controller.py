@@ -60,6 +60,7 @@ class AtlasController(QObject):
         self._of: AtlasRequest | None = None  # what the atlas is for
         self._wanted: AtlasRequest | None = None  # what is being read, or about to be
         self._cohort: list[CaseEntry] = []  # the list that it belongs to
+        self._nearest: tuple[str, list[CaseEntry]] | None = None  # of which model and list they are
         self._job: Job | None = None
         self._problem = ""
         self._start = QTimer(self)
@@ -148,6 +149,7 @@ class AtlasController(QObject):
         def done(atlas: CohortAtlas) -> None:
             if self._wanted is request:
                 self.atlas, self._of, self._wanted = atlas, request, None
+                self._nearest = request.model.origin_sha256, self._cohort
                 self._inspection.set_nearest(finder(atlas))
                 self._show()
                 if atlas.failures:
@@ -182,6 +184,7 @@ class AtlasController(QObject):
 
     def _check(self) -> None:
         """What was read, or is being read, is void for another cohort, model or muting."""
+        self._check_nearest()
         request = self._of or self._wanted
         if request is None and not self._problem:
             return
@@ -191,11 +194,20 @@ class AtlasController(QObject):
         if self._job is not None:
             self._job.cancel()
         self._start.stop()
-        if request is None or not same or asked is None or asked[0] != request.model_sha256:
-            self._inspection.set_nearest(None)  # likeness depends on the model, not on the muting
         self.atlas = self._of = self._wanted = None
         self._problem = ""
         self._show()
+
+    def _check_nearest(self) -> None:
+        """Likeness depends on cohort and model, not on the muting, nor on what curation left out."""
+        shown = self._analysis.analysis.shown
+        if self._nearest is None:
+            return
+        model, cohort = self._nearest
+        same = shown is not None and shown.model.origin_sha256 == model
+        if not same or cohort is not self._cases.work.entries:
+            self._nearest = None
+            self._inspection.set_nearest(None)
 
     def _show(self) -> None:
         self._components.set_cohort(self.gallery)

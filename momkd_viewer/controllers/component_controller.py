@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -52,6 +53,7 @@ class ComponentController(QObject):
         self._overlay, self._memory, self._jobs = overlay, memory, jobs
         self._components: tuple[ComponentName, ...] = ()
         self._cohort: CohortGallery = lambda name, choice: Gallery((), 0, 0, 0, _NO_COHORT)
+        self._worded: Callable[[str], str] = str
         self._running: list[Job] = []
         self._drawn_for: tuple[object, ...] | None = None
         self.detail = ComponentDetail()
@@ -160,6 +162,7 @@ class ComponentController(QObject):
 
     def word(self, worded: Callable[[str], str]) -> None:
         """How texts are shown: names may be masked."""
+        self._worded = worded
         for pane in self.detail.panes:
             pane.gallery.word(worded)
 
@@ -205,7 +208,9 @@ class ComponentController(QObject):
         for pane, name in zip(self.detail.panes, self._components, strict=False):
             self._start(portray(outcome.result, shown.model, name), pane.show_portrait)
             if choice.scope == "cohort":
-                pane.show_gallery(self._cohort(name, choice), "cohort")
+                gallery = self._cohort(name, choice)
+                reason = self._worded(gallery.reason)  # it may name a slide that failed
+                pane.show_gallery(replace(gallery, reason=reason), "cohort")
             elif source is not None:
                 request = GalleryRequest(name, choice.kind, choice.count, source.path)
                 show = partial(pane.show_gallery, scope="this slide")

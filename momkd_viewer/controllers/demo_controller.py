@@ -12,6 +12,7 @@ from momkd_viewer.controllers.case_controller import CaseController
 from momkd_viewer.controllers.slide_controller import SlideController
 from momkd_viewer.jobs.demo_work import begin_demo, draw_demo
 from momkd_viewer.jobs.runner import Job, JobRunner
+from momkd_viewer.state.blinding import blinded
 from momkd_viewer.widgets.canvas import Canvas
 from momkd_viewer.widgets.case_list import CaseList
 from momkd_viewer.widgets.memory_browser import MemoryBrowser
@@ -126,7 +127,7 @@ class DemoController(QObject):
         for path in self._models[1:]:
             self._analysis.open_model(path, choose=False)
         self._cases.analyse_all()
-        if not self._settings.value(_SEEN, False, bool):
+        if not self._settings.value(_SEEN, False, bool) and not blinded():  # it explains polarity
             self.show_tour()
 
     def show_tour(self) -> None:

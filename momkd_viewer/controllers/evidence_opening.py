@@ -34,6 +34,10 @@ _SAME_PROBABILITY = 5e-4
 _NO_MODEL = (
     "{bundle} was written without its model ({source}). Open that model, then the bundle again."
 )
+_BLINDED = (
+    "Evidence tells what a model says of a case, and you judge blinded. Leave blinded mode (Review, "
+    "Blinded mode), then open the bundle again."
+)
 _OTHER_RESULT = (
     "The bundle says {predicted} with a probability of {told:.3f}, and here it is {found:.3f}: the "
     "slide's features are others than those that the bundle was written of."
@@ -88,7 +92,10 @@ class EvidenceOpening(QObject):
     # -- reading ---------------------------------------------------------------------------------
 
     def open(self, path: Path) -> None:
-        """Opens a bundle; its slide is looked for, or asked for."""
+        """Opens a bundle; its slide is looked for, or asked for. Not while judging blinded."""
+        if blinded():
+            self.failed.emit(_BLINDED)
+            return
         if self._opening is not None:
             self._opening.cancel()
         self._opening = self._jobs.start(
@@ -134,7 +141,8 @@ class EvidenceOpening(QObject):
         """The slide was not found: the user says where it lies, and it has to be the same."""
         slide = opened.record.slide
         size = f"{slide.fingerprint.width:,} × {slide.fingerprint.height:,} px"
-        title = f"Where is the slide of this bundle? {slide.name}, {size}"
+        name = "" if self._mask.on else f"{slide.name}, "  # a bundle with identities tells it
+        title = f"Where is the slide of this bundle? {name}{size}"
         dialog = QFileDialog(self._window, title, str(self._settings.value("folder", "")), _SLIDES)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.fileSelected.connect(lambda name: self.take_slide(opened, Path(name)))
@@ -213,8 +221,8 @@ class EvidenceOpening(QObject):
     def _on_analysis(self) -> None:
         """Whether the result is the bundle's own; it is said where it is not."""
         opened, result = self._unproven, self._analysis.result
-        if opened is None or result is None:
-            return
+        if opened is None or result is None or blinded():
+            return  # blinded, neither answer is told before that ends
         told = opened.record.result
         muted = {memory: tuple(found) for memory, found in result.muted.items()}
         region = opened.region is not None

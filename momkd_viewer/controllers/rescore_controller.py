@@ -229,8 +229,10 @@ class RescoreController(QObject):
         self.refresh()
 
     def _go_on(self) -> None:
-        """Another cohort: what was stopped was the former one's."""
-        self._stopped = False
+        """A cohort was opened, perhaps the same table with other rows: nothing of before holds."""
+        self._stopped, self._known = False, None
+        if self._running is not None:
+            self._running[1].cancel()
         self.refresh()
 
     def _on_analysis(self) -> None:
@@ -261,7 +263,8 @@ class RescoreController(QObject):
     def _start(self) -> None:
         wanted, shown = self._waiting, self._analysis.analysis.shown
         self._waiting = None
-        if wanted is None or shown is None:
+        if wanted is None or shown is None or wanted != self._wanted:
+            self._consider()  # muted meanwhile, and the open slide is still being read again
             return
 
         def failed(error: MomkdError) -> None:

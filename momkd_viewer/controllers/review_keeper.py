@@ -151,7 +151,7 @@ class ReviewKeeper(QObject):
             self._compare(rows)
 
     def _compare(self, rows: ReviewRows) -> None:
-        verdicts = [*rows.current.values()]
+        verdicts = rows.current
         if self._comparing is not None:
             self._comparing.cancel()
         if len({verdict.reviewer for verdict in verdicts}) < 2:

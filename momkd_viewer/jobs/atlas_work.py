@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 # Of what is kept: another number makes older files void.
-_FORMAT = 1
+_FORMAT = 2
 _MOST_FILES = 40  # the oldest go
 READING = "reading the cohort"
 
@@ -193,6 +193,8 @@ def finder(cohort: CohortAtlas) -> FindNearest:
 
     def find(outcome: Outcome, patch: int, count: int) -> list[GalleryPatch]:
         encoded, result = outcome.encoded, outcome.result
+        if encoded.model.origin_sha256 != cohort.index.model_sha256:
+            return []  # its vectors mean nothing to another model
         x, y = (int(v) for v in result.coords[patch])
         itself = (result.slide_name, x, y)
         found = []

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from momkd_viewer.state.analysis import CaseEntry
+from momkd_viewer.state.blinding import blinded
 from momkd_viewer.state.component_patches import (
     Gallery,
     GalleryKind,
@@ -89,12 +90,21 @@ class CohortAtlas:
         )
 
     def note(self, component: AtlasComponent) -> str:
-        """Prevalence and attention, of each class too, and in how many slides and patients."""
+        """Prevalence and attention, of each class too, and in how many slides and patients.
+
+        Blinded: neither classes nor attention, which give polarity away.
+        """
+        if blinded():
+            shares: tuple[str, ...] = (_share("of patches", component.prevalence, None),)
+        else:
+            shares = (
+                _share("of patches", component.prevalence, component.prevalence_by_class),
+                _share("of attention", component.attention, component.attention_by_class),
+            )
         return " · ".join(
             part
             for part in (
-                _share("of patches", component.prevalence, component.prevalence_by_class),
-                _share("of attention", component.attention, component.attention_by_class),
+                *shares,
                 f"wins in {component.slides} of {self.atlas.slides} slides, "
                 f"{component.patients} of {self.atlas.patients} patients",
                 self.failures,
@@ -131,7 +141,6 @@ class CohortAtlas:
         return PatchPlace(entry.path, x, y, size, entry.source.mpp)
 
     def _reason(self, component: AtlasComponent, name: ComponentName, kind: GalleryKind) -> str:
-        opposite = "negative" if name.memory == "positive" else "positive"
         if not self.atlas.slides:
             first = self.atlas.failures[0].error if self.atlas.failures else ""
             return f"No slide of the cohort could be read. {first}".rstrip()
@@ -139,7 +148,7 @@ class CohortAtlas:
             return f"{name.text} is muted: nothing is matched with it."
         if kind == "typical":
             return f"{name.text} is the best match of no patch of the cohort."
-        return f"The {opposite} memory wins no patch of the cohort."
+        return "The opposite memory wins no patch of the cohort."
 
 
 def _share(what: str, value: float, by_class: Mapping[str, float] | None) -> str:

@@ -70,41 +70,53 @@ class ReviewRows:
 
     Attributes:
         waiting: one's own verdicts that are not saved yet, oldest first.
+        last: number of the last row that was read; 0 before the first.
+
+    A team's review of a cohort has tens of thousands of rows, and panels ask at every click: rows are
+    found by subject, and what counts by case.
     """
 
     model_sha256: str
     terms: tuple[str, ...] = TERMS
     waiting: list[Verdict] = field(default_factory=list)
-    _rows: list[Verdict] = field(default_factory=list)
-
-    @property
-    def last(self) -> int:
-        """Number of the last row that was read; 0 before the first."""
-        return self._rows[-1].number if self._rows else 0
+    last: int = 0
+    _rows: dict[Subject, list[Verdict]] = field(default_factory=dict)
+    _counting: dict[str | None, dict[tuple[Subject, str], Verdict]] = field(default_factory=dict)
 
     def take(self, rows: Iterable[Verdict]) -> bool:
         """Adds rows that were read; what is known already is left out. Whether there were new ones."""
-        last = self.last
-        new = [row for row in rows if row.number > last and row.model_sha256 == self.model_sha256]
-        self._rows += new
-        return bool(new)
+        before = self.last
+        for row in rows:
+            if row.number <= before or row.model_sha256 != self.model_sha256:
+                continue
+            self.last = row.number
+            self._rows.setdefault(row.subject, []).append(row)
+            counting = self._counting.setdefault(row.subject.case_id, {})
+            if row.withdrawn:
+                counting.pop((row.subject, row.reviewer), None)
+            else:
+                counting[row.subject, row.reviewer] = row
+        return self.last > before
 
     @property
-    def current(self) -> dict[tuple[Subject, str], Verdict]:
-        """What counts, by subject and reviewer, as far as it is saved."""
-        latest = {(row.subject, row.reviewer): row for row in self._rows}
-        return {key: row for key, row in latest.items() if not row.withdrawn}
+    def current(self) -> list[Verdict]:
+        """What counts of every reviewer on every subject, as far as it is saved."""
+        return [row for counting in self._counting.values() for row in counting.values()]
+
+    def _of_case(self, case_id: str | None) -> dict[tuple[Subject, str], Verdict]:
+        """What counts on a case and on components in it; None: on components as such."""
+        return self._counting.get(case_id, {})
 
     def own(self, subject: Subject, reviewer: str) -> Verdict | None:
         """What a reviewer of this window says now, saved or not; None where that is nothing."""
         said = [v for v in self.waiting if v.subject == subject and v.reviewer == reviewer]
         if said:
             return None if said[-1].withdrawn else said[-1]
-        return self.current.get((subject, reviewer))
+        return self._of_case(subject.case_id).get((subject, reviewer))
 
     def of(self, subject: Subject) -> list[Verdict]:
         """What counts on a subject, in saved order."""
-        return [v for (about, _), v in self.current.items() if about == subject]
+        return [v for v in self._of_case(subject.case_id).values() if v.subject == subject]
 
     def view(self, subject: Subject, reviewer: str, *, blinded: bool, kappa: str) -> VerdictView:
         """What a panel shows.
@@ -113,7 +125,7 @@ class ReviewRows:
             kappa: of all reviewers, in words; '' where there is none.
         """
         own = self.own(subject, reviewer)
-        rows = [row for row in self._rows if row.subject == subject]
+        rows = self._rows.get(subject, [])
         if blinded:
             rows = [row for row in rows if row.reviewer == reviewer]
         counting = [] if blinded else self.of(subject)
@@ -132,7 +144,11 @@ class ReviewRows:
     ) -> dict[ComponentName, VerdictMark]:
         """Chips of components: one's own verdict, else one for this case alone, else another's."""
         found: dict[ComponentName, tuple[int, Verdict]] = {}
-        counting = {**self.current, **{(v.subject, v.reviewer): v for v in self.waiting}}
+        counting = {
+            **self._of_case(None),
+            **self._of_case(case_id),
+            **{(v.subject, v.reviewer): v for v in self.waiting},
+        }
         for (subject, who), verdict in counting.items():
             here = subject.case_id is not None and subject.case_id == case_id
             if subject.index is None or subject.memory is None or verdict.withdrawn:

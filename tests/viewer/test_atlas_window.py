@@ -11,6 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from momkd_core.atlas import atlas_of_results
 from momkd_core.checkpoint import load_model
+from momkd_core.curation import save_curated
 from momkd_core.prediction import predict
 from momkd_core.storage import cache_folder
 from momkd_viewer.main_window import MainWindow
@@ -199,6 +200,30 @@ def test_nearest_patches_of_the_cohort_leave_out_the_patch_itself(
     itself = (tuple(result.coords[4]), "case_00")
     assert all(p.place and ((p.place.x, p.place.y), p.case) != itself for p in nearest)
     assert len({p.case for p in nearest}) > 1
+
+
+def test_nearest_patches_are_of_the_model_that_is_shown(
+    qtbot: QtBot, window: MainWindow, table: Path, model_path: Path, tmp_path: Path
+) -> None:
+    model, curated = load_model(model_path), tmp_path / "curated.safetensors"
+    save_curated(model, curated, {"positive": [0]}, who="Anna", why="pen")
+    open_all(qtbot, window, model_path, table)
+    window.atlas.build()
+    settle(qtbot, window)
+    result = window.analysis.result
+    assert result is not None
+    window.inspection.ask(*(float(v) for v in result.coords[4] + result.size_level0 / 2))
+    settle(qtbot, window)
+    found = window.inspection.panel.nearest.patches
+    # Neither muting nor curation moves a patch.
+    window.analysis.set_muted("positive", 1, True)
+    window.analysis.open_model(curated, choose=True)
+    settle(qtbot, window)
+    assert window.inspection.find_nearest is not None
+    assert [p.place for p in window.inspection.panel.nearest.patches] == [p.place for p in found]
+    for _ in window.analysis.analysis.models[:]:
+        window.analysis.close_model(0)
+    assert window.inspection.find_nearest is None, "another model would understand none of it"
 
 
 def test_slides_that_cannot_be_read_are_named_and_the_rest_is_there(

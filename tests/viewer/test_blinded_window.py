@@ -58,10 +58,15 @@ def everything(qtbot: QtBot, window: MainWindow) -> set[str]:
     for tab in range(tabs.count()):
         tabs.setCurrentIndex(tab)
         found |= leaks(window)
-    for kind in range(3):
-        window.components.detail._kinds.setCurrentIndex(kind)
-        settle(qtbot, window)
-        found |= leaks(window)
+    for scope in (1, 0):
+        detail = window.components.detail
+        detail._scope.setCurrentIndex(scope)
+        detail._scope.activated.emit(scope)
+        for kind in range(3):
+            detail._kinds.setCurrentIndex(kind)
+            settle(qtbot, window)
+            found |= leaks(window)
+        assert detail.panes[0].gallery.patches, "of the slide, and of the cohort"
     window.overlay.show_component(name.memory, name.index)
     settle(qtbot, window)
     view = window.canvas.slide_view
@@ -108,6 +113,8 @@ def test_nothing_tells_one_memory_from_the_other(
     window.overlay.set_kind("affinity")
     settle(qtbot, window)
     assert window.canvas.legend.content.notes == (HIDDEN,) and not leaks(window)
+    window.open_path(tmp_path / "evidence.zip")
+    assert "you judge blinded" in window.canvas.banner.text, "a bundle tells the answer"
     window.open_path(slide_path)
     settle(qtbot, window)
     assert not leaks(window), "another slide, the same silence"
@@ -155,3 +162,16 @@ def test_cards_of_both_memories_are_mixed_in_one_neutral_colour(
     window.browser.reveal(ComponentName("negative", 0))
     qtbot.keyClick(window, Qt.Key.Key_A, Qt.KeyboardModifier.ShiftModifier)
     assert window.overlay.kind == "none", "keys of what is hidden do nothing"
+
+
+def test_the_demos_first_result_starts_no_tour_that_explains_the_memories(
+    qtbot: QtBot, review: Path, window: MainWindow, slide_path: Path
+) -> None:
+    window.actions_by_name["blinded"].trigger()
+    demo = window.demo  # as if it had drawn the slide
+    demo._models, demo._table = [MODEL], slide_path.parent / "cohort.csv"
+    demo._greeting = demo._listed = True
+    open_all(qtbot, window, MODEL, slide_path)
+    assert not demo._greeting and not window.tour.isVisible()
+    window.demo.show_tour()
+    assert window.tour.isVisible()

@@ -228,6 +228,14 @@ def test_the_slide_is_asked_for_and_has_to_be_the_same(
     assert other.analysis.result.probability == probability
     asked.reject()
     assert "was not found" in other.canvas.banner.text
+    # Whoever masks names is not told one by a bundle with identities.
+    told = export(qtbot, window, tmp_path / "told.zip", identities=True)
+    slide_file.rename(slide_file.with_name("moved.tif"))
+    other.slides.close()
+    other.tools.privacy.toggle_names()
+    open_all(qtbot, other, told)
+    (asked,) = [one for one in other.findChildren(QFileDialog) if one.isVisible()]
+    assert CASE not in asked.windowTitle() and "1,536 × 1,280 px" in asked.windowTitle()
 
 
 def test_what_cannot_be_the_same_is_said(

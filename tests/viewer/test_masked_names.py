@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 import shapely
-from driving import LIMIT_MS, open_all, settle
+from driving import LIMIT_MS, dialog, open_all, settle
 from PySide6.QtCore import QSettings, Qt
-from PySide6.QtWidgets import QFileDialog
+from PySide6.QtWidgets import QFileDialog, QTableWidget
 from pytestqt.qtbot import QtBot
 from telling import every_text
 
 from momkd_core.annotations import Annotation
+from momkd_core.review import Subject, Verdict, open_review
 from momkd_viewer.main_window import MainWindow
 from momkd_viewer.resource_files import resource
 
@@ -85,6 +86,51 @@ def test_no_work_on_a_slide_tells_its_name(qtbot: QtBot, window: MainWindow, tel
 
     window.actions_by_name["mask_names"].trigger()
     assert "Meier" in window.canvas.banner.text and "Meier.tif" in every_text(window)
+
+
+def test_a_cohort_that_cannot_be_read_tells_no_name_in_the_gallery(
+    qtbot: QtBot, window: MainWindow, slide_path: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "cohort.csv").write_text(f"case_id,slide\nHuber,{tmp_path / 'Meier.tif'}\n")
+    open_all(qtbot, window, DEMO_MODEL, tmp_path / "cohort.csv", slide_path)
+    window.components.open(window.memory.views[0].component)
+    detail = window.components.detail
+    detail._scope.setCurrentIndex(1)
+    detail._scope.activated.emit(1)
+    settle(qtbot, window)
+    reason = detail.panes[0]._none
+    assert "No slide of the cohort could be read" in reason.text() and "Meier" in reason.text()
+    window.actions_by_name["mask_names"].trigger()
+    assert not any(name in every_text(window) for name in NAMES)
+    window.actions_by_name["mask_names"].trigger()
+    assert "Meier" in reason.text()
+
+
+def test_the_agreement_window_follows_the_mask(
+    qtbot: QtBot,
+    window: MainWindow,
+    telling: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MOMKD_REVIEW", str(tmp_path / "review.sqlite"))
+    window.tools.preferences.changed.emit()
+    open_all(qtbot, window, DEMO_MODEL)
+    shown = window.analysis.analysis.shown
+    assert shown is not None
+    said = {"model_sha256": shown.model.origin_sha256, "term": "fat"}
+    with open_review(tmp_path / "review.sqlite") as store:
+        for who in ("Anna", "Ben"):
+            store.record(Verdict(subject=Subject(case_id="Meier"), reviewer=who, **said))
+    open_all(qtbot, window, telling)
+    window.review.keeper.read()
+    settle(qtbot, window)
+    window.actions_by_name["agreement"].trigger()
+    tables = dialog(window, "AgreementWindow").findChildren(QTableWidget)
+    (table,) = [one for one in tables if one.rowCount()]
+    assert table.item(0, 0).text() == "Meier"
+    window.actions_by_name["mask_names"].trigger()
+    assert table.item(0, 0).text() == "another case"
 
 
 def test_a_cohort_is_masked_and_stays_so(

@@ -137,6 +137,27 @@ def test_the_newest_muting_wins(
     assert found is not None and found.muted_after == MUTED
 
 
+def test_scores_belong_to_what_is_muted_and_to_the_table_as_it_is(
+    qtbot: QtBot, window: MainWindow, table: Path, model_file: Path
+) -> None:
+    open_all(qtbot, window, model_file, table)
+    window.analysis.set_muted("positive", 0, True)
+    qtbot.waitUntil(window.muting.rescoring._timer.isActive, timeout=LIMIT_MS)
+    window.muting.rescoring._timer.stop()
+    window.analysis.set_muted("positive", 1, True)
+    window.muting.rescoring._timer.timeout.emit()  # before the open slide has been read again
+    assert window.muting.rescoring._running is None, "else scores of both pass for those of one"
+    settle(qtbot, window)
+    found = window.muting.rescoring.scored
+    assert found is not None and found.muted_after == MUTED
+    text = table.read_text()  # the same slides with the other labels
+    table.write_text(text.replace("high", "x").replace("low", "high").replace("x", "low"))
+    open_all(qtbot, window, table)
+    again = window.muting.rescoring.scored
+    assert again is not None and found.auc.before is not None
+    assert again.auc.before == pytest.approx(1 - found.auc.before) != found.auc.before
+
+
 def test_a_curated_model_is_saved_and_opens_as_such(
     qtbot: QtBot, window: MainWindow, table: Path, model_file: Path, features_folder: Path
 ) -> None:

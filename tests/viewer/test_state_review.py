@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from time import perf_counter
 
 import pytest
 from reviewing import C3, MODEL, verdict
@@ -85,6 +86,21 @@ def test_rows_that_were_read_before_are_not_taken_twice() -> None:
     review = rows(verdict(term="fat"))
     again = replace(verdict(term="fat"), number=1, time=datetime.now(UTC))
     assert not review.take([again]) and review.last == 1
+
+
+def test_a_teams_review_of_a_cohort_keeps_no_panel_waiting() -> None:
+    subjects = [
+        Subject(memory, index, f"case {case}")
+        for case in range(60)
+        for memory in ("positive", "negative")
+        for index in range(16)
+    ]
+    review = rows(*(verdict(one, who, term="fat") for who in "ABCDE" for one in subjects))
+    started = perf_counter()
+    for subject in subjects[:20]:
+        assert len(review.view(subject, "A", blinded=False, kappa="").others) == 4
+        assert len(review.marks("A", "case 7", blinded=False)) == 32
+    assert perf_counter() - started < 0.5, "each looks at every row"
 
 
 def test_neutral_names_mix_both_memories_and_are_others_for_another_model(blind: None) -> None:
