@@ -147,7 +147,8 @@ def test_the_resolution_of_the_second_slide_is_asked_for(
         asked.accept()
         settle(qtbot, window)
         assert split.slides.slide is not None and split.slides.slide.path == silent
-        assert split.slides.stated_mpp == mpp and split.analysis.result is not None
+        assert split.slides.source is not None and split.slides.source.mpp == mpp
+        assert split.analysis.result is not None
         assert not banner.isVisible()
         assert window.slides.slide is not None and window.slides.slide.path == slide_path
         use(qtbot, split.views.second)
