@@ -70,7 +70,7 @@ def drawn_model(components: int) -> SimpleNamespace:
         model=SimpleNamespace(components=components),
     )  # fmt: skip
     return SimpleNamespace(
-        card=card, sha256="0", source="", is_ensemble=False,
+        card=card, sha256="0" * 64, origin_sha256="0" * 64, source="", is_ensemble=False,
         members=(SimpleNamespace(network=SimpleNamespace(memory=memory)),),
     )  # fmt: skip
 
