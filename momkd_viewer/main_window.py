@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QSettings, Qt, QTimer, QUrl
-from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QMessageBox, QToolBar
+from PySide6.QtCore import QSettings, Qt, QUrl
+from PySide6.QtGui import QCloseEvent, QDesktopServices
 
 from momkd_core import __version__
 from momkd_core.storage import log_file
@@ -39,6 +38,7 @@ from momkd_viewer.controllers.window_tools import WindowTools
 from momkd_viewer.jobs.runner import JobRunner
 from momkd_viewer.resource_files import resource
 from momkd_viewer.state.overlay_values import KINDS
+from momkd_viewer.widgets.about_box import show_about
 from momkd_viewer.widgets.overlay_bar import MagnificationBox, OverlayBar
 from momkd_viewer.widgets.tour import Tour
 from momkd_viewer.widgets.window_frame import WindowFrame
@@ -53,7 +53,6 @@ class MainWindow(WindowFrame):
     def __init__(self, settings: QSettings | None = None) -> None:
         super().__init__()
         self.setWindowTitle("MoMKD Viewer")
-        self.setAcceptDrops(True)
         self._settings = settings or QSettings("momkd", "momkd-viewer")
         self._names = kept_mask(self._settings)
         self._doing = ""  # what is being opened
@@ -246,7 +245,7 @@ class MainWindow(WindowFrame):
             "glass_first": self.cases_list.sort_by_background,
             "tour": self.demo.show_tour,
             "show_log": lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(log_file()))),
-            "about": self._about,
+            "about": lambda: show_about(self, __version__),
             **self.atlas.slots(),
             **self.annotations.slots(),
             **self.tools.slots(),
@@ -260,16 +259,10 @@ class MainWindow(WindowFrame):
         self.tools.attach(self.actions_by_name)
         self.review.attach(self.actions_by_name)
         self._recent_menu = self.menuBar().actions()[0].menu().addMenu("Recent")
-        bar = QToolBar("Tools")
-        bar.setObjectName("Tools")
-        bar.setMovable(False)
-        for name in ("open_slide", "open_model", "analyse", "zoom_out", "zoom_in", "fit"):
-            bar.addAction(self.actions_by_name[name])
         self._magnification = MagnificationBox(MAGNIFICATIONS)
-        bar.addWidget(self._magnification)
-        bar.addSeparator()
-        bar.addWidget(self._overlay_bar)
-        self.addToolBar(bar)
+        shown = ("open_slide", "open_model", "analyse", "zoom_out", "zoom_in", "fit")
+        actions = [self.actions_by_name[name] for name in shown]
+        self.add_tools(actions, self._magnification, self._overlay_bar)
         self.overlay_panel.attach(self.actions_by_name)
         self.layers.attach(self.actions_by_name)
         self.annotations.adopt(self.actions_by_name)
@@ -279,6 +272,7 @@ class MainWindow(WindowFrame):
         self.canvas.welcome.slide_wanted.connect(self.opening.ask_for_slide)
         self.canvas.welcome.demo_wanted.connect(self.open_demo)
         self.recent.chosen.connect(self.open_path)
+        self.dropped.connect(self.open_path)
         self.results.model_wanted.connect(self.opening.ask_for_model)
         self.opening.wanted.connect(self.tools.privacy.meet)
         self.opening.slide_wanted.connect(self.canvas.banner.hide)
@@ -365,16 +359,6 @@ class MainWindow(WindowFrame):
     def _fit(self) -> None:
         self.split.views.active.slide_view.fit()
 
-    def _about(self) -> None:
-        box = QMessageBox(self)
-        box.setWindowTitle("About MoMKD Viewer")
-        box.setText(
-            f"MoMKD Viewer {__version__}\n\nLook inside a biomarker model: memory affinity and "
-            "memory components over whole-slide images.\n\nResearch use only, not a medical device."
-        )
-        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        box.open()
-
     @property
     def settled(self) -> bool:
         """Whether nothing is being opened, analysed, read or drawn any more."""
@@ -390,16 +374,6 @@ class MainWindow(WindowFrame):
         return idle and self.slides.tiles_complete and self.split.tiles_complete
 
     # -- events ----------------------------------------------------------------------------------
-
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if event.mimeData().hasUrls():
-            event.acceptProposedAction()
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
-        event.acceptProposedAction()
-        # After the drop has ended: the sender's window waits for it.
-        QTimer.singleShot(0, self, lambda: [self.open_path(path) for path in paths])
 
     def closeEvent(self, event: QCloseEvent) -> None:
         kept = (self.annotations.store, self.tools.bookmarks, self.review)

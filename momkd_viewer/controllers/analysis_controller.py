@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,23 +10,21 @@ from PySide6.QtCore import QObject, Signal
 from momkd_core.errors import MomkdError
 from momkd_core.region import Region
 from momkd_core.result import SlideResult
+from momkd_viewer.controllers.model_wording import worded
 from momkd_viewer.controllers.slide_controller import SlideController
 from momkd_viewer.jobs.runner import Job, JobRunner
 from momkd_viewer.jobs.slide_work import analyse, open_model, read_again
 from momkd_viewer.state.analysis import Analysis, OpenModel, Outcome
-from momkd_viewer.state.blinding import HIDDEN, blinded, memory_text
-from momkd_viewer.state.muting_change import component_names
+from momkd_viewer.state.blinding import memory_text
 from momkd_viewer.state.work_list import Asked
 from momkd_viewer.widgets.progress_strip import ProgressStrip
-from momkd_viewer.widgets.result_panel import ModelView, ResultPanel
+from momkd_viewer.widgets.result_panel import ResultPanel
 from momkd_viewer.widgets.second_pane import SecondPane
 
 if TYPE_CHECKING:
     from momkd_core.checkpoint import Model
 
 CANCELLED = "Analysis was cancelled. Press Analyse to run it again."
-_OUTSIDE = "This slide is outside what this model knows."
-_EVEN = "Attention is nearly even: the overlay shows small differences."
 NO_RESOLUTION = "Needs the slide's resolution."
 WAITING = "Analysed in the first view."
 
@@ -309,104 +306,16 @@ class AnalysisController(QObject):
         self._refresh()
 
     def _refresh(self) -> None:
-        views = [self._view(position, entry) for position, entry in enumerate(self.analysis.models)]
+        running = None if self._running is None else self._running[0]
+        shown = self.analysis.shown
+        views = [
+            worded(
+                entry,
+                chosen=entry is shown,
+                running=entry is running,
+                has_source=self._slides.source is not None,
+            )
+            for entry in self.analysis.models
+        ]
         self._panel.show_models(views)
         self.shown_changed.emit()
-
-    def _view(self, position: int, entry: OpenModel) -> ModelView:
-        card = entry.model.card
-        if blinded():
-            return self._blind_view(position, entry)
-        view = ModelView(
-            title=card.task,
-            subtitle=" · ".join(
-                part
-                for part in (
-                    f"{card.positive} against {card.negative}",
-                    card.organ,
-                    entry.model.source,
-                )
-                if part
-            ),
-            caution=card.remark,
-            positive=card.positive,
-            chosen=position == self.analysis.chosen,
-        )
-        if entry.outcome is not None:
-            return _with_result(view, entry.outcome)
-        return self._with_wait(view, entry)
-
-    def _blind_view(self, position: int, entry: OpenModel) -> ModelView:
-        """Nothing of classes and prediction, nor what the model's maker says of them."""
-        card, result = entry.model.card, entry.outcome.result if entry.outcome else None
-        view = ModelView(
-            title=card.task,
-            subtitle=" · ".join(filter(None, (card.organ, entry.model.source))),
-            positive="",
-            chosen=position == self.analysis.chosen,
-            caution=_OUTSIDE if result is not None and result.outside else "",
-        )
-        if result is not None:
-            return replace(view, message=f"Classes and prediction: {HIDDEN[0].lower()}{HIDDEN[1:]}")
-        return self._with_wait(view, entry)
-
-    def _with_wait(self, view: ModelView, entry: OpenModel) -> ModelView:
-        """Why there is no result yet."""
-        if entry.failure is not None:
-            return replace(view, message=entry.failure, failed=True)
-        running = self._running is not None and self._running[0] is entry
-        waiting = "Waiting for a slide." if self._slides.source is None else "Waiting its turn."
-        return replace(view, message="Analysing…" if running else waiting)
-
-
-def _with_result(view: ModelView, outcome: Outcome) -> ModelView:
-    result = outcome.result
-    focus = result.background_focus
-    outside = (
-        f"This slide is outside what this model knows (strangeness {result.strangeness:.1f}, "
-        "limit 1): do not trust the prediction."
-        if result.outside
-        else ""
-    )
-    return replace(
-        view,
-        caution=" ".join(part for part in (outside, view.caution) if part),
-        predicted=result.predicted,
-        probability=result.probability,
-        threshold=result.threshold,
-        facts=(
-            (
-                f"P({view.positive})",
-                f"{result.probability:.3f}",
-                f"Probability of {view.positive}; from {result.threshold:.3f} on it is predicted",
-            ),
-            ("threshold", f"{result.threshold:.3f}", "At or above it the prediction is positive"),
-            (
-                "background focus",
-                "unknown" if focus is None else f"{focus:.1%}",
-                "Background focus: share of the attention that lies on empty glass, "
-                "Σ α (1 − tissue fraction)",
-            ),
-            (
-                "effective patches",
-                f"{result.effective_patches:.0f} of {len(result)}",
-                "How many patches the attention is spread over: 1 / Σ α²",
-            ),
-        ),
-        message=" ".join(_remarks(outcome)),
-    )
-
-
-def _remarks(outcome: Outcome) -> list[str]:
-    result, remarks = outcome.result, []
-    if result.region is not None:
-        remarks.append(
-            f"Inside {result.region} alone: {len(result):,} of {result.patches_of_slide:,} patches. "
-            "Analyse (F5) goes back to the whole slide."
-        )
-    if outcome.unmuted is not None:
-        names = component_names(result.muted)
-        remarks.append(f"Muted: {names}; without muting {outcome.unmuted.probability:.3f}.")
-    if result.effective_patches > 0.95 * len(result):
-        remarks.append(_EVEN)
-    return remarks

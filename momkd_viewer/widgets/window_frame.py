@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDockWidget, QMainWindow, QSplitter, QVBoxLayout, QWidget
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QDockWidget, QMainWindow, QSplitter, QToolBar, QVBoxLayout, QWidget
 
 from momkd_viewer.widgets.canvas import Canvas
 from momkd_viewer.widgets.case_list import CaseList
@@ -24,10 +28,16 @@ class WindowFrame(QMainWindow):
     strip, cases_strip, atlas_strip, demo_strip, export_strip: progress in the status bar.
     busy: what is being opened, in the status bar.
     position: read-outs, in the status bar.
+
+    Signals:
+    dropped(Path): a file or folder was dropped on the window.
     """
+
+    dropped = Signal(Path)
 
     def __init__(self) -> None:
         super().__init__()
+        self.setAcceptDrops(True)
         self.resize(1280, 800)
         self.canvas = Canvas()
         self.results = ResultPanel()
@@ -107,3 +117,29 @@ class WindowFrame(QMainWindow):
         self._cases_dock.show()
         if first:
             self.resizeDocks([self._cases_dock], [_CASES_WIDTH], Qt.Orientation.Horizontal)
+
+    def add_tools(
+        self, actions: Sequence[QAction], magnification: QWidget, overlay: QWidget
+    ) -> None:
+        """The bar below the menu: actions, magnification, what the overlay shows."""
+        bar = QToolBar("Tools")
+        bar.setObjectName("Tools")
+        bar.setMovable(False)
+        bar.addActions(actions)
+        bar.addWidget(magnification)
+        bar.addSeparator()
+        bar.addWidget(overlay)
+        self.addToolBar(bar)
+
+    # -- drag and drop ---------------------------------------------------------------------------
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        event.acceptProposedAction()
+        for path in paths:
+            # After the drop has ended: the sender's window waits for it.
+            QTimer.singleShot(0, self, lambda path=path: self.dropped.emit(path))
