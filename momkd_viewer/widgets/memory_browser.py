@@ -50,6 +50,11 @@ class MemoryBrowser(QTabWidget):
         self.currentChanged.connect(lambda _: self.seen.emit())
         self.show_message("Open a slide and a model to see the components of its memory.")
 
+    def hasHeightForWidth(self) -> bool:
+        """Never: it scrolls. Else a layout takes the height of its lines of text for its least one, and
+        squeezes whoever is above."""
+        return False
+
     def _made_page(self, memory: str) -> QWidget:
         cards, bar, page = ComponentList(memory), ComponentFilter(memory), QWidget()
         column = QVBoxLayout(page)

@@ -14,7 +14,8 @@ from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 from synthetic import muscle_image, tissue_image, write_slide
 
-from momkd_viewer.main_window import MainWindow
+from momkd_viewer.main_window import DEMO_TASKS, MainWindow
+from momkd_viewer.resource_files import resource
 from momkd_viewer.widgets.component_card import PatchThumbnail
 from momkd_viewer.widgets.result_panel import ProbabilityBar
 
@@ -273,3 +274,15 @@ def test_a_slide_unlike_those_of_training_is_told_apart(
     write_slide(tmp_path / "muscle.tif", muscle_image(900, 700))
     open_all(qtbot, window, tmp_path / "muscle.tif")
     assert len(cautions()) == 1 and "outside what this model knows" in cautions()[0]
+
+
+def test_no_word_of_two_results_is_cut(qtbot: QtBot, window: MainWindow, slide_path: Path) -> None:
+    models = [resource(f"demo/{task}.safetensors") for task in DEMO_TASKS]
+    open_all(qtbot, window, slide_path, *models)
+    assert window.height() == 800
+    said = [label for label in window.results.findChildren(QLabel) if label.isVisible()]
+    assert len(said) > 2 * 8
+    for label in said:
+        wraps = label.wordWrap()
+        needed = label.heightForWidth(label.width()) if wraps else label.sizeHint().height()
+        assert label.height() >= needed, label.text()
