@@ -20,8 +20,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from momkd_core.component_names import component_names
 from momkd_core.component_profile import ComponentProfile
-from momkd_core.curation_record import CurationStep, component_names
+from momkd_core.curation_record import CurationStep
 from momkd_core.errors import ModelFileError, SettingsError
 from momkd_core.familiarity import Familiarity, from_tensors
 from momkd_core.model.attention import MEMORIES, check_muted

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 from pydantic import BaseModel, ConfigDict, Field
-
-_SIGNS = {"positive": "⁺", "negative": "⁻"}
 
 
 class CurationStep(BaseModel):
@@ -27,10 +23,3 @@ class CurationStep(BaseModel):
     when: str
     muted: dict[str, tuple[int, ...]]
     from_sha256: str
-
-
-def component_names(muted: Mapping[str, Sequence[int]]) -> str:
-    """``C⁺3, C⁻0``; '' where nothing is muted."""
-    return ", ".join(
-        f"C{_SIGNS[memory]}{index}" for memory in _SIGNS for index in sorted(muted.get(memory, ()))
-    )

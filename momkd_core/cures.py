@@ -14,8 +14,8 @@ from typing import ClassVar, Protocol
 import numpy as np
 
 from momkd_core.checkpoint import Model
+from momkd_core.component_names import component_names
 from momkd_core.component_tissue import ComponentTissue
-from momkd_core.curation_record import component_names
 from momkd_core.errors import FeatureError, SettingsError, TissueError
 from momkd_core.features import FeatureBag
 from momkd_core.model.attention import Muted

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from momkd_core.component_names import component_name
+
 FORMAT = 1
 
 #: Of models and bundles alike.
@@ -146,8 +148,8 @@ class ComponentRecord(_Record):
 
     @property
     def name(self) -> str:
-        """For instance ``C⁺ 3``."""
-        return f"{'C⁺' if self.memory == 'positive' else 'C⁻'} {self.index}"
+        """For instance ``C⁺3``."""
+        return component_name(self.memory, self.index)
 
 
 class VerdictRecord(_Record):
@@ -169,9 +171,9 @@ class VerdictRecord(_Record):
     @property
     def about(self) -> str:
         """What it judges, for people."""
-        if self.memory is None:
+        if self.memory is None or self.index is None:
             return "the case"
-        name = f"{'C⁺' if self.memory == 'positive' else 'C⁻'} {self.index}"
+        name = component_name(self.memory, self.index)
         return name if self.case is None else f"{name} in this case"
 
 

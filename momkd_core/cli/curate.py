@@ -29,8 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     from momkd_core.checkpoint import load_model
+    from momkd_core.component_names import component_names
     from momkd_core.curation import save_curated
-    from momkd_core.curation_record import component_names
     from momkd_core.export import to_json
     from momkd_core.prediction import parse_muted
 

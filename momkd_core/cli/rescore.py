@@ -83,7 +83,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _print_change(change: CohortChange, positive: str) -> None:
-    from momkd_core.curation_record import component_names
+    from momkd_core.component_names import component_names
 
     before, after = (
         component_names(muted) or "nothing" for muted in (change.muted_before, change.muted_after)

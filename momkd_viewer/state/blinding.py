@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
+from momkd_core.component_names import component_name
+
 _MEMORIES = ("positive", "negative")  # the engine's own name for them would import torch
 
 #: What a reader finds in place of what would give polarity away.
@@ -50,7 +52,7 @@ def component_text(memory: str, index: int) -> str:
     """``C⁺3``, or ``A7`` while blinded."""
     if _now.on:
         return f"A{_now.ranks.get((memory, index), -1) + 1}"
-    return f"C{'⁺' if memory == 'positive' else '⁻'}{index}"
+    return component_name(memory, index)
 
 
 def component_order(memory: str, index: int) -> tuple[int, int]:

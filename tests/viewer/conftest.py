@@ -15,11 +15,19 @@ from synthetic import tissue_image
 
 from momkd_viewer.app import create_application
 from momkd_viewer.main_window import MainWindow
+from momkd_viewer.state.blinding import set_blinded
 
 
 @pytest.fixture(scope="session", autouse=True)
 def styled(qapp: QApplication) -> None:
     create_application()
+
+
+@pytest.fixture(autouse=True)
+def open_eyed() -> Iterator[None]:
+    """The application judges blinded or not as a whole: what a test switched on ends with it."""
+    yield
+    set_blinded(False)
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ def test_it_opens_again_to_the_same(
     assert (record.case, record.patient, record.slide.name) == (CASE, PATIENT, FILE)
     # Of this case, and of no other; in the order of the judgements.
     assert [one.number for one in record.verdicts] == [1, 2]
-    assert record.verdicts[1].about == "C⁺ 1 in this case"
+    assert record.verdicts[1].about == "C⁺1 in this case"
     assert record.verdicts[0].time == VERDICTS[1].time and record.verdicts[0].blinded
 
     model_file = content.unpack_model(tmp_path / "unpacked")
@@ -69,7 +69,7 @@ def test_components_and_their_patches(evidence: Evidence, bundle: Path) -> None:
     record = read_bundle(bundle).record
     files = contents(bundle)
     muted = [one for one in record.components if one.muted]
-    assert [one.name for one in muted] == ["C⁺ 2"]
+    assert [one.name for one in muted] == ["C⁺2"]
     # A muted component is shown as it is without muting.
     assert evidence.unmuted is not None and evidence.unmuted.match is not None
     best = evidence.unmuted.top_patches("positive", 2, 4)
@@ -137,7 +137,7 @@ def test_the_command(
     assert [(v["term"], v["reviewer"]) for v in record["verdicts"]] == [("stroma", "Reviewer 1")]
     assert record["case"] == "Case 1" and record["model"]["files"] == ["model.safetensors"]
     assert main(["bundle", "--check", str(out)]) == 0
-    assert "muted       C⁺ 2, C⁻ 0" in capsys.readouterr().out
+    assert "muted       C⁺2, C⁻0" in capsys.readouterr().out
     assert main(["bundle", str(slide_file), "--out", str(out)]) == 1
     assert "--model is missing" in capsys.readouterr().err
     assert main(["bundle", "--check", str(slide_file)]) == 1

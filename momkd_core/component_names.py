@@ -1,0 +1,21 @@
+"""What components are called for people: ``C⁺3`` is number 3, from 0, of the positive memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+_SIGNS = {"positive": "⁺", "negative": "⁻"}
+
+
+def component_name(memory: str, index: int) -> str:
+    """For instance ``C⁺3``."""
+    return f"C{_SIGNS[memory]}{index}"
+
+
+def component_names(muted: Mapping[str, Sequence[int]]) -> str:
+    """``C⁺3, C⁻0``; '' where nothing is muted."""
+    return ", ".join(
+        component_name(memory, index)
+        for memory in _SIGNS
+        for index in sorted(muted.get(memory, ()))
+    )
