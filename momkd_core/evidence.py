@@ -28,7 +28,7 @@ from momkd_core.evidence_file import (
 )
 from momkd_core.evidence_model import model_file, model_file_names, shown_card
 from momkd_core.evidence_page import page
-from momkd_core.evidence_pictures import png
+from momkd_core.evidence_pictures import Tint, png
 from momkd_core.evidence_record import (
     Answer,
     BundleRecord,
@@ -52,11 +52,19 @@ __all__ = ["BundleContent", "Evidence", "View", "read_bundle", "write_bundle"]
 
 @dataclass(frozen=True)
 class View:
-    """A picture of the slide; its file is ``<name>.png``. The first one is ``overview``."""
+    """A picture of the slide; its file is ``<name>.png``. The first one is ``overview``.
+
+    Attributes:
+        image: with legend and scale bar.
+        picture: without; the whole slide from edge to edge.
+        tint: what lies over it; None for the slide alone.
+    """
 
     name: str
     caption: str
     image: RgbImage
+    picture: RgbImage
+    tint: Tint | None
 
 
 @dataclass(frozen=True)
@@ -110,22 +118,42 @@ def write_bundle(
         Cancelled: on request; nothing is written then.
     """
     check_path(path)
-    # In the order of their judgements, so that numbers follow time.
-    verdicts = sorted(
-        (one for one in evidence.verdicts if one.subject.case_id in (None, evidence.case_id)),
-        key=lambda one: (one.time, one.number),
-    )
-    names = Pseudonyms(
+    names = pseudonyms_of(evidence)
+    files = _pictures(evidence) | _tables(evidence, names)
+    model_files, altered = _model_files(evidence, names)
+    files |= model_files
+    record = record_of(evidence, names, tuple(model_files), altered)
+    files[PAGE] = page(record).encode()
+    hashes = {name: sha256_of_bytes(content) for name, content in files.items()}
+    record = record.model_copy(update={"files": hashes})
+    write_files(path, to_json(record.model_dump(mode="json")).encode(), files, report, cancel)
+    return record
+
+
+def pseudonyms_of(evidence: Evidence) -> Pseudonyms:
+    """What stands for the names; reviewers are numbered in the order of their judgements."""
+    return Pseudonyms(
         evidence.case_id,
         evidence.patient_id,
         evidence.slide_path,
-        (one.reviewer for one in verdicts),
+        (one.reviewer for one in _verdicts(evidence)),
         told=evidence.identities,
     )
-    files = _pictures(evidence) | _tables(evidence, names)
-    model, model_files = _model(evidence, names)
-    files |= model_files
-    record = BundleRecord(
+
+
+def record_of(
+    evidence: Evidence,
+    names: Pseudonyms,
+    model_files: tuple[str, ...] = (),
+    files_altered: bool = False,
+) -> BundleRecord:
+    """All that is said of a slide, without any name that is not to be told.
+
+    Args:
+        names: of :func:`pseudonyms_of`.
+        model_files, files_altered: see :class:`~momkd_core.evidence_record.ModelRecord`.
+    """
+    return BundleRecord(
         program=__version__,
         versions=software_versions(),
         written=datetime.now(UTC).replace(microsecond=0),
@@ -133,7 +161,7 @@ def write_bundle(
         case=names.case,
         patient=names.patient,
         slide=evidence.slide.model_copy(update={"name": names.slide}),
-        model=model,
+        model=_model(evidence, names, model_files, files_altered),
         result=_result(evidence, names),
         components=tuple(
             one.model_copy(update={"picture": _montage_name(one)})
@@ -141,16 +169,19 @@ def write_bundle(
             else one
             for one in evidence.components
         ),
-        verdicts=tuple(_verdict(one, names) for one in verdicts),
+        verdicts=tuple(_verdict(one, names) for one in _verdicts(evidence)),
         views=_views(evidence),
         annotations=len(evidence.annotations.annotations),
         viewer=names.everywhere(dict(evidence.viewer)),
     )
-    files[PAGE] = page(record).encode()
-    hashes = {name: sha256_of_bytes(content) for name, content in files.items()}
-    record = record.model_copy(update={"files": hashes})
-    write_files(path, to_json(record.model_dump(mode="json")).encode(), files, report, cancel)
-    return record
+
+
+def _verdicts(evidence: Evidence) -> list[Verdict]:
+    """Those on the case or on no case, in the order of their judgements: numbers follow time."""
+    return sorted(
+        (one for one in evidence.verdicts if one.subject.case_id in (None, evidence.case_id)),
+        key=lambda one: (one.time, one.number),
+    )
 
 
 def _pictures(evidence: Evidence) -> dict[str, bytes]:
@@ -188,7 +219,8 @@ def _tables(evidence: Evidence, names: Pseudonyms) -> dict[str, bytes]:
     }
 
 
-def _model(evidence: Evidence, names: Pseudonyms) -> tuple[ModelRecord, dict[str, bytes]]:
+def _model_files(evidence: Evidence, names: Pseudonyms) -> tuple[dict[str, bytes], bool]:
+    """The model's files, none where it is left out; and whether names were taken out of them."""
     model = evidence.model
     files: dict[str, bytes] = {}
     altered = False
@@ -196,17 +228,23 @@ def _model(evidence: Evidence, names: Pseudonyms) -> tuple[ModelRecord, dict[str
         for name, member in zip(model_file_names(model), model.members, strict=True):
             files[name], changed = model_file(member, names)
             altered |= changed
+    return files, altered
+
+
+def _model(
+    evidence: Evidence, names: Pseudonyms, files: tuple[str, ...], altered: bool
+) -> ModelRecord:
+    model = evidence.model
     named = model.is_ensemble or model.card.fold is not None
     cards = (member.card.model_dump(mode="json") for member in model.members)
-    record = ModelRecord(
+    return ModelRecord(
         sha256=model.sha256,
         # A file's name may be told only where names are.
         source=model.source if named or names.told else "one model file",
         cards=tuple(shown_card(card, names) for card in cards),
-        files=tuple(files),
+        files=files,
         files_altered=altered,
     )
-    return record, files
 
 
 def _result(evidence: Evidence, names: Pseudonyms) -> ResultRecord:

@@ -11,10 +11,12 @@ from momkd_core.checkpoint import Model
 from momkd_core.errors import BundleError, SlideError
 from momkd_core.evidence import Evidence, View
 from momkd_core.evidence_pictures import (
+    Tint,
     affinity_tint,
     attention_tint,
     slide_thumbnail,
     tinted_slide,
+    with_legend,
 )
 from momkd_core.evidence_record import ComponentRecord, Fingerprint, PatchRecord, SlideRecord
 from momkd_core.montage import montage, patch_image
@@ -60,14 +62,7 @@ def gather(
         ("attention", attention_tint(result)),
         ("slide", None),
     )
-    views = tuple(
-        View(
-            name,
-            f"{tint.title} over the whole slide" if tint else "The slide alone",
-            tinted_slide(thumbnail, slide, result, tint),
-        )
-        for name, tint in tints
-    )
+    views = tuple(_view(name, thumbnail, slide, result, tint) for name, tint in tints)
     components = component_records(result, unmuted, top)
     montages: dict[tuple[str, int], RgbImage] = {}
     for done, component in enumerate(components):
@@ -90,6 +85,14 @@ def gather(
         unmuted=unmuted,
         labels=_labels(slide) if label_image else {},
     )
+
+
+def _view(
+    name: str, thumbnail: RgbImage, slide: Slide, result: SlideResult, tint: Tint | None
+) -> View:
+    picture = tinted_slide(thumbnail, slide, result, tint)
+    caption = f"{tint.title} over the whole slide" if tint else "The slide alone"
+    return View(name, caption, with_legend(picture, slide, tint), picture, tint)
 
 
 def fingerprint(slide: Slide) -> Fingerprint:

@@ -44,7 +44,8 @@ def _by_component(record: BundleRecord) -> dict[tuple[str, int], list[VerdictRec
     return dict(found)
 
 
-def _number(value: float | None, form: str = ".3f") -> str:
+def number(value: float | None, form: str = ".3f") -> str:
+    """A number for people; ``unknown`` for None."""
     return _UNKNOWN if value is None else format(value, form).replace("-", "−")
 
 
@@ -52,16 +53,16 @@ def _percent(value: float) -> str:
     return f"{value:.1%}"
 
 
-def _words(value: Any) -> str:
+def words(value: Any) -> str:
     """A value of the model card in one line."""
     if value is None or value == "" or value == [] or value == {}:
         return "—"
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, dict):
-        return "; ".join(f"{key}: {_words(item)}" for key, item in value.items())
+        return "; ".join(f"{key}: {words(item)}" for key, item in value.items())
     if isinstance(value, list | tuple):
-        shown = ", ".join(_words(item) for item in value[:12])
+        shown = ", ".join(words(item) for item in value[:12])
         return shown if len(value) <= 12 else f"{shown}, … ({len(value)} in all)"
     return str(value)
 
@@ -75,5 +76,5 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=_number, percent=_percent, words=_words)
+    environment.filters.update(number=number, percent=_percent, words=words)
     return environment.get_template("evidence.html")

@@ -43,6 +43,11 @@ class Tint:
     scale: Scale
     ends: tuple[str, str]
 
+    @property
+    def limits(self) -> tuple[str, str]:
+        """The values at both ends, for people."""
+        return f"{self.scale.low:.3g}".replace("-", "−"), f"{self.scale.high:.3g}"
+
 
 def affinity_tint(result: SlideResult, negative: str, positive: str) -> Tint:
     """Eq. 6, around zero."""
@@ -62,15 +67,20 @@ def attention_tint(result: SlideResult) -> Tint:
 def tinted_slide(
     thumbnail: RgbImage, slide: Slide, result: SlideResult, tint: Tint | None
 ) -> RgbImage:
-    """A picture of the whole slide with an overlay, and legend and scale bar below it.
+    """A picture of the whole slide with an overlay and nothing beside it.
 
     Args:
         thumbnail: of :func:`slide_thumbnail`.
         tint: None for the slide alone.
     """
-    picture = Image.fromarray(thumbnail)
-    if tint is not None:
-        picture = _tinted(picture, slide, result, tint)
+    if tint is None:
+        return thumbnail
+    return np.asarray(_tinted(Image.fromarray(thumbnail), slide, result, tint))
+
+
+def with_legend(tinted: RgbImage, slide: Slide, tint: Tint | None) -> RgbImage:
+    """A picture of :func:`tinted_slide` with legend and scale bar below it."""
+    picture = Image.fromarray(tinted)
     width = max(_NARROWEST, picture.width)
     canvas = Image.new("RGB", (width, picture.height + _FOOTER), _SURROUND)
     canvas.paste(picture, ((width - picture.width) // 2, 0))
@@ -115,7 +125,7 @@ def _draw_legend(
     canvas.paste(ramp, (left, top + 24))
     draw.rectangle((left, top + 24, left + width - 1, top + 23 + height), outline=_INK)
     small, below = _font(15), top + 28 + height
-    low, high = f"{tint.scale.low:.3g}".replace("-", "−"), f"{tint.scale.high:.3g}"
+    low, high = tint.limits
     start = _shortened(draw, f"{low}  {tint.ends[0]}", width / 2 - 8)
     draw.text((left, below), start, _INK, font=small)
     end = _shortened(draw, tint.ends[1], width / 2 - 8 - draw.textlength(f"  {high}", small))
@@ -149,11 +159,14 @@ def _draw_bar(
 
 @cache
 def _font(size: int) -> ImageFont.FreeTypeFont:
-    """DejaVu Sans, which matplotlib brings: Pillow's own lacks letters."""
+    return ImageFont.truetype(str(font_file("DejaVuSans")), size)
+
+
+def font_file(name: str) -> Path:
+    """A font of the DejaVu family, which matplotlib brings: Pillow's and PDF's own lack letters."""
     import matplotlib
 
-    path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
-    return ImageFont.truetype(str(path), size)
+    return Path(matplotlib.get_data_path()) / "fonts" / "ttf" / f"{name}.ttf"
 
 
 def png(image: RgbImage) -> bytes:

@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from momkd_core.cli.console import Progress
-from momkd_core.cli.options import add_json, add_slide_mpp, add_workers, positive_count
+from momkd_core.cli.options import add_json
+from momkd_core.cli.slide_evidence import add_slide_evidence, slide_evidence
 from momkd_core.errors import SettingsError
 
 if TYPE_CHECKING:
-    from momkd_core.checkpoint import Model
     from momkd_core.evidence_record import BundleRecord
-    from momkd_core.verdicts import Verdict
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,31 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", type=Path, metavar="FILE.zip")
     parser.add_argument(
-        "--features", type=Path, metavar="F.h5", help="the slide's features, where they are there"
-    )
-    parser.add_argument(
-        "--mute", metavar="LIST", help="leave components out, e.g. positive:3,negative:0"
-    )
-    parser.add_argument(
         "--annotations", type=Path, metavar="GEOJSON", help="annotations of the slide that go in"
-    )
-    parser.add_argument(
-        "--review", metavar="WHERE", help="verdicts on the model and the case go in, from here"
-    )
-    parser.add_argument(
-        "--case", metavar="ID", help="the case in the review (default: the slide's file stem)"
-    )
-    parser.add_argument(
-        "--top",
-        type=positive_count,
-        default=9,
-        metavar="K",
-        help="patches shown of each component (default %(default)s)",
-    )
-    parser.add_argument(
-        "--identities",
-        action="store_true",
-        help="tell names of slide, case and people; by default they are Slide 1, Case 1, Reviewer 1",
     )
     parser.add_argument(
         "--label-image",
@@ -67,8 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--check", type=Path, metavar="FILE.zip", help="check a bundle and say what it holds"
     )
-    add_slide_mpp(parser)
-    add_workers(parser)
+    add_slide_evidence(parser)
     add_json(parser)
 
 
@@ -91,11 +65,8 @@ def run(options: argparse.Namespace) -> None:
 
 def _write(options: argparse.Namespace) -> BundleRecord:
     from momkd_core.annotation_files import AnnotationFile, read_annotations
-    from momkd_core.checkpoint import load_model
     from momkd_core.evidence import write_bundle
     from momkd_core.evidence_file import check_path
-    from momkd_core.evidence_gathering import gather
-    from momkd_core.prediction import EncodedSlide, load_bag, parse_muted
     from momkd_core.slide import Slide
 
     for name, value in (
@@ -106,51 +77,16 @@ def _write(options: argparse.Namespace) -> BundleRecord:
         if value is None:
             raise SettingsError(f"{name} is missing", "Give SLIDE, --model and --out; or --check")
     check_path(options.out)
-    model, muted = load_model(options.model), parse_muted(options.mute)
     with Slide(options.slide, mpp=options.slide_mpp) as slide, Progress() as progress:
         annotations = AnnotationFile()
         if options.annotations is not None:
             annotations = read_annotations(options.annotations, offset=slide.bounds_offset)
-        bag = load_bag(
-            model.card,
-            options.features or options.slide,
-            mpp=options.slide_mpp,
-            report=progress,
-            workers=options.workers,
-            slide=options.slide,
+        evidence = replace(
+            slide_evidence(options, slide, progress, label_image=options.label_image),
+            annotations=annotations,
+            include_model=not options.no_model,
         )
-        encoded = EncodedSlide(model, bag, slide.path.stem)
-        result = encoded.result(muted)
-        evidence = gather(
-            slide,
-            model,
-            result,
-            unmuted=encoded.result({}) if result.muted else None,
-            top=options.top,
-            label_image=options.label_image,
-            report=progress,
-        )
-        return write_bundle(
-            options.out,
-            replace(
-                evidence,
-                case_id=options.case or slide.path.stem,
-                verdicts=_verdicts(options.review, model),
-                annotations=annotations,
-                identities=options.identities,
-                include_model=not options.no_model,
-            ),
-            report=progress,
-        )
-
-
-def _verdicts(review: str | None, model: Model) -> list[Verdict]:
-    if review is None:
-        return []
-    from momkd_core.review import open_review
-
-    with open_review(review, create=False) as store:
-        return store.current(model.origin_sha256)
+        return write_bundle(options.out, evidence, report=progress)
 
 
 def _print(record: BundleRecord) -> None:

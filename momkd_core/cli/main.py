@@ -19,6 +19,7 @@ from momkd_core.cli import (
     import_reference,
     info,
     predict,
+    report,
     rescore,
     train,
     triage,
@@ -41,6 +42,7 @@ VERBS = {
     "rescore": rescore,
     "curate": curate,
     "bundle": bundle,
+    "report": report,
     "import-reference": import_reference,
 }
 
