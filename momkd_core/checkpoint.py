@@ -23,6 +23,7 @@ from safetensors.torch import save_file
 from momkd_core.component_names import component_names
 from momkd_core.component_profile import ComponentProfile
 from momkd_core.curation_record import CurationStep
+from momkd_core.decision import Decision
 from momkd_core.errors import ModelFileError, SettingsError
 from momkd_core.familiarity import Familiarity, from_tensors
 from momkd_core.model.attention import MEMORIES, check_muted
@@ -167,6 +168,12 @@ class Model:
     def threshold(self) -> float:
         """Mean of the members' thresholds."""
         return sum(member.card.threshold for member in self.members) / len(self.members)
+
+    @property
+    def decision(self) -> Decision:
+        """What it asks, and how its probability becomes an answer."""
+        card = self.card
+        return Decision(card.task, card.positive, card.negative, self.threshold)
 
     @cached_property
     def sha256(self) -> str:

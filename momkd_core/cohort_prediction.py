@@ -44,11 +44,9 @@ class CaseResult:
     def of(cls, model: Model, case: Case, slides: Sequence[SlideResult]) -> CaseResult:
         """The case as its slides say together."""
         probability = float(np.mean([slide.probability for slide in slides]))
-        threshold, card = model.threshold, model.card
-        predicted = card.positive if probability >= threshold else card.negative
-        value = case.values.get(card.task)
-        label = value if value in (card.positive, card.negative) else None
-        return cls(case, tuple(slides), probability, predicted, threshold, label)
+        said = model.decision
+        predicted, label = said.predicted(probability), said.label(case.values)
+        return cls(case, tuple(slides), probability, predicted, said.threshold, label)
 
     @property
     def background_focus(self) -> float | None:

@@ -11,7 +11,8 @@ from momkd_core.encoders import DEFAULT_ENCODER, encoder_identity
 from momkd_core.evidence import Evidence
 from momkd_core.evidence_record import BundleRecord
 from momkd_core.pseudonyms import Pseudonyms
-from momkd_core.triage_flags import Flag, flags_of
+from momkd_core.triage import triage_of
+from momkd_core.triage_flags import Flag
 
 
 def caveats(evidence: Evidence, record: BundleRecord, names: Pseudonyms) -> tuple[Flag, ...]:
@@ -33,7 +34,8 @@ def caveats(evidence: Evidence, record: BundleRecord, names: Pseudonyms) -> tupl
 def _of_case(evidence: Evidence, names: Pseudonyms) -> Iterator[Flag]:
     result = replace(evidence.result, slide_name=names.slide)
     case = Case(names.case, names.patient or names.case, ())
-    yield from flags_of(CaseResult.of(evidence.model, case, [result]))
+    answered = CaseResult.of(evidence.model, case, [result])
+    yield from triage_of(evidence.model.decision, answered).flags
     if result.strangeness is None:
         yield Flag(
             "familiarity unknown",

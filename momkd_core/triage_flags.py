@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from momkd_core.cohort_prediction import CaseResult
+if TYPE_CHECKING:
+    from momkd_core.case_triage import CaseTriage
 
 #: From this share of the way from threshold to certainty on, an answer counts as confident.
 CONFIDENT = 0.5
@@ -32,25 +34,15 @@ def certainty(probability: float, threshold: float) -> float:
     return abs(probability - threshold) / room if room else 0.0
 
 
-def glass_area(case: CaseResult) -> float | None:
-    """Share of glass in the area of a case's patches, mean over its slides; None where unknown."""
-    shares = [
-        float(1.0 - slide.tissue_fraction.mean(dtype=float))
-        for slide in case.slides
-        if slide.tissue_fraction is not None
-    ]
-    return sum(shares) / len(shares) if len(shares) == len(case.slides) else None
-
-
-def flags_of(case: CaseResult) -> tuple[Flag, ...]:
+def flags_of(case: CaseTriage) -> tuple[Flag, ...]:
     """The flags of a case, the gravest first."""
     return (*_of_answer(case), *_of_glass(case), *_of_spread(case), *_of_slides(case))
 
 
-def _of_answer(case: CaseResult) -> Iterator[Flag]:
-    sure = certainty(case.probability, case.threshold)
+def _of_answer(case: CaseTriage) -> Iterator[Flag]:
+    sure = case.certainty
     told = f"probability {case.probability:.3f}, threshold {case.threshold:.3f}"
-    if case.label is not None and case.predicted != case.label:
+    if case.correct is False:
         yield Flag("wrong", f"recorded {case.label}, predicted {case.predicted}")
         if sure >= CONFIDENT:
             yield Flag("confident", f"{told}: {percent(sure)} of the way to certainty")
@@ -58,8 +50,8 @@ def _of_answer(case: CaseResult) -> Iterator[Flag]:
         yield Flag("undecided", told)
 
 
-def _of_glass(case: CaseResult) -> Iterator[Flag]:
-    focus, area = case.background_focus, glass_area(case)
+def _of_glass(case: CaseTriage) -> Iterator[Flag]:
+    focus, area = case.background_focus, case.glass_area
     if focus is None or area is None:
         yield Flag("attention on glass unknown", case.background_focus_reason)
     elif focus >= GLASS:
@@ -70,19 +62,17 @@ def _of_glass(case: CaseResult) -> Iterator[Flag]:
         )
 
 
-def _of_spread(case: CaseResult) -> Iterator[Flag]:
-    effective = case.effective_patches
-    patches = sum(len(slide) for slide in case.slides) / len(case.slides)
+def _of_spread(case: CaseTriage) -> Iterator[Flag]:
+    effective, patches = case.effective_patches, case.patches
     if effective < FEW_PATCHES and effective < patches / 10:
         yield Flag(
             "attention on few patches", f"effective patches {effective:.1f}, of {patches:.0f}"
         )
 
 
-def _of_slides(case: CaseResult) -> Iterator[Flag]:
-    strange = [slide for slide in case.slides if slide.outside]
-    if strange:
-        worst = max(strange, key=lambda slide: slide.strangeness or 0.0)
+def _of_slides(case: CaseTriage) -> Iterator[Flag]:
+    worst = case.strangest
+    if worst is not None and worst.outside:
         yield Flag(
             "outside what the model knows",
             f"strangeness {worst.strangeness:.2f} ({worst.slide_name}); up to 1 is familiar",

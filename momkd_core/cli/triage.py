@@ -63,10 +63,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    from momkd_core.case_triage import CASE_COLUMNS, parse_order
     from momkd_core.checkpoint import load_model
     from momkd_core.export import to_json
     from momkd_core.run_folder import write_table
-    from momkd_core.triage import CASE_COLUMNS, parse_order, triage
+    from momkd_core.triage import triage
 
     order = parse_order(options.order)
     model = load_model(options.model)

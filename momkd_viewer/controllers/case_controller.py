@@ -7,6 +7,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
+from momkd_core.slide_summary import SlideSummary
 from momkd_viewer.controllers.analysis_controller import AnalysisController
 from momkd_viewer.controllers.slide_controller import SlideController
 from momkd_viewer.jobs.runner import Job, JobRunner
@@ -227,8 +228,7 @@ class CaseController(QObject):
         if result is not None and source is not None and result.region is None:
             # By what the result itself says: the user may have muted something since.
             muted = frozenset((m, index) for m, found in result.muted.items() for index in found)
-            focus = result.background_focus
-            finding = CaseFinding(result.predicted, result.probability, focus)
+            finding = CaseFinding(result.predicted, SlideSummary.of(result))
             self.work.add((result.model_sha256, muted), source.path, finding)
         self._show()
         self._next()

@@ -18,7 +18,9 @@ from PySide6.QtGui import QImage
 from momkd_core.cohort import cohort_of_slides, read_cohort
 from momkd_core.errors import MomkdError
 from momkd_core.progress import CancelToken, Report
+from momkd_core.result_store import Reading, ResultStore
 from momkd_core.slide import FOR_VIEWING, Slide
+from momkd_core.slide_summary import SlideSummary
 from momkd_viewer.jobs.runner import Work
 from momkd_viewer.jobs.tile_source import TileSource
 from momkd_viewer.state.analysis import CaseEntry, Muted, Outcome
@@ -140,6 +142,11 @@ def _encoders() -> EncoderLoader:
     return EncoderLoader()
 
 
+@cache
+def _results() -> ResultStore:
+    return ResultStore()
+
+
 def analyse(source: Source, model: Model, muted: Muted, region: Region | None = None) -> Work:
     """Features (from the cache where known), graph, memory, prediction, ready to be drawn.
 
@@ -165,15 +172,21 @@ def read_again(encoded: EncodedSlide, muted: Muted) -> Work:
 
 
 def find(source: Source, model: Model, muted: Muted) -> Work:
-    """What a model says of a slide of the work list; a failure is a finding too."""
+    """What a model says of a slide of the work list, kept by content; a failure is a finding too."""
 
     def work(report: Report, cancel: CancelToken) -> CaseFinding:
+        reading = Reading(source.analysed, source.slide, source.mpp, model.sha256, muted)
+        known = _results().find(reading)
+        if known is not None:
+            return CaseFinding(model.decision.predicted(known.probability), known)
         try:
             result = encode(source, model, report, cancel).result(muted)
         except MomkdError as error:
             cancel.raise_if_cancelled()
             return CaseFinding(failure=str(error))
-        return CaseFinding(result.predicted, result.probability, result.background_focus)
+        summary = SlideSummary.of(result)
+        _results().keep(reading, summary)
+        return CaseFinding(result.predicted, summary)
 
     return work
 

@@ -5,22 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from momkd_core.slide_summary import SlideSummary
 from momkd_viewer.state.analysis import CaseEntry
 
 
 @dataclass(frozen=True)
 class CaseFinding:
-    """What a model said of one slide.
-
-    Attributes:
-        background_focus: share of the attention on empty glass, or None where unknown.
-        failure: why there is no result, or None.
-    """
+    """What a model said of one slide: ``summary``, or a ``failure`` that says why there is none."""
 
     predicted: str = ""
-    probability: float | None = None
-    background_focus: float | None = None
+    summary: SlideSummary | None = None
     failure: str | None = None
+
+    @property
+    def probability(self) -> float | None:
+        return None if self.summary is None else self.summary.probability
+
+    @property
+    def background_focus(self) -> float | None:
+        """Share of the attention on empty glass, or None where unknown."""
+        return None if self.summary is None else self.summary.background_focus
 
 
 @dataclass(frozen=True)

@@ -20,11 +20,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from momkd_core.case_triage import CaseTriage, in_order
 from momkd_core.checkpoint import fold_folders, load_model
 from momkd_core.cohort import read_cohort
 from momkd_core.demo import DemoCohort
 from momkd_core.demo.plan import Trouble
-from momkd_core.triage import CaseTriage, in_order, triage
+from momkd_core.triage import triage
 
 #: What each flag, by its last words, should find.
 _WANTED = {

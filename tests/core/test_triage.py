@@ -14,14 +14,17 @@ import pytest
 from synthetic import tissue_image, write_slide
 
 from momkd_core import load_model, patch_tissue, predict, read_features
+from momkd_core.case_triage import CaseTriage, in_order, parse_order
 from momkd_core.cli.main import main
 from momkd_core.cohort import Case, read_cohort
 from momkd_core.cohort_prediction import CaseResult
+from momkd_core.decision import Decision
 from momkd_core.errors import SettingsError
 from momkd_core.features import write_features
 from momkd_core.patch_tissue import with_tissue
 from momkd_core.result import MemoryMatch, SlideResult
-from momkd_core.triage import CaseTriage, component_entropy, in_order, parse_order, triage
+from momkd_core.slide_summary import component_entropy
+from momkd_core.triage import triage, triage_of
 
 
 @pytest.fixture
@@ -139,12 +142,18 @@ def case(
     return CaseResult(found, (slide,), probability, slide.predicted, 0.4, label)
 
 
+def seen(result: CaseResult) -> CaseTriage:
+    decision = Decision("grade", "high", "low", 0.4)
+    found = replace(result.case, values={"grade": result.label or ""})
+    return triage_of(decision, replace(result, case=found))
+
+
 def words(result: CaseResult) -> list[str]:
-    return [flag.words for flag in CaseTriage.of(result).flags]
+    return [flag.words for flag in seen(result).flags]
 
 
 def test_flags_are_words_with_reasons() -> None:
-    sure = CaseTriage.of(case("a", 0.9))
+    sure = seen(case("a", 0.9))
     assert [flag.words for flag in sure.flags] == [
         "wrong",
         "confident",
@@ -156,7 +165,7 @@ def test_flags_are_words_with_reasons() -> None:
     assert words(case("a", 0.9, label=None)) == ["59 % of attention on glass"]
     assert words(case("a", 0.41, tissue=(1, 1, 1, 1))) == ["wrong", "undecided"]
     assert words(case("a", 0.1, tissue=(0.81, 0.81, 0.81, 0.81))) == []
-    (avoided,) = CaseTriage.of(case("a", 0.1, tissue=(0.9, 0.2, 0.2, 0.2))).flags
+    (avoided,) = seen(case("a", 0.1, tissue=(0.9, 0.2, 0.2, 0.2))).flags
     assert avoided.words == "31 % of attention on glass"
     assert avoided.reason.endswith("attention does not seek it")
     assert words(case("a", 0.1, tissue=None)) == ["attention on glass unknown"]
@@ -169,14 +178,14 @@ def test_flags_are_words_with_reasons() -> None:
         tissue_fraction=every,
     )
     result = replace(case("a", 0.1), slides=(one_of_many,))
-    assert [(flag.words, flag.reason) for flag in CaseTriage.of(result).flags] == [
+    assert [(flag.words, flag.reason) for flag in seen(result).flags] == [
         ("attention on few patches", "effective patches 1.0, of 400")
     ]
 
 
 def test_the_order_of_review() -> None:
     cases = [
-        CaseTriage.of(one)
+        seen(one)
         for one in (
             case("right", 0.39),
             case("right on glass", 0.1),
@@ -216,9 +225,7 @@ def test_entropy_knows_what_is_muted_and_a_run_has_none() -> None:
     alone = component_entropy(replace(slide, muted={"positive": [1]})) or (0.0, 0.0)
     assert alone[1] == pytest.approx(entropies[1] / math.log(3) / 2)  # one component has no choice
     assert component_entropy(replace(slide, match=None)) is None
-    assert (
-        CaseTriage.of(replace(case("a", 0.9), slides=(replace(slide, match=None),))).entropy is None
-    )
+    assert seen(replace(case("a", 0.9), slides=(replace(slide, match=None),))).entropy is None
 
 
 def test_the_command(
