@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -13,6 +13,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
+from filelock import FileLock
 from postgresql import Server, running_server, server_programs
 from synthetic import TRAINING, tissue_image, write_cohort, write_slide
 
@@ -28,50 +29,93 @@ def private_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+Made = Callable[[str, Callable[[Path], None]], Path]
+
+
 @pytest.fixture(scope="session")
-def slide_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """Makes a folder once for all test processes: whoever comes second waits for the first."""
+    # Every process of pytest-xdist has a folder of its own inside the common one.
+    apart = "PYTEST_XDIST_WORKER" in os.environ
+    common = tmp_path_factory.getbasetemp().parent if apart else tmp_path_factory.getbasetemp()
+
+    def made(name: str, make: Callable[[Path], None]) -> Path:
+        folder, finished = common / "made" / name, common / "made" / f"{name}.finished"
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(common / "made" / f"{name}.lock"):
+            if not finished.exists():
+                make(folder)
+                finished.touch()
+        return folder
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def slide_path(made_once: Made) -> Path:
     """A slide of 1536 x 1280 px at 0.5 µm/px with one ellipse of tissue."""
-    path = tmp_path_factory.mktemp("slide") / "tissue.tif"
-    return write_slide(path, tissue_image(1536, 1280, seed=3))
+
+    def make(folder: Path) -> None:
+        write_slide(folder / "tissue.tif", tissue_image(1536, 1280, seed=3))
+
+    return made_once("slide", make) / "tissue.tif"
 
 
 @pytest.fixture(scope="session")
-def cohort_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def cohort_path(made_once: Made) -> Path:
     """Twelve cases with slides, two labels, and expression beside it."""
-    return write_cohort(tmp_path_factory.mktemp("cohort"))
+    return made_once("cohort", lambda folder: write_cohort(folder) and None) / "cohort.csv"
 
 
 @pytest.fixture(scope="session")
-def features_folder(cohort_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def features_folder(cohort_path: Path, made_once: Made) -> Path:
     """Features of the cohort: patches of 128 px, which the encoder takes four times as fast."""
     from momkd_core.cli.main import main
 
-    folder = tmp_path_factory.mktemp("features")
-    assert main(["extract", str(cohort_path), "--out", str(folder), "--patch-size", "128"]) == 0
+    def make(folder: Path) -> None:
+        assert main(["extract", str(cohort_path), "--out", str(folder), "--patch-size", "128"]) == 0
+
+    return made_once("features", make)
+
+
+@pytest.fixture(scope="session")
+def demo_cache(made_once: Made) -> Path:
+    """A user's cache after the command of the README on a machine that has never seen the demo.
+
+    ``demo.png`` in it is the picture that the command takes.
+    """
+
+    def make(folder: Path) -> None:
+        viewer = Path(sys.executable).parent / "momkd-viewer"
+        subprocess.run(
+            [viewer, "--demo", "--screenshot", folder / "demo.png"],
+            env={**os.environ, "MOMKD_CACHE": str(folder)},
+            check=True,
+            timeout=900,
+        )
+
+    return made_once("demo", make)
+
+
+@pytest.fixture(scope="session")
+def demo_folder(demo_cache: Path) -> Path:
+    """The demo cohort of eight cases that lies in it."""
+    (folder,) = demo_cache.glob("demo-*/")
     return folder
 
 
 @pytest.fixture(scope="session")
-def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A demo cohort of four cases, drawn by the console script, in processes of its own."""
-    folder = tmp_path_factory.mktemp("demo") / "cohort"
-    momkd = Path(sys.executable).parent / "momkd"
-    subprocess.run([momkd, "demo", folder, "--cases", "4"], check=True, timeout=900)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def run_folder(
-    cohort_path: Path, features_folder: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def run_folder(cohort_path: Path, features_folder: Path, made_once: Made) -> Path:
     """A finished run of three small folds."""
     from momkd_core.cli.main import main
 
-    out = tmp_path_factory.mktemp("runs") / "grade"
     expression = cohort_path.parent / "expression.csv"
     arguments = ["train", cohort_path, "--expression", expression, "--features", features_folder]
-    assert main([*(str(a) for a in arguments), "--out", str(out), *TRAINING]) == 0
-    return out
+
+    def make(folder: Path) -> None:
+        assert main([*(str(a) for a in arguments), "--out", str(folder / "grade"), *TRAINING]) == 0
+
+    return made_once("runs", make) / "grade"
 
 
 @pytest.fixture

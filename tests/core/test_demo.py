@@ -71,7 +71,7 @@ def test_pixels_obey_the_truth(tmp_path: Path) -> None:
 def test_cohort_reads_like_any_other(demo_folder: Path) -> None:
     demo = DemoCohort(demo_folder)
     cohort = read_cohort(demo.table)
-    assert [case.case_id for case in cohort.cases] == [f"demo-00{i}" for i in range(1, 5)]
+    assert [case.case_id for case in cohort.cases] == [f"demo-00{i}" for i in range(1, 9)]
     for case in cohort.cases:
         assert {case.values["her2"], case.values["pr"]} <= {"positive", "negative"}
         for slide in case.slides:
@@ -123,7 +123,7 @@ def test_an_interrupted_cohort_goes_on(demo_folder: Path, tmp_path: Path) -> Non
     before = lost.read_bytes()
     lost.unlink()
     told: list[Path] = []
-    write_demo(folder, cases=4, seed=0, workers=1, on_slide=told.append)
+    write_demo(folder, cases=8, seed=0, workers=1, on_slide=told.append)
     assert lost.read_bytes() == before
     assert told[-1] == lost and len(told) == len(list((folder / "slides").iterdir()))
     assert DemoCohort(folder).slide("demo-001").stat().st_mtime_ns == kept
@@ -144,7 +144,7 @@ def test_refuses_what_it_cannot_do(demo_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="not empty"):
         write_demo(tmp_path, cases=4)
     with pytest.raises(OutputError, match="another demo cohort"):
-        write_demo(demo_folder, cases=4, seed=1)
+        write_demo(demo_folder, cases=8, seed=1)
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "demo.json").write_text("{")
     with pytest.raises(MomkdError, match=r"demo\.json"):
