@@ -14,6 +14,7 @@ from momkd_viewer.controllers.component_controller import ComponentController
 from momkd_viewer.controllers.inspection_controller import InspectionController
 from momkd_viewer.controllers.memory_controller import MemoryController
 from momkd_viewer.jobs.atlas_work import AtlasRequest, finder, read_cohort_atlas
+from momkd_viewer.jobs.cohort_slides import CohortSlides
 from momkd_viewer.jobs.runner import Job, JobRunner
 from momkd_viewer.state.analysis import CaseEntry
 from momkd_viewer.state.cohort_atlas import AtlasSize, CohortAtlas
@@ -49,13 +50,14 @@ class AtlasController(QObject):
         components: ComponentController,
         inspection: InspectionController,
         strip: ProgressStrip,
+        slides: CohortSlides,
         jobs: JobRunner,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self._cases, self._analysis, self._memory = cases, analysis, memory
         self._components, self._inspection = components, inspection
-        self._strip, self._jobs = strip, jobs
+        self._strip, self._slides, self._jobs = strip, slides, jobs
         self.atlas: CohortAtlas | None = None
         self._of: AtlasRequest | None = None  # what the atlas is for
         self._wanted: AtlasRequest | None = None  # what is being read, or about to be
@@ -168,7 +170,7 @@ class AtlasController(QObject):
                 self._strip.finish()
 
         job = self._jobs.start(
-            read_cohort_atlas(request),
+            read_cohort_atlas(request, self._slides),
             done=done,
             failed=failed,
             progress=self._strip.show_progress,

@@ -12,7 +12,8 @@ from PySide6.QtWidgets import QDockWidget, QMainWindow
 from momkd_core.errors import MomkdError
 from momkd_viewer.controllers.analysis_controller import AnalysisController
 from momkd_viewer.controllers.case_controller import CaseController
-from momkd_viewer.jobs.rescore_work import Rescorer, RescoreRequest
+from momkd_viewer.jobs.cohort_slides import CohortSlides
+from momkd_viewer.jobs.rescore_work import RescoreRequest, rescore_cohort
 from momkd_viewer.jobs.runner import Job, JobRunner
 from momkd_viewer.state.analysis import OpenModel
 from momkd_viewer.state.blinding import HIDDEN, blinded
@@ -72,12 +73,13 @@ class RescoreController(QObject):
         analysis: AnalysisController,
         cases: CaseController,
         mask: NameMask,
+        slides: CohortSlides,
         jobs: JobRunner,
     ) -> None:
         super().__init__(window)
         self._window, self._beside = window, beside
         self._analysis, self._cases, self._mask, self._jobs = analysis, cases, mask, jobs
-        self._rescorer = Rescorer()
+        self._slides = slides
         self._running: tuple[_Wanted, Job] | None = None
         self._known: tuple[_Wanted, CohortChange | str] | None = None
         self._waiting: _Wanted | None = None
@@ -277,7 +279,7 @@ class RescoreController(QObject):
             shown.model, wanted.table, shown.muted_by_memory, dict(wanted.resolutions)
         )
         job = self._jobs.start(
-            self._rescorer.rescore(request),
+            rescore_cohort(request, self._slides),
             done=done,
             failed=failed,
             progress=self._show_progress,

@@ -147,31 +147,40 @@ def test_pictures_come_from_every_slide_and_features_alone_have_none(
     assert window.canvas.banner.isHidden()
 
 
-def test_a_cohort_is_read_once_and_again_when_something_is_muted(
+def test_a_cohort_is_encoded_once_whatever_is_muted(
     qtbot: QtBot, window: MainWindow, table: Path, model_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import momkd_viewer.jobs.atlas_work as atlas_work
+    from momkd_core import rescoring
+    from momkd_viewer.jobs import atlas_work
 
     read: list[Path] = []
-    encode = atlas_work.encode
+    encode, encode_again = atlas_work.encode, rescoring.encode
 
     def counted(source, *rest):  # type: ignore[no-untyped-def]
         read.append(source.path)
         return encode(source, *rest)
 
+    def counted_again(model, path, **named):  # type: ignore[no-untyped-def]
+        read.append(path)
+        return encode_again(model, path, **named)
+
     monkeypatch.setattr(atlas_work, "encode", counted)
+    monkeypatch.setattr(rescoring, "encode", counted_again)
     open_all(qtbot, window, model_path, table)
     ask(qtbot, window, count=13, per_patient=4)
     assert len(read) == 6
+    (index,) = (cache_folder() / "atlases").glob("*.npz")
+    written = index.stat().st_mtime_ns
     window.analysis.set_muted("positive", 0, True)
     settle(qtbot, window)
-    assert len(read) == 12 and window.atlas.atlas is not None
+    assert len(read) == 6 and window.atlas.atlas is not None
+    assert window.muting.rescoring.scored is not None and index.stat().st_mtime_ns == written
     muted = window.atlas.atlas.atlas.component("positive", 0)
     assert not muted.top and muted.patches == 0
     # Back again, and the same in another session: from the cache.
     window.analysis.set_muted("positive", 0, False)
     settle(qtbot, window)
-    assert len(read) == 12 and window.atlas.atlas is not None
+    assert len(read) == 6 and window.atlas.atlas is not None
     assert window.atlas.atlas.atlas.component("positive", 0).top
     # A feature file that changed is another cohort; damage in the cache is no failure.
     for kept in (cache_folder() / "atlases").iterdir():
@@ -179,7 +188,7 @@ def test_a_cohort_is_read_once_and_again_when_something_is_muted(
     window.atlas.build()
     open_all(qtbot, window, table)
     settle(qtbot, window)
-    assert len(read) == 18 and window.canvas.banner.isHidden()
+    assert len(read) == 12 and window.canvas.banner.isHidden()
 
 
 def test_nearest_patches_of_the_cohort_leave_out_the_patch_itself(
