@@ -42,7 +42,6 @@ _OTHER_RESULT = (
     "The bundle says {predicted} with a probability of {told:.3f}, and here it is {found:.3f}: the "
     "slide's features are others than those that the bundle was written of."
 )
-_BLINDED_RESULT = "The result differs from the bundle's: the slide's features are others."
 _OWN_ANNOTATIONS = (
     "The slide has annotations of its own; the {count} of the bundle are in its annotations.geojson "
     "(File, Import annotations)."
@@ -84,7 +83,8 @@ class EvidenceOpening(QObject):
         self._unproven: OpenedEvidence | None = None  # its result is not known yet
         self._annotated: OpenedEvidence | None = None  # the slide's annotations are not loaded yet
         slides.opened.connect(self._on_opened)
-        slides.wanted.connect(self._on_wanted)
+        slides.wanted.connect(self._stop_waiting)
+        slides.not_opened.connect(self._stop_waiting)
         slides.closing.connect(self._on_closing)
         analysis.shown_changed.connect(self._on_analysis)
         annotations.store.loaded.connect(self._on_annotations)
@@ -187,8 +187,8 @@ class EvidenceOpening(QObject):
         self._slides.open(source.slide, source.mpp, source.features)
         self._awaited = opened, source.slide
 
-    def _on_wanted(self, path: Path) -> None:
-        """Whoever opens another slide waits no more for the bundle's."""
+    def _stop_waiting(self) -> None:
+        """The bundle's slide cannot be opened, or whoever opens another one waits no more for it."""
         self._awaited = None
 
     def _on_closing(self) -> None:
@@ -234,7 +234,7 @@ class EvidenceOpening(QObject):
             said = _OTHER_RESULT.format(
                 predicted=told.predicted, told=told.probability, found=result.probability
             )
-            self.failed.emit(_BLINDED_RESULT if blinded() else said)
+            self.failed.emit(said)
 
     def _on_annotations(self) -> None:
         """The bundle's annotations are put on a slide that has none."""
