@@ -16,11 +16,10 @@ from momkd_viewer.jobs.cohort_slides import CohortSlides
 from momkd_viewer.jobs.rescore_work import RescoreRequest, rescore_cohort
 from momkd_viewer.jobs.runner import Job, JobRunner
 from momkd_viewer.state.analysis import OpenModel
-from momkd_viewer.state.blinding import HIDDEN, blinded
+from momkd_viewer.state.blinding import HIDDEN, blinded, component_texts
 from momkd_viewer.state.muting_change import (
     ChangeView,
     cohort_facts,
-    component_names,
     flips,
     notes,
     slide_facts,
@@ -173,7 +172,7 @@ class RescoreController(QObject):
         can_save = shown.muted != OpenModel.of(shown.model).muted
         if not shown.muted:
             return ChangeView(_NOTHING, can_save=can_save)
-        names = component_names(shown.muted_by_memory)
+        names = component_texts(shown.muted_by_memory)
         muted = f"{shown.model.card.task}, without {names}"
         outcome = shown.outcome
         current = outcome is not None and outcome.result.muted == shown.muted_by_memory

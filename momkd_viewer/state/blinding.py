@@ -8,6 +8,7 @@ as it has one theme; whatever words or colours a component asks here.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from momkd_core.component_names import component_name
@@ -53,6 +54,13 @@ def component_text(memory: str, index: int) -> str:
     if _now.on:
         return f"A{_now.ranks.get((memory, index), -1) + 1}"
     return component_name(memory, index)
+
+
+def component_texts(muted: Mapping[str, Sequence[int]]) -> str:
+    """``C⁺3, C⁻0``; while blinded ``A2, A7``, in an order that tells no memory; '' for nothing."""
+    names = [(memory, index) for memory, found in muted.items() for index in found]
+    names.sort(key=lambda name: component_order(*name))
+    return ", ".join(component_text(*name) for name in names)
 
 
 def component_order(memory: str, index: int) -> tuple[int, int]:

@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from momkd_core.result import SlideResult
 from momkd_viewer.state.analysis import Outcome
-from momkd_viewer.state.overlay_values import ComponentName
 
 if TYPE_CHECKING:  # torch takes seconds, which the window should not wait for
     from momkd_core.cohort_change import CaseChange, CohortChange, Difference
 
-_MEMORIES = ("positive", "negative")
 _FOCUS = "attention on glass"
 _FOCUS_TIP = "Background focus: share of the attention that lies on empty glass"
 
 #: How a case is called, and how a message is worded: names may be masked.
 Named = Callable[[str], str]
-
-
-def component_names(muted: Mapping[str, Sequence[int]]) -> str:
-    """``C⁺3, C⁻0``; '' where nothing is muted."""
-    return ", ".join(
-        ComponentName(memory, index).text
-        for memory in _MEMORIES
-        for index in sorted(muted.get(memory, ()))
-    )
 
 
 @dataclass(frozen=True)
