@@ -23,12 +23,12 @@ from momkd_core.atlas_record import (
     AtlasFailure,
     AtlasPatch,
     CounterExample,
-    Memory,
     NearComponent,
 )
 from momkd_core.checkpoint import Model
 from momkd_core.cohort import Case, Cohort
 from momkd_core.cohort_prediction import CaseFailure, OnEncoded, predict_cohort
+from momkd_core.component_names import MEMORIES
 from momkd_core.errors import ModelFileError
 from momkd_core.progress import CancelToken, Report, silent
 from momkd_core.result import ComponentUse, SlideResult
@@ -37,7 +37,6 @@ log = logging.getLogger(__name__)
 
 PER_PATIENT = 3
 _NEAREST = 3  # components of either memory
-_MEMORIES: tuple[Memory, ...] = ("positive", "negative")
 
 #: A slide of a cohort: case id, patient id, what the model says of it, the case's class value or None.
 Found = tuple[str, str, SlideResult, str | None]
@@ -164,7 +163,7 @@ class _Gathered:
     def __init__(self, model: Model, wanted: Wanted) -> None:
         self._model = model
         count = model.card.model.components
-        self._names = [(memory, j) for memory in _MEMORIES for j in range(count)]
+        self._names = [(memory, j) for memory in MEMORIES for j in range(count)]
         self._picks = [ComponentPicks(memory, j, wanted) for memory, j in self._names]
         self._cases: set[str] = set()
         self._patients: dict[str, int] = {}
@@ -256,7 +255,7 @@ def _nearest(model: Model) -> list[tuple[NearComponent, ...]]:
     result = []
     for row in cosine:
         chosen = []
-        for memory, of_memory in zip(_MEMORIES, (row[:count], row[count:]), strict=True):
+        for memory, of_memory in zip(MEMORIES, (row[:count], row[count:]), strict=True):
             for j in np.argsort(-of_memory, kind="stable")[:_NEAREST]:
                 if np.isfinite(of_memory[j]):
                     chosen.append(NearComponent(memory, int(j), float(of_memory[j])))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from momkd_core.component_names import MEMORIES, other_memory
 from momkd_core.result import Floats, Indices, SlideResult
 
 # Typical patches are found among so many that a component wins, drawn at random from all of them.
@@ -49,8 +50,10 @@ class SlidePatches:
     def __init__(self, result: SlideResult, number: int, patient: int) -> None:
         self._result = result
         self._number, self._patient = number, patient
-        self.winners = {memory: result.winners(memory) for memory in ("positive", "negative")}
-        self._best = {memory: result.best_similarity(memory) for memory in self.winners}
+        self.winners: dict[str, Indices] = {memory: result.winners(memory) for memory in MEMORIES}
+        self._best: dict[str, Floats] = {
+            memory: result.best_similarity(memory) for memory in self.winners
+        }
         # Lots decide which patches make up a sample; the same for the same cohort.
         self.lots = np.random.default_rng([_SEED, number]).random(len(result))
 
@@ -61,7 +64,7 @@ class SlidePatches:
 
     def margin(self, memory: str) -> Floats:
         """(N,) affinity towards the other memory."""
-        margin: Floats = self._best[_other(memory)] - self._best[memory]
+        margin: Floats = self._best[other_memory(memory)] - self._best[memory]
         return margin
 
     def rows(self, memory: str, index: int, patches: Indices) -> Rows:
@@ -73,8 +76,8 @@ class SlidePatches:
         rows["x"], rows["y"] = self._result.coords[patches].T
         rows["lot"], rows["patch"] = self.lots[patches], patches
         rows["slide"], rows["patient"] = self._number, self._patient
-        rows["winner"] = self.winners[_other(memory)][patches]
-        rows["winner_similarity"] = self._best[_other(memory)][patches]
+        rows["winner"] = self.winners[other_memory(memory)][patches]
+        rows["winner_similarity"] = self._best[other_memory(memory)][patches]
         rows["margin"] = self.margin(memory)[patches]
         return rows
 
@@ -139,10 +142,6 @@ class ComponentPicks:
                     taken[rows["patient"][picked]] += 1
                     break
         return rows[~free]
-
-
-def _other(memory: str) -> str:
-    return "negative" if memory == "positive" else "positive"
 
 
 def _best(similarity: Floats, patches: Indices, count: int) -> Indices:

@@ -20,12 +20,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from momkd_core.component_names import component_names
+from momkd_core.component_names import MEMORIES, component_names
 from momkd_core.component_profile import ComponentProfile
 from momkd_core.curation_record import CurationStep
 from momkd_core.errors import ModelFileError, SettingsError
 from momkd_core.familiarity import Familiarity, from_tensors
-from momkd_core.model.attention import MEMORIES, check_muted
+from momkd_core.model.attention import check_muted
 from momkd_core.model.network import MoMKD
 from momkd_core.settings import ExtractionSettings, ModelSettings, Preset, TrainingSettings
 from momkd_core.storage import atomic_path, sha256_of_file

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from momkd_core.component_names import component_name
+from momkd_core.component_names import Memory, component_name
 
 FORMAT = 1
 
@@ -146,7 +146,7 @@ class ComponentRecord(_Record):
         picture: their montage, row by row; None where there is none.
     """
 
-    memory: Literal["positive", "negative"]
+    memory: Memory
     index: int = Field(ge=0)
     share: float
     attention: float
@@ -163,7 +163,7 @@ class ComponentRecord(_Record):
 class VerdictRecord(_Record):
     """An expert's judgement on a component, on the case, or on a component in the case."""
 
-    memory: Literal["positive", "negative"] | None
+    memory: Memory | None
     index: int | None
     case: str | None
     term: str | None

@@ -17,8 +17,8 @@ import numpy as np
 from momkd_core.checkpoint import Model
 from momkd_core.cohort import Cohort
 from momkd_core.cohort_prediction import CaseFailure, CaseResult, predict_cohort
+from momkd_core.component_names import MEMORIES
 from momkd_core.errors import SettingsError
-from momkd_core.model.attention import MEMORIES
 from momkd_core.progress import CancelToken, Report, silent
 from momkd_core.result import SlideResult
 from momkd_core.run_folder import seen_in_training

@@ -11,9 +11,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from momkd_core.component_names import component_name
-
-_MEMORIES = ("positive", "negative")  # the engine's own name for them would import torch
+from momkd_core.component_names import MEMORIES, component_name
 
 #: What a reader finds in place of what would give polarity away.
 HIDDEN = "Not shown while you judge blinded."
@@ -44,7 +42,7 @@ def meet_components(model_sha256: str, components: int) -> None:
     Args:
         components: of each memory; 0 for the mean of several folds.
     """
-    every = [(memory, index) for memory in _MEMORIES for index in range(components)]
+    every = [(memory, index) for memory in MEMORIES for index in range(components)]
     every.sort(key=lambda name: _digest(model_sha256, *name))
     _now.ranks = {name: rank for rank, name in enumerate(every)}
 
@@ -67,7 +65,7 @@ def component_order(memory: str, index: int) -> tuple[int, int]:
     """Sorts components as the model numbers them, or by their neutral names while blinded."""
     if _now.on:
         return 0, _now.ranks.get((memory, index), -1)
-    return _MEMORIES.index(memory), index
+    return MEMORIES.index(memory), index
 
 
 def memory_text(memory: str) -> str:

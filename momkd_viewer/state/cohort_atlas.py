@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from momkd_core.component_names import other_memory
 from momkd_viewer.state.analysis import CaseEntry
 from momkd_viewer.state.blinding import blinded
 from momkd_viewer.state.component_patches import (
@@ -116,7 +117,7 @@ class CohortAtlas:
         self, component: AtlasComponent, name: ComponentName, kind: GalleryKind
     ) -> list[GalleryPatch]:
         if kind == "counter":
-            opposite = "negative" if name.memory == "positive" else "positive"
+            opposite = other_memory(name.memory)
             return [
                 self._patch(
                     one.patch,

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from momkd_core.component_names import other_memory
 from momkd_core.result import SlideResult
 from momkd_viewer.state.overlay_values import ComponentName
 from momkd_viewer.state.source import Source
@@ -108,7 +109,7 @@ def slide_gallery(
     own = result.match.of(name.memory)[:, name.index]
     if not np.isfinite(own).all():
         return Gallery((), 0, 0, 0, f"{name.text} is muted: nothing is matched with it.")
-    opposite = "negative" if name.memory == "positive" else "positive"
+    opposite = other_memory(name.memory)
     order = np.argsort(-own, kind="stable")
     if kind == "top":
         chosen, available = order[:count], len(order)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from momkd_core.component_names import MEMORIES
 from momkd_core.result import SlideResult
 from momkd_viewer.state.overlay_values import ComponentName, Floats
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:  # it comes with torch
     from momkd_core.checkpoint import ModelCard
 
 _BINS = 48
-_MEMORIES = ("positive", "negative")  # the engine's own name for them would import torch
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def neighbours(
     own = _unit(vectors[name.memory])[name.index]
     found = [
         Neighbour(ComponentName(memory, index), float(cosine))
-        for memory in _MEMORIES
+        for memory in MEMORIES
         for index, cosine in enumerate(_unit(vectors[memory]) @ own)
         if (memory, index) != (name.memory, name.index)
     ]
