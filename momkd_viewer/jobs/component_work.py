@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from momkd_core.component_names import MEMORIES
 from momkd_core.progress import CancelToken, Report
 from momkd_viewer.jobs.runner import Work
 from momkd_viewer.state.analysis import Outcome
@@ -55,10 +56,9 @@ def portray(result: SlideResult, model: Model, name: ComponentName) -> Work:
     def work(report: Report, cancel: CancelToken) -> Portrait:
         import pyqtgraph  # noqa: F401 - a third of a second that the window need not wait for
 
-        memory = model.members[0].network.memory
+        units = model.members[0].network.memory.unit()
         vectors = {
-            "positive": memory.positive.detach().numpy(),
-            "negative": memory.negative.detach().numpy(),
+            memory: unit.detach().numpy() for memory, unit in zip(MEMORIES, units, strict=True)
         }
         profiles = training_profiles(model.card)
         return Portrait(

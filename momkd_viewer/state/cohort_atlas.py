@@ -121,7 +121,11 @@ class CohortAtlas:
             return [
                 self._patch(
                     one.patch,
-                    Rival(ComponentName(opposite, one.winner), one.winner_similarity, one.margin),
+                    Rival(
+                        ComponentName(opposite, one.winner),
+                        one.winner_similarity,
+                        one.winner_similarity - one.patch.similarity,
+                    ),
                 )
                 for one in component.counter_examples
             ]

@@ -122,22 +122,16 @@ def neighbours(
     """The components nearest to one of them.
 
     Args:
-        vectors: memory -> (n, width).
+        vectors: memory -> (n, width), each of length 1.
     """
-    own = _unit(vectors[name.memory])[name.index]
+    own = vectors[name.memory][name.index]
     found = [
         Neighbour(ComponentName(memory, index), float(cosine))
         for memory in MEMORIES
-        for index, cosine in enumerate(_unit(vectors[memory]) @ own)
+        for index, cosine in enumerate(vectors[memory] @ own)
         if (memory, index) != (name.memory, name.index)
     ]
     return tuple(sorted(found, key=lambda one: -one.cosine)[:count])
-
-
-def _unit(vectors: Floats) -> Floats:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit: Floats = vectors / np.maximum(lengths, 1e-12)
-    return unit
 
 
 def training_profiles(card: ModelCard) -> dict[ComponentName, TrainingProfile]:

@@ -172,11 +172,11 @@ def test_a_muted_component_shows_nothing(run: Path) -> None:
     assert json.dumps(atlas.as_json(), allow_nan=False)
 
 
-def test_a_sample_of_many_patches_still_has_the_middle(
+def test_few_drawn_of_many_patches_still_have_the_middle(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = all_patches(run)
-    monkeypatch.setattr("momkd_core.atlas_picks._SAMPLE", 60)
+    monkeypatch.setattr("momkd_core.atlas_picks._DRAWN", 60)
     atlas = atlas_of_results(the_model(run), found, per_patient=3)
     again = atlas_of_results(the_model(run), found, per_patient=3)
     assert atlas == again

@@ -109,7 +109,9 @@ def test_the_cohorts_patches_are_those_of_the_engine(
     assert [p.similarity for p in counter[:1]] == [
         pytest.approx(one.patch.similarity) for one in component.counter_examples[:1]
     ]
-    assert all(p.rival is not None and p.rival.margin > 0 for p in counter)
+    for p in counter:  # as on one slide: by how much the rival exceeds the component itself
+        assert p.rival is not None and p.rival.margin > 0
+        assert p.rival.margin == pytest.approx(p.rival.similarity - p.similarity)
 
 
 def test_a_patch_of_another_slide_opens_its_case_and_is_centred(
