@@ -14,10 +14,9 @@ from momkd_viewer.state.analysis import Outcome
 from momkd_viewer.state.component_patches import Gallery, GalleryKind, GalleryPatch, slide_gallery
 from momkd_viewer.state.component_portrait import (
     Portrait,
-    TrainingProfile,
     histogram,
     neighbours,
-    training_profiles,
+    training_profile,
 )
 from momkd_viewer.state.overlay_values import ComponentName
 from momkd_viewer.state.patch_inspection import Inspection, inspect
@@ -60,11 +59,10 @@ def portray(result: SlideResult, model: Model, name: ComponentName) -> Work:
         vectors = {
             memory: unit.detach().numpy() for memory, unit in zip(MEMORIES, units, strict=True)
         }
-        profiles = training_profiles(model.card)
         return Portrait(
             name,
             histogram(result, name),
-            profiles.get(name, TrainingProfile()),
+            training_profile(model.card, name),
             neighbours(vectors, name),
         )
 

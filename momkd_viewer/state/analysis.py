@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from momkd_core.result import ComponentUse, SlideResult
+from momkd_viewer.state.component_portrait import mean_drifts
 from momkd_viewer.state.overlay_colours import PatchRaster, rasterise
+from momkd_viewer.state.overlay_values import ComponentName
 from momkd_viewer.state.source import Source
 
 if TYPE_CHECKING:  # torch takes seconds, which the window should not wait for
@@ -89,6 +92,11 @@ class OpenModel:
         """A model as its file is: without the components that it mutes itself."""
         own = model.card.muted.items()
         return cls(model, muted=frozenset((memory, i) for memory, found in own for i in found))
+
+    @cached_property
+    def drifts(self) -> dict[ComponentName, float]:
+        """See :func:`~momkd_viewer.state.component_portrait.mean_drifts`."""
+        return mean_drifts(self.model.card)
 
     @property
     def muted_by_memory(self) -> dict[str, list[int]]:

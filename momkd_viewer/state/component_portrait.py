@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -76,10 +75,6 @@ class TrainingProfile:
     cases: int | None = None
     expression: bool = False
 
-    @property
-    def mean_drift(self) -> float | None:
-        return float(np.mean(self.drift)) if self.drift else None
-
 
 @dataclass(frozen=True)
 class Portrait:
@@ -134,18 +129,24 @@ def neighbours(
     return tuple(sorted(found, key=lambda one: -one.cosine)[:count])
 
 
-def training_profiles(card: ModelCard) -> dict[ComponentName, TrainingProfile]:
-    """The profiles of a model card by component; empty for files of older versions."""
-    profiles: Iterable[object] = getattr(card, "profiles", ())
-    expression = bool(getattr(card, "genes", ()))
-    found = {}
-    for one in profiles:
-        name = ComponentName(str(getattr(one, "memory", "")), int(getattr(one, "index", 0)))
-        found[name] = TrainingProfile(
-            tuple(getattr(one, "activity", ())),
-            tuple(getattr(one, "drift", ())),
-            tuple(Gene(g.gene, g.rho, g.q, g.n) for g in getattr(one, "genes", ())),
-            getattr(one, "cases", None),
-            expression,
-        )
-    return found
+def training_profile(card: ModelCard, name: ComponentName) -> TrainingProfile:
+    """What a model card says of a component's training; empty for files of older versions."""
+    known = card.profile_of(name.memory, name.index)
+    if known is None:
+        return TrainingProfile()
+    return TrainingProfile(
+        known.activity,
+        known.drift,
+        tuple(Gene(gene.gene, gene.rho, gene.q, gene.n) for gene in known.genes),
+        known.cases,
+        expression=bool(card.genes),
+    )
+
+
+def mean_drifts(card: ModelCard) -> dict[ComponentName, float]:
+    """How far each component moved in an epoch, on average; without those whose file does not say."""
+    return {
+        ComponentName(one.memory, one.index): float(np.mean(one.drift))
+        for one in card.profiles
+        if one.drift
+    }

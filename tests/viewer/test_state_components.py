@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from momkd_core.checkpoint import ModelCard
+from momkd_core.component_profile import ComponentProfile
+from momkd_core.gene_association import GeneAssociation
 from momkd_core.result import MemoryMatch, SlideResult
+from momkd_core.settings import ModelSettings
 from momkd_viewer.state.component_patches import PatchPlace, slide_gallery
-from momkd_viewer.state.component_portrait import histogram, neighbours, training_profiles
+from momkd_viewer.state.component_portrait import (
+    TrainingProfile,
+    histogram,
+    mean_drifts,
+    neighbours,
+    training_profile,
+)
 from momkd_viewer.state.components import (
     Arrangement,
     CardOrder,
@@ -144,15 +153,21 @@ def test_the_nearest_components_of_both_memories() -> None:
 
 
 def test_profiles_of_a_model_card() -> None:
-    assert training_profiles(SimpleNamespace()) == {}  # type: ignore[arg-type]
-    gene = SimpleNamespace(gene="ESR1", rho=0.5, q=0.01, n=30)
-    one = SimpleNamespace(
-        memory="negative", index=3, cases=30, activity=(0.1, 0.2), drift=(0.4, 0.2), genes=(gene,)
-    )
-    card = SimpleNamespace(profiles=(one,), genes=("ESR1", "KRT5"))
-    profile = training_profiles(card)[ComponentName("negative", 3)]  # type: ignore[arg-type]
-    assert profile.genes[0].name == "ESR1" and profile.mean_drift == pytest.approx(0.3)
-    assert profile.expression and profile.cases == 30
+    older = ModelCard(task="er", positive="high", negative="low", model=ModelSettings())
+    name, other = ComponentName("negative", 3), ComponentName("negative", 2)
+    assert training_profile(older, name) == TrainingProfile() and mean_drifts(older) == {}
+    found = ComponentProfile(
+        memory="negative", index=3, cases=30, prevalence=0.5, attention=0.5,
+        activity=(0.1, 0.2), drift=(0.4, 0.2),
+        genes=(GeneAssociation(gene="ESR1", rho=0.5, q=0.01, n=30),),
+    )  # fmt: skip
+    silent = ComponentProfile(memory="negative", index=2, cases=30, prevalence=0.5, attention=0.5)
+    card = older.model_copy(update={"profiles": (silent, found), "genes": ("ESR1", "KRT5")})
+    profile = training_profile(card, name)
+    assert profile.genes[0].name == "ESR1" and profile.expression and profile.cases == 30
+    assert training_profile(card, other).cases == 30 and mean_drifts(card) == {
+        name: pytest.approx(0.3)
+    }
 
 
 def test_a_patch_is_compared_with_every_component() -> None:
