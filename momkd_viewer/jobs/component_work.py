@@ -18,7 +18,7 @@ from momkd_viewer.state.component_portrait import (
     neighbours,
     training_profile,
 )
-from momkd_viewer.state.overlay_values import ComponentName
+from momkd_viewer.state.overlay_values import ComponentName, Floats
 from momkd_viewer.state.patch_inspection import Inspection, inspect
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def portray(result: SlideResult, model: Model, name: ComponentName) -> Work:
         import pyqtgraph  # noqa: F401 - a third of a second that the window need not wait for
 
         units = model.members[0].network.memory.unit()
-        vectors = {
+        vectors: dict[str, Floats] = {
             memory: unit.detach().numpy() for memory, unit in zip(MEMORIES, units, strict=True)
         }
         return Portrait(
