@@ -25,11 +25,10 @@ from momkd_core.atlas_record import (
     CounterExample,
     NearComponent,
 )
-from momkd_core.checkpoint import Model
+from momkd_core.checkpoint import Model, refuse_folds
 from momkd_core.cohort import Case, Cohort
 from momkd_core.cohort_prediction import CaseFailure, OnEncoded, predict_cohort
 from momkd_core.component_names import MEMORIES
-from momkd_core.errors import ModelFileError
 from momkd_core.progress import CancelToken, Report, silent
 from momkd_core.result import ComponentUse, SlideResult
 
@@ -63,8 +62,8 @@ def build_atlas(
         on_encoded: as for :func:`momkd_core.cohort_prediction.predict_cohort`.
 
     Raises:
-        ModelFileError: the model is the mean of several folds, which share no components.
-        CohortError, SettingsError: of the request.
+        SettingsError: the model is the mean of several folds.
+        CohortError: of the request.
         Cancelled: between two slides.
     """
     failures: list[AtlasFailure] = []
@@ -121,13 +120,9 @@ def atlas_of_results(
         per_patient: how many of one patient, while others remain.
 
     Raises:
-        ModelFileError: the model is the mean of several folds, which share no components.
+        SettingsError: the model is the mean of several folds.
     """
-    if model.is_ensemble:
-        raise ModelFileError(
-            f"{model.path} is the mean of {len(model.members)} folds, which share no components",
-            f"Name one fold's model file, for instance {model.members[0].path}",
-        )
+    refuse_folds(model)
     gathered = _Gathered(model, Wanted(top, typical, counter_examples, per_patient))
     for case_id, patient_id, result, label in results:
         gathered.add(case_id, patient_id, result, label)

@@ -189,6 +189,19 @@ class Model:
         return self.path.stem if self.card.fold is None else f"fold {self.card.fold}"
 
 
+def refuse_folds(model: Model) -> None:
+    """For what is about components.
+
+    Raises:
+        SettingsError: the model is the mean of several folds, each of which has its own.
+    """
+    if model.is_ensemble:
+        raise SettingsError(
+            f"{model.path} is the mean of several folds, each of which has components of its own",
+            f"Name one fold's model file, for instance {model.members[0].path}",
+        )
+
+
 def save_model(
     path: Path, network: MoMKD, card: ModelCard, familiarity: Familiarity | None = None
 ) -> None:

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import torch
 
-from momkd_core.checkpoint import FoldModel, Model, ModelCard
+from momkd_core.checkpoint import FoldModel, Model, ModelCard, refuse_folds
 from momkd_core.cohort import FEATURE_SUFFIXES
 from momkd_core.component_names import MEMORIES
 from momkd_core.errors import FeatureError, SettingsError
@@ -339,11 +339,8 @@ def chosen_muted(model: Model, muted: Muted | None) -> dict[str, list[int]]:
     components = model.card.model.components
     checked = {name: check_muted(asked, name, components) for name in MEMORIES}
     chosen: dict[str, list[int]] = {name: indices for name, indices in checked.items() if indices}
-    if chosen and model.is_ensemble:
-        raise SettingsError(
-            "Components cannot be muted in the mean of several folds: each fold has its own",
-            f"Name one fold's model file, for instance {model.members[0].path}",
-        )
+    if chosen:
+        refuse_folds(model)
     return chosen
 
 

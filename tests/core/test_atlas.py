@@ -19,7 +19,7 @@ from momkd_core.atlas_record import Atlas, AtlasComponent, AtlasPatch, read_atla
 from momkd_core.checkpoint import Model
 from momkd_core.cli.main import main
 from momkd_core.cohort import read_cohort
-from momkd_core.errors import AtlasError, ModelFileError
+from momkd_core.errors import AtlasError, SettingsError
 
 Values = NDArray[Any]
 OPPOSITE = {"positive": "negative", "negative": "positive"}
@@ -228,7 +228,7 @@ def test_a_case_that_fails_is_named(
 def test_several_folds_have_no_atlas(run: Path) -> None:
     member = the_model(run)
     folds = Model(member.path, member.members * 2)
-    with pytest.raises(ModelFileError, match="share no components"):
+    with pytest.raises(SettingsError, match="mean of several folds"):
         atlas_of_results(folds, [])
 
 
