@@ -26,7 +26,7 @@ from momkd_core.atlas_record import (
     NearComponent,
 )
 from momkd_core.checkpoint import Model, refuse_folds
-from momkd_core.cohort import Case, Cohort
+from momkd_core.cohort import Cohort
 from momkd_core.cohort_prediction import CaseFailure, OnEncoded, predict_cohort
 from momkd_core.component_names import MEMORIES
 from momkd_core.progress import CancelToken, Report, silent
@@ -84,7 +84,7 @@ def build_atlas(
                 continue
             case = outcome.case
             for result in outcome.slides:
-                yield case.case_id, case.patient_id, result, class_of(case, model)
+                yield case.case_id, case.patient_id, result, model.card.class_of(case.values)
 
     atlas = atlas_of_results(
         model,
@@ -95,12 +95,6 @@ def build_atlas(
         per_patient=per_patient,
     )
     return replace(atlas, failures=tuple(failures))
-
-
-def class_of(case: Case, model: Model) -> str | None:
-    """A case's value in the label column of the model, where it is one of the model's classes."""
-    value = case.values.get(model.card.task)
-    return value if value in (model.card.positive, model.card.negative) else None
 
 
 def atlas_of_results(

@@ -9,6 +9,7 @@ import hashlib
 import json
 import logging
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
@@ -103,6 +104,15 @@ class ModelCard(BaseModel):
             f"Saved without {component_names(self.muted)} by {last.who} on {last.when[:10]} "
             f"({last.why}); threshold and metrics are those of the model with them."
         )
+
+    def class_of(self, values: Mapping[str, str]) -> str | None:
+        """A case's value in the label column, where it is one of the model's classes.
+
+        Args:
+            values: of the case's other columns.
+        """
+        value = values.get(self.task)
+        return value if value in (self.positive, self.negative) else None
 
     def profile_of(self, memory: str, index: int) -> ComponentProfile | None:
         """What a component was in training; None where the file does not say."""

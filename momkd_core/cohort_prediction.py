@@ -46,8 +46,7 @@ class CaseResult:
         probability = float(np.mean([slide.probability for slide in slides]))
         threshold, card = model.threshold, model.card
         predicted = card.positive if probability >= threshold else card.negative
-        value = case.values.get(card.task)
-        label = value if value in (card.positive, card.negative) else None
+        label = card.class_of(case.values)
         return cls(case, tuple(slides), probability, predicted, threshold, label)
 
     @property

@@ -104,7 +104,7 @@ def _read(
     from momkd_core.patch_index import PatchIndexBuilder
 
     failures: list[AtlasFailure] = []
-    card, total = request.model.card, len(request.entries)
+    total = len(request.entries)
     index = PatchIndexBuilder(request.model, total) if with_index else None
 
     def found() -> Iterator[Found]:
@@ -124,8 +124,7 @@ def _read(
                 continue
             if index is not None:
                 index.add(Case(entry.case_id, entry.patient_id, ()), encoded)
-            value = entry.values.get(card.task, "")
-            label = value if value in (card.positive, card.negative) else None
+            label = request.model.card.class_of(entry.values)
             yield entry.case_id, entry.patient_id, encoded.result(request.muted_by_memory), label
 
     count = request.size.count
