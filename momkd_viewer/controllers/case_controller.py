@@ -11,7 +11,7 @@ from momkd_viewer.controllers.analysis_controller import AnalysisController
 from momkd_viewer.controllers.slide_controller import SlideController
 from momkd_viewer.jobs.runner import Job, JobRunner
 from momkd_viewer.jobs.slide_work import find, open_cohort
-from momkd_viewer.state.analysis import CaseEntry
+from momkd_viewer.state.analysis import CaseEntry, muted_set
 from momkd_viewer.state.source import Source
 from momkd_viewer.state.work_list import Asked, CaseFinding, WorkList
 from momkd_viewer.widgets.case_list import CaseList
@@ -226,7 +226,7 @@ class CaseController(QObject):
             self._running[1].cancel()  # the open slide has priority; the list goes on afterwards
         if result is not None and source is not None and result.region is None:
             # By what the result itself says: the user may have muted something since.
-            muted = frozenset((m, index) for m, found in result.muted.items() for index in found)
+            muted = muted_set(result.muted)
             focus = result.background_focus
             finding = CaseFinding(result.predicted, result.probability, focus)
             self.work.add((result.model_sha256, muted), source.path, finding)

@@ -21,6 +21,7 @@ from momkd_viewer.controllers.evidence_view import EvidenceView
 from momkd_viewer.controllers.slide_controller import SlideController
 from momkd_viewer.jobs.evidence_work import OpenedEvidence, check_slide, open_evidence
 from momkd_viewer.jobs.runner import Job, JobRunner
+from momkd_viewer.state.analysis import muted_set
 from momkd_viewer.state.blinding import blinded
 from momkd_viewer.state.name_mask import NameMask
 from momkd_viewer.state.source import Source
@@ -174,10 +175,7 @@ class EvidenceOpening(QObject):
         model = self._model(opened)
         if model is None or source.slide is None:
             return
-        muted = opened.record.result.muted.items()
-        self._analysis.show_model(
-            model, frozenset((memory, index) for memory, found in muted for index in found)
-        )
+        self._analysis.show_model(model, muted_set(opened.record.result.muted))
         now = self._slides.source
         if now is not None and self._slides.slide is not None and now == source:
             self._arrive(opened)
@@ -224,9 +222,11 @@ class EvidenceOpening(QObject):
         if opened is None or result is None or blinded():
             return  # blinded, neither answer is told before that ends
         told = opened.record.result
-        muted = {memory: tuple(found) for memory, found in result.muted.items()}
         region = opened.region is not None
-        if muted != told.muted or (result.region is not None) != region:
+        if (
+            muted_set(result.muted) != muted_set(told.muted)
+            or (result.region is not None) != region
+        ):
             return  # the one before, or of what the user asked for since
         self._unproven = None
         differs = abs(result.probability - told.probability) > _SAME_PROBABILITY

@@ -24,7 +24,7 @@ from momkd_viewer.jobs.cohort_slides import CohortSlides
 from momkd_viewer.jobs.component_work import FindNearest
 from momkd_viewer.jobs.runner import Work
 from momkd_viewer.jobs.slide_work import encode
-from momkd_viewer.state.analysis import CaseEntry, Outcome
+from momkd_viewer.state.analysis import CaseEntry, MutedSet, Outcome, by_memory
 from momkd_viewer.state.cohort_atlas import AtlasSize, CohortAtlas
 from momkd_viewer.state.component_patches import GalleryPatch
 
@@ -54,20 +54,13 @@ class AtlasRequest:
 
     model: Model = field(compare=False)
     model_sha256: str
-    muted: frozenset[tuple[str, int]]
+    muted: MutedSet
     entries: tuple[CaseEntry, ...]
     size: AtlasSize
 
     def same_cohort(self, other: AtlasRequest) -> bool:
         """Whether both differ in their size at most."""
         return replace(self, size=other.size) == other
-
-    @property
-    def muted_by_memory(self) -> dict[str, list[int]]:
-        found: dict[str, list[int]] = {}
-        for memory, index in sorted(self.muted):
-            found.setdefault(memory, []).append(index)
-        return found
 
 
 def read_cohort_atlas(request: AtlasRequest, slides: CohortSlides) -> Work:
@@ -104,7 +97,7 @@ def _read(
     from momkd_core.patch_index import PatchIndexBuilder
 
     failures: list[AtlasFailure] = []
-    total = len(request.entries)
+    total, muted = len(request.entries), by_memory(request.muted)
     index = PatchIndexBuilder(request.model, total) if with_index else None
 
     def found() -> Iterator[Found]:
@@ -125,7 +118,7 @@ def _read(
             if index is not None:
                 index.add(Case(entry.case_id, entry.patient_id, ()), encoded)
             label = request.model.card.class_of(entry.values)
-            yield entry.case_id, entry.patient_id, encoded.result(request.muted_by_memory), label
+            yield entry.case_id, entry.patient_id, encoded.result(muted), label
 
     count = request.size.count
     atlas = atlas_of_results(
