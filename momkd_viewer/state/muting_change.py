@@ -20,7 +20,7 @@ Named = Callable[[str], str]
 
 
 @dataclass(frozen=True)
-class Fact:
+class ChangeFact:
     """A line: what, its value, and what it means."""
 
     name: str
@@ -61,7 +61,7 @@ class ChangeView:
     """
 
     muted: str
-    facts: tuple[Fact, ...] = ()
+    facts: tuple[ChangeFact, ...] = ()
     message: str = ""
     failed: bool = False
     flips: tuple[Flip, ...] | None = None
@@ -70,7 +70,7 @@ class ChangeView:
     can_score: bool = False
 
 
-def slide_facts(outcome: Outcome | None) -> tuple[Fact, ...]:
+def slide_facts(outcome: Outcome | None) -> tuple[ChangeFact, ...]:
     """Before and after on the open slide; nothing where no component is muted."""
     if outcome is None or outcome.unmuted is None:
         return ()
@@ -78,7 +78,7 @@ def slide_facts(outcome: Outcome | None) -> tuple[Fact, ...]:
     flips = before.predicted != after.predicted
     said = f"{before.predicted} → {after.predicted}" if flips else f"stays {after.predicted}"
     return (
-        Fact(
+        ChangeFact(
             "Open slide",
             f"{said} · probability {before.probability:.3f} → {after.probability:.3f} · "
             f"{_FOCUS} {_focus(before)} → {_focus(after)}",
@@ -92,7 +92,7 @@ def _focus(result: SlideResult) -> str:
     return "unknown" if value is None else f"{value:.1%}"
 
 
-def cohort_facts(change: CohortChange) -> tuple[Fact, ...]:
+def cohort_facts(change: CohortChange) -> tuple[ChangeFact, ...]:
     """How many cases flip, and what becomes of AUC and of attention on glass."""
     flipped = change.flipped
     judged = [case.became for case in flipped if case.became is not None]
@@ -100,18 +100,18 @@ def cohort_facts(change: CohortChange) -> tuple[Fact, ...]:
         f" · {judged.count('right')} became right, {judged.count('wrong')} wrong" if judged else ""
     )
     return (
-        Fact(
+        ChangeFact(
             "Cases that flip",
             f"{len(flipped)} of {len(change.cases)}{detail}",
             "Cases of which the other class is predicted without the muted components",
         ),
-        Fact(
+        ChangeFact(
             "AUC",
             _difference(change.auc, "{:.3f}", "{:+.3f}"),
             "Area under the ROC curve, with all components and without the muted ones. The interval "
             f"is that of the difference: paired, {change.resamples:,} samples of patients",
         ),
-        Fact(
+        ChangeFact(
             _FOCUS.capitalize(),
             _difference(change.background_focus, "{:.1%}", "{:+.1%}"),
             f"{_FOCUS_TIP}, mean over cases; the interval is that of the difference",

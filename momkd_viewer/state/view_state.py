@@ -17,7 +17,7 @@ _VERSION = 1
 
 
 @dataclass(frozen=True)
-class Place:
+class SlidePart:
     """A part of a slide in a window.
 
     Attributes:
@@ -42,7 +42,7 @@ class Place:
             raise ValueError("the window has no size")
 
     @classmethod
-    def of(cls, view: Viewport) -> Place:
+    def of(cls, view: Viewport) -> SlidePart:
         return cls(
             view.centre_x, view.centre_y, view.downsample, view.rotation, view.width, view.height
         )
@@ -68,7 +68,7 @@ class ViewState:
         slide, features: paths from the bundle's folder; None where they are not to be told.
     """
 
-    place: Place
+    place: SlidePart
     overlay: OverlayChoice
     opacity: float
     rendition: Rendition
