@@ -97,7 +97,7 @@ class AtlasController(QObject):
         if self._of is not None and self._of.entries != request.entries:
             self._of = self.atlas = None
         self._want(request)
-        self._show()
+        self._components.gather_again()
 
     def gallery(self, name: ComponentName, choice: GalleryChoice) -> Gallery:
         """A component's patches over the cohort, or why there are none yet; asking has it read."""
@@ -153,7 +153,7 @@ class AtlasController(QObject):
                 self.atlas, self._of, self._wanted = atlas, request, None
                 self._nearest = request.model.origin_sha256, self._cohort
                 self._inspection.set_nearest(finder(atlas))
-                self._show()
+                self._components.gather_again()
                 if atlas.failures:
                     first = atlas.atlas.failures[0]
                     self.failed.emit(f"{atlas.failures}, the first: {first.error}")
@@ -161,7 +161,7 @@ class AtlasController(QObject):
         def failed(error: MomkdError) -> None:
             if self._wanted is request:
                 self._wanted, self._problem = None, str(error)
-                self._show()
+                self._components.gather_again()
             self.failed.emit(str(error))
 
         def ended() -> None:
@@ -182,7 +182,7 @@ class AtlasController(QObject):
         if self._job is not None:
             self._job.cancel()
         self._wanted, self._problem = None, _STOPPED
-        self._show()
+        self._components.gather_again()
 
     def _check(self) -> None:
         """What was read, or is being read, is void for another cohort, model or muting."""
@@ -198,7 +198,7 @@ class AtlasController(QObject):
         self._start.stop()
         self.atlas = self._of = self._wanted = None
         self._problem = ""
-        self._show()
+        self._components.gather_again()
 
     def _check_nearest(self) -> None:
         """Likeness depends on cohort and model, not on the muting, nor on what curation left out."""
@@ -210,6 +210,3 @@ class AtlasController(QObject):
         if not same or cohort is not self._cases.work.entries:
             self._nearest = None
             self._inspection.set_nearest(None)
-
-    def _show(self) -> None:
-        self._components.set_cohort(self.gallery)

@@ -182,8 +182,12 @@ class ComponentController(QObject):
         self.shown_changed.emit()
 
     def set_cohort(self, gallery: CohortGallery) -> None:
-        """Where patches of the cohort come from, or why there are none; shown anew from now on."""
+        """Where patches of the cohort come from, or why there are none."""
         self._cohort = gallery
+        self.gather_again()
+
+    def gather_again(self) -> None:
+        """Shows the patches anew: those of the cohort are others now."""
         self._galleries.forget()
         self.refresh()
 

@@ -50,7 +50,7 @@ class CohortAtlas:
     Attributes:
         size: what it was made for.
         entries: its rows by case and name of the slide.
-        index: a sample of the cohort's patches, to be searched by likeness.
+        index: some of the cohort's patches, to be searched by likeness.
     """
 
     atlas: Atlas

@@ -109,7 +109,7 @@ def cohort_facts(change: CohortChange) -> tuple[ChangeFact, ...]:
             "AUC",
             _difference(change.auc, "{:.3f}", "{:+.3f}"),
             "Area under the ROC curve, with all components and without the muted ones. The interval "
-            f"is that of the difference: paired, {change.resamples:,} samples of patients",
+            f"is that of the difference: paired, over patients drawn anew {change.resamples:,} times",
         ),
         ChangeFact(
             _FOCUS.capitalize(),
