@@ -207,7 +207,8 @@ def refuse_folds(model: Model) -> None:
     """
     if model.is_ensemble:
         raise SettingsError(
-            f"{model.path} is the mean of several folds, each of which has components of its own",
+            f"{model.path} is the mean of several folds, each with components of its own: none can be "
+            "muted or browsed",
             f"Name one fold's model file, for instance {model.members[0].path}",
         )
 
