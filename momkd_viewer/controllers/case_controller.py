@@ -129,8 +129,8 @@ class CaseController(QObject):
         rows = [row for row, entry in enumerate(self.work.entries) if entry.path == path]
         if not rows:
             self._slides.open(path, mpp)
-        elif rows[0] == self._current:
-            self._open_row(rows[0])
+        elif self._current in rows:
+            self._open_row(self._current)
         else:
             self._list.choose(rows[0])
 
@@ -150,6 +150,13 @@ class CaseController(QObject):
     def _on_slide_wanted(self, path: Path) -> None:
         """Whoever opens another slide waits no more for the one that is being made."""
         self._wanted = None
+
+    def entry_of(self, path: Path) -> CaseEntry | None:
+        """The row of a file: the one that was opened, where several list it."""
+        rows = [row for row, entry in enumerate(self.work.entries) if entry.path == path]
+        if not rows:
+            return None
+        return self.work.entries[self._current if self._current in rows else rows[0]]
 
     def open_case(self, case_id: str) -> None:
         """Opens a listed case, the first of its slides."""

@@ -137,7 +137,7 @@ class EvidenceController(QObject):
         if self._mask.on:  # whoever masks names shows nobody who the patient is
             choice = replace(choice, identities=False, label_image=False)
         self._mask.meet_file(path)
-        entry = next((e for e in self._cases.work.entries if e.path == source.path), None)
+        entry = self._cases.entry_of(source.path)
         request = EvidenceRequest(
             path,
             source,
