@@ -202,8 +202,8 @@ class PatchIndexBuilder:
         self._vectors: list[NDArray[np.float16]] = []
         self._coords: list[NDArray[np.int64]] = []
 
-    def add(self, case: Case, encoded: EncodedSlide) -> None:
-        """Takes a slide's share of patches."""
+    def add(self, case: Case, encoded: EncodedSlide, name: str | None = None) -> None:
+        """Takes a slide's share of patches; ``name`` where its stem would not tell it in its case."""
         patches = np.arange(len(encoded.bag.coords))
         if len(patches) > self._each:
             random = np.random.default_rng([_SEED, len(self._slides)])
@@ -213,7 +213,7 @@ class PatchIndexBuilder:
         self._vectors.append((projected / np.maximum(norms, 1e-12)).astype(np.float16))
         self._coords.append(encoded.bag.coords[patches])
         size = encoded.bag.size_level0
-        self._slides.append(IndexedSlide(case.case_id, case.patient_id, encoded.name, size))
+        self._slides.append(IndexedSlide(case.case_id, case.patient_id, name or encoded.name, size))
 
     def index(self) -> PatchIndex:
         """The index of the slides so far."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -27,6 +28,7 @@ from momkd_viewer.jobs.slide_work import encode
 from momkd_viewer.state.analysis import CaseEntry, MutedSet, Outcome, by_memory
 from momkd_viewer.state.cohort_atlas import AtlasSize, CohortAtlas
 from momkd_viewer.state.component_patches import GalleryPatch
+from momkd_viewer.state.patch_inspection import Inspection
 
 if TYPE_CHECKING:
     from momkd_core.atlas import Found
@@ -39,7 +41,7 @@ log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 # Of what is kept: another number makes older files void.
-_FORMAT = 2
+_FORMAT = 3
 _MOST_FILES = 40  # the oldest go
 READING = "reading the cohort"
 
@@ -79,10 +81,21 @@ def read_cohort_atlas(request: AtlasRequest, slides: CohortSlides) -> Work:
             kept.save(atlas, built)
             index = index or built
         assert index is not None
-        entries = {(entry.case_id, entry.path.stem): entry for entry in request.entries}
+        names = _slide_names(request.entries)
+        entries = {(e.case_id, name): e for e, name in zip(request.entries, names, strict=True)}
         return CohortAtlas(atlas, index, request.size, entries)
 
     return work
+
+
+def _slide_names(entries: tuple[CaseEntry, ...]) -> list[str]:
+    """What each row's slide is called in its case: by its stem, or its path where several have that."""
+    files = {(entry.case_id, entry.path) for entry in entries}
+    stems = Counter((case_id, path.stem) for case_id, path in files)
+    return [
+        entry.path.stem if stems[entry.case_id, entry.path.stem] == 1 else str(entry.path)
+        for entry in entries
+    ]
 
 
 def _read(
@@ -101,7 +114,8 @@ def _read(
     index = PatchIndexBuilder(request.model, total) if with_index else None
 
     def found() -> Iterator[Found]:
-        for at, entry in enumerate(request.entries):
+        names = _slide_names(request.entries)
+        for at, (entry, name) in enumerate(zip(request.entries, names, strict=True)):
             cancel.raise_if_cancelled()
             report(at, total, READING)
             try:
@@ -113,12 +127,13 @@ def _read(
                 )
             except MomkdError as error:
                 cancel.raise_if_cancelled()
-                failures.append(AtlasFailure(entry.case_id, entry.path.stem, str(error)))
+                failures.append(AtlasFailure(entry.case_id, name, str(error)))
                 continue
             if index is not None:
-                index.add(Case(entry.case_id, entry.patient_id, ()), encoded)
+                index.add(Case(entry.case_id, entry.patient_id, ()), encoded, name)
             label = request.model.card.class_of(entry.values)
-            yield entry.case_id, entry.patient_id, encoded.result(muted), label
+            result = replace(encoded.result(muted), slide_name=name)
+            yield entry.case_id, entry.patient_id, result, label
 
     count = request.size.count
     atlas = atlas_of_results(
@@ -210,16 +225,15 @@ def _state(entry: CaseEntry) -> tuple[str, float | None, str]:
 def finder(cohort: CohortAtlas) -> FindNearest:
     """Finds the patches of a cohort that are most like one of the open slide, without that itself."""
 
-    def find(outcome: Outcome, patch: int, count: int) -> list[GalleryPatch]:
-        encoded, result = outcome.encoded, outcome.result
+    def find(outcome: Outcome, inspection: Inspection, count: int) -> list[GalleryPatch]:
+        encoded, itself = outcome.encoded, inspection.place
         if encoded.model.origin_sha256 != cohort.index.model_sha256:
             return []  # its vectors mean nothing to another model
-        x, y = (int(v) for v in result.coords[patch])
-        itself = (result.slide_name, x, y)
         found = []
-        for place, cosine in cohort.index.nearest(encoded.projected[patch], count + 1):
-            if (place.slide, place.x, place.y) != itself:
-                at = cohort.place(place.case_id, place.slide, place.x, place.y, place.size)
+        vector = encoded.projected[inspection.patch]
+        for place, cosine in cohort.index.nearest(vector, count + 1):
+            at = cohort.place(place.case_id, place.slide, place.x, place.y, place.size)
+            if (at.slide, at.x, at.y) != (itself.slide, itself.x, itself.y):
                 found.append(GalleryPatch(at, cosine, case=place.case_id, patient=place.patient_id))
         return found[:count]
 

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from momkd_core.checkpoint import Model
     from momkd_core.result import SlideResult
 
-#: Finds the nearest patches in a cohort: (what a model says of the open slide, patch, how many).
-FindNearest = Callable[["Outcome", int, int], list[GalleryPatch]]
+#: Finds the nearest patches in a cohort: (what a model says of the open slide, one patch, how many).
+FindNearest = Callable[[Outcome, Inspection, int], list[GalleryPatch]]
 NEAREST = 24
 
 
@@ -88,6 +88,6 @@ def inspect_patch(
         inspection = inspect(outcome.result, slide, patch)
         if find_nearest is None:
             return Inspected(inspection, None)
-        return Inspected(inspection, tuple(find_nearest(outcome, patch, NEAREST)))
+        return Inspected(inspection, tuple(find_nearest(outcome, inspection, NEAREST)))
 
     return work

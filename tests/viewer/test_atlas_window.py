@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from driving import open_all, settle
 from pytestqt.qtbot import QtBot
@@ -109,9 +111,12 @@ def test_the_cohorts_patches_are_those_of_the_engine(
     assert [p.similarity for p in counter[:1]] == [
         pytest.approx(one.patch.similarity) for one in component.counter_examples[:1]
     ]
-    for p in counter:  # as on one slide: by how much the rival exceeds the component itself
-        assert p.rival is not None and p.rival.margin > 0
-        assert p.rival.margin == pytest.approx(p.rival.similarity - p.similarity)
+    assert counter
+    for index in range(4):  # as on one slide: by how much the rival exceeds the component itself
+        name = ComponentName("negative", index)
+        for p in window.atlas.atlas.gallery(name, "counter", 50, 9).patches:
+            assert p.rival is not None and p.rival.margin > 0
+            assert p.rival.margin == pytest.approx(p.rival.similarity - p.similarity)
 
 
 def test_a_patch_of_another_slide_opens_its_case_and_is_centred(
@@ -191,6 +196,38 @@ def test_a_cohort_is_encoded_once_whatever_is_muted(
     open_all(qtbot, window, table)
     settle(qtbot, window)
     assert len(read) == 12 and window.canvas.banner.isHidden()
+
+
+def test_two_slides_of_one_stem_keep_their_own_patches(
+    qtbot: QtBot, window: MainWindow, model_path: Path, cohort_path: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "slides"
+    folder.mkdir()
+    files = [folder / "scan.tif", folder / "scan.tiff"]
+    for case, file in zip(("case_00", "case_01"), files, strict=True):
+        shutil.copy(cohort_path.parent / "slides" / f"{case}.tif", file)
+    open_all(qtbot, window, model_path, folder)
+    patches = ask(qtbot, window, count=50, per_patient=50).gallery.patches
+    model = load_model(model_path)
+    results = {file: predict(model, file) for file in files}
+    assert {patch.place.slide for patch in patches if patch.place} == set(files)
+    for patch in patches:
+        assert patch.place is not None
+        result = results[patch.place.slide]
+        assert result.match is not None
+        (row,) = np.flatnonzero((result.coords == (patch.place.x, patch.place.y)).all(axis=1))
+        similarity = result.match.of(NAME.memory)[row, NAME.index]
+        assert patch.similarity == pytest.approx(similarity)
+    # The patch that is asked about is left out, that of the same place on the other slide is not.
+    shown = window.analysis.result
+    assert shown is not None and window.slides.source is not None
+    x, y = shown.coords[0]
+    window.inspection.ask(*(float(v) for v in shown.coords[0] + shown.size_level0 / 2))
+    settle(qtbot, window)
+    nearest = [patch.place for patch in window.inspection.panel.nearest.patches]
+    assert nearest and {place.slide for place in nearest if place} == set(files)
+    itself = (window.slides.source.path, x, y)
+    assert all(place and (place.slide, place.x, place.y) != itself for place in nearest)
 
 
 def test_nearest_patches_of_the_cohort_leave_out_the_patch_itself(
