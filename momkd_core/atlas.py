@@ -23,13 +23,12 @@ from momkd_core.atlas_record import (
     AtlasFailure,
     AtlasPatch,
     CounterExample,
-    Memory,
     NearComponent,
 )
-from momkd_core.checkpoint import Model
-from momkd_core.cohort import Case, Cohort
+from momkd_core.checkpoint import Model, refuse_folds
+from momkd_core.cohort import Cohort
 from momkd_core.cohort_prediction import CaseFailure, OnEncoded, predict_cohort
-from momkd_core.errors import ModelFileError
+from momkd_core.component_names import MEMORIES
 from momkd_core.progress import CancelToken, Report, silent
 from momkd_core.result import ComponentUse, SlideResult
 
@@ -37,7 +36,6 @@ log = logging.getLogger(__name__)
 
 PER_PATIENT = 3
 _NEAREST = 3  # components of either memory
-_MEMORIES: tuple[Memory, ...] = ("positive", "negative")
 
 #: A slide of a cohort: case id, patient id, what the model says of it, the case's class value or None.
 Found = tuple[str, str, SlideResult, str | None]
@@ -64,8 +62,8 @@ def build_atlas(
         on_encoded: as for :func:`momkd_core.cohort_prediction.predict_cohort`.
 
     Raises:
-        ModelFileError: the model is the mean of several folds, which share no components.
-        CohortError, SettingsError: of the request.
+        SettingsError: the model is the mean of several folds.
+        CohortError: of the request.
         Cancelled: between two slides.
     """
     failures: list[AtlasFailure] = []
@@ -86,7 +84,7 @@ def build_atlas(
                 continue
             case = outcome.case
             for result in outcome.slides:
-                yield case.case_id, case.patient_id, result, class_of(case, model)
+                yield case.case_id, case.patient_id, result, model.decision.label(case.values)
 
     atlas = atlas_of_results(
         model,
@@ -97,12 +95,6 @@ def build_atlas(
         per_patient=per_patient,
     )
     return replace(atlas, failures=tuple(failures))
-
-
-def class_of(case: Case, model: Model) -> str | None:
-    """A case's value in the label column of the model, where it is one of the model's classes."""
-    value = case.values.get(model.card.task)
-    return value if value in (model.card.positive, model.card.negative) else None
 
 
 def atlas_of_results(
@@ -122,13 +114,9 @@ def atlas_of_results(
         per_patient: how many of one patient, while others remain.
 
     Raises:
-        ModelFileError: the model is the mean of several folds, which share no components.
+        SettingsError: the model is the mean of several folds.
     """
-    if model.is_ensemble:
-        raise ModelFileError(
-            f"{model.path} is the mean of {len(model.members)} folds, which share no components",
-            f"Name one fold's model file, for instance {model.members[0].path}",
-        )
+    refuse_folds(model)
     gathered = _Gathered(model, Wanted(top, typical, counter_examples, per_patient))
     for case_id, patient_id, result, label in results:
         gathered.add(case_id, patient_id, result, label)
@@ -164,7 +152,7 @@ class _Gathered:
     def __init__(self, model: Model, wanted: Wanted) -> None:
         self._model = model
         count = model.card.model.components
-        self._names = [(memory, j) for memory in _MEMORIES for j in range(count)]
+        self._names = [(memory, j) for memory in MEMORIES for j in range(count)]
         self._picks = [ComponentPicks(memory, j, wanted) for memory, j in self._names]
         self._cases: set[str] = set()
         self._patients: dict[str, int] = {}
@@ -256,7 +244,7 @@ def _nearest(model: Model) -> list[tuple[NearComponent, ...]]:
     result = []
     for row in cosine:
         chosen = []
-        for memory, of_memory in zip(_MEMORIES, (row[:count], row[count:]), strict=True):
+        for memory, of_memory in zip(MEMORIES, (row[:count], row[count:]), strict=True):
             for j in np.argsort(-of_memory, kind="stable")[:_NEAREST]:
                 if np.isfinite(of_memory[j]):
                     chosen.append(NearComponent(memory, int(j), float(of_memory[j])))

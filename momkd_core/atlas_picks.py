@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from momkd_core.component_names import MEMORIES, other_memory
 from momkd_core.result import Floats, Indices, SlideResult
 
-# Typical patches are found among so many that a component wins, drawn at random from all of them.
-_SAMPLE = 4000
+# Typical patches are found among so many that a component wins, drawn at random from all of them; among
+# more where more are wanted.
+_DRAWN = 4000
 _SEED = 0
 
 _ROW = np.dtype(
@@ -49,9 +51,11 @@ class SlidePatches:
     def __init__(self, result: SlideResult, number: int, patient: int) -> None:
         self._result = result
         self._number, self._patient = number, patient
-        self.winners = {memory: result.winners(memory) for memory in ("positive", "negative")}
-        self._best = {memory: result.best_similarity(memory) for memory in self.winners}
-        # Lots decide which patches make up a sample; the same for the same cohort.
+        self.winners: dict[str, Indices] = {memory: result.winners(memory) for memory in MEMORIES}
+        self._best: dict[str, Floats] = {
+            memory: result.best_similarity(memory) for memory in self.winners
+        }
+        # Lots decide which patches are drawn; the same for the same cohort.
         self.lots = np.random.default_rng([_SEED, number]).random(len(result))
 
     def similarity(self, memory: str, index: int) -> Floats:
@@ -61,7 +65,7 @@ class SlidePatches:
 
     def margin(self, memory: str) -> Floats:
         """(N,) affinity towards the other memory."""
-        margin: Floats = self._best[_other(memory)] - self._best[memory]
+        margin: Floats = self._best[other_memory(memory)] - self._best[memory]
         return margin
 
     def rows(self, memory: str, index: int, patches: Indices) -> Rows:
@@ -73,8 +77,8 @@ class SlidePatches:
         rows["x"], rows["y"] = self._result.coords[patches].T
         rows["lot"], rows["patch"] = self.lots[patches], patches
         rows["slide"], rows["patient"] = self._number, self._patient
-        rows["winner"] = self.winners[_other(memory)][patches]
-        rows["winner_similarity"] = self._best[_other(memory)][patches]
+        rows["winner"] = self.winners[other_memory(memory)][patches]
+        rows["winner_similarity"] = self._best[other_memory(memory)][patches]
         rows["margin"] = self.margin(memory)[patches]
         return rows
 
@@ -84,7 +88,8 @@ class ComponentPicks:
 
     def __init__(self, memory: str, index: int, wanted: Wanted) -> None:
         self._memory, self._index, self._wanted = memory, index, wanted
-        self._top = self._counter = self._sample = np.zeros(0, _ROW)
+        self._top = self._counter = self._drawn = np.zeros(0, _ROW)
+        self._most = max(_DRAWN, wanted.typical)
 
     def add(self, slide: SlidePatches) -> None:
         """Takes what may be chosen of a slide; of a muted component nothing is."""
@@ -96,17 +101,17 @@ class ComponentPicks:
         top = _best(similarity, patches, wanted.top)
         lost = _best(similarity, patches[slide.margin(memory) > 0], wanted.counter_examples)
         won = patches[slide.winners[memory] == index]
-        if len(self._sample) == _SAMPLE:
-            won = won[slide.lots[won] < self._sample["lot"].max()]
+        if len(self._drawn) == self._most:
+            won = won[slide.lots[won] < self._drawn["lot"].max()]
         each = wanted.per_patient
         self._top = _candidates([self._top, slide.rows(memory, index, top)], wanted.top, each)
         self._counter = _candidates(
             [self._counter, slide.rows(memory, index, lost)], wanted.counter_examples, each
         )
-        sample = np.concatenate([self._sample, slide.rows(memory, index, won)])
-        if len(sample) > _SAMPLE:
-            sample = sample[np.argpartition(sample["lot"], _SAMPLE - 1)[:_SAMPLE]]
-        self._sample = sample
+        drawn = np.concatenate([self._drawn, slide.rows(memory, index, won)])
+        if len(drawn) > self._most:
+            drawn = drawn[np.argpartition(drawn["lot"], self._most - 1)[: self._most]]
+        self._drawn = drawn
 
     def top(self) -> Rows:
         """The most similar patches, best first."""
@@ -122,7 +127,7 @@ class ComponentPicks:
         At most ``per_patient`` of one patient while the middle half has others, and from outside of it
         only where it is too small.
         """
-        rows, count = _ordered(self._sample), self._wanted.typical
+        rows, count = _ordered(self._drawn), self._wanted.typical
         if len(rows) <= count:
             return rows
         place = np.arange(len(rows))
@@ -139,10 +144,6 @@ class ComponentPicks:
                     taken[rows["patient"][picked]] += 1
                     break
         return rows[~free]
-
-
-def _other(memory: str) -> str:
-    return "negative" if memory == "positive" else "positive"
 
 
 def _best(similarity: Floats, patches: Indices, count: int) -> Indices:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from momkd_core.component_names import Memory
 from momkd_core.component_profile import ComponentProfile
 from momkd_core.errors import AtlasError
 
 _FORMAT = 1
-
-Memory = Literal["positive", "negative"]
 
 
 @dataclass(frozen=True)

@@ -20,13 +20,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from momkd_core.component_names import component_names
+from momkd_core.component_names import MEMORIES, component_names
 from momkd_core.component_profile import ComponentProfile
 from momkd_core.curation_record import CurationStep
 from momkd_core.decision import Decision
 from momkd_core.errors import ModelFileError, SettingsError
 from momkd_core.familiarity import Familiarity, from_tensors
-from momkd_core.model.attention import MEMORIES, check_muted
+from momkd_core.model.attention import check_muted
 from momkd_core.model.network import MoMKD
 from momkd_core.settings import ExtractionSettings, ModelSettings, Preset, TrainingSettings
 from momkd_core.storage import atomic_path, sha256_of_file
@@ -194,6 +194,20 @@ class Model:
         if self.is_ensemble:
             return f"mean of {len(self.members)} folds"
         return self.path.stem if self.card.fold is None else f"fold {self.card.fold}"
+
+
+def refuse_folds(model: Model) -> None:
+    """For what is about components.
+
+    Raises:
+        SettingsError: the model is the mean of several folds, each of which has its own.
+    """
+    if model.is_ensemble:
+        raise SettingsError(
+            f"{model.path} is the mean of several folds, each with components of its own: none can be "
+            "muted or browsed",
+            f"Name one fold's model file, for instance {model.members[0].path}",
+        )
 
 
 def save_model(

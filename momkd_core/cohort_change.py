@@ -135,10 +135,7 @@ class CohortChange:
             "resamples": self.resamples,
             "aggregation": AGGREGATION,
             "cases": [case.as_row() for case in self.cases],
-            "errors": [
-                {"case_id": f.case_id, "slide": f.slide, "error": str(f.error)}
-                for f in self.failures
-            ],
+            "errors": [failure.as_json() for failure in self.failures],
             "warnings": list(self.warnings),
         }
 

@@ -76,6 +76,10 @@ class CaseFailure:
     slide: str
     error: MomkdError
 
+    def as_json(self) -> dict[str, str]:
+        """As ``momkd predict``, ``rescore`` and ``triage`` print it."""
+        return {"case_id": self.case_id, "slide": self.slide, "error": str(self.error)}
+
 
 #: Told of each slide that was predicted, as it is after the graph encoder.
 OnEncoded = Callable[[Case, EncodedSlide], None]

@@ -7,15 +7,15 @@ epoch; and which genes go with its share.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from momkd_core.component_names import MEMORIES, Memory
 from momkd_core.gene_association import GeneAssociation
-from momkd_core.model.attention import MEMORIES, MemoryReading
+from momkd_core.model.attention import MemoryReading
 
 
 class ComponentProfile(BaseModel):
@@ -33,7 +33,7 @@ class ComponentProfile(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    memory: Literal["positive", "negative"]
+    memory: Memory
     index: int = Field(ge=0)
     cases: int = Field(ge=0)
     prevalence: float = Field(ge=0, le=1)
@@ -117,7 +117,7 @@ def component_profiles(
     n = len(prevalence) // 2
     return tuple(
         ComponentProfile(
-            memory="positive" if memory == "positive" else "negative",
+            memory=memory,
             index=j,
             cases=len(cases),
             prevalence=float(prevalence[at]),

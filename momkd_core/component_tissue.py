@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from momkd_core.model.attention import MEMORIES
+from momkd_core.component_names import MEMORIES
 from momkd_core.result import SlideResult
 
 #: Of the attention of a memory; a component with less says too little to be judged.
@@ -22,8 +22,10 @@ class ComponentTissue:
     """
 
     def __init__(self, components: int) -> None:
-        self._mass = {memory: np.zeros(components) for memory in MEMORIES}
-        self._tissue = {memory: np.zeros(components) for memory in MEMORIES}
+        self._mass: dict[str, NDArray[np.float64]] = {
+            memory: np.zeros(components) for memory in MEMORIES
+        }
+        self._tissue = {memory: mass.copy() for memory, mass in self._mass.items()}
 
     def add(self, result: SlideResult) -> None:
         """A slide's patches, by their winners in each memory; nothing where its tissue is unknown."""
@@ -56,7 +58,7 @@ class ComponentTissue:
         Args:
             muted: components that are left out already.
         """
-        found = {}
+        found: dict[str, list[int]] = {}
         for memory in MEMORIES:
             means = self.means(memory)
             means[list((muted or {}).get(memory, ()))] = np.nan

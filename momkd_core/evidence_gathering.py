@@ -23,6 +23,7 @@ from momkd_core.montage import montage, patch_image
 from momkd_core.progress import CancelToken, Report, silent
 from momkd_core.result import ComponentUse, SlideResult
 from momkd_core.slide import RgbImage, Slide
+from momkd_core.storage import ends_key
 
 TOP = 9
 
@@ -102,6 +103,7 @@ def fingerprint(slide: Slide) -> Fingerprint:
         width=slide.width,
         height=slide.height,
         bytes=slide.path.stat().st_size,
+        ends=ends_key(slide.path),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from momkd_core.component_names import component_name
+from momkd_core.component_names import Memory, component_name
 
 FORMAT = 1
 
@@ -26,19 +26,27 @@ class Fingerprint(_Record):
         quickhash: OpenSlide's quickhash-1, which renaming and stripping the label leave as it is.
         width, height: level-0 pixels.
         bytes: of the file.
+        ends: see :func:`~momkd_core.storage.ends_key`; None in bundles of older versions.
     """
 
     quickhash: str | None
     width: int
     height: int
     bytes: int
+    ends: str | None = None
 
     def fits(self, other: Fingerprint) -> bool:
-        """Whether both are of one slide; by the file's size where there is no hash."""
-        same = (self.width, self.height) == (other.width, other.height)
+        """Whether both are of one slide; where there is no hash, by the file's size and both its ends.
+
+        By its size alone where the ends are unknown.
+        """
+        if (self.width, self.height) != (other.width, other.height):
+            return False
         if self.quickhash and other.quickhash:
-            return same and self.quickhash == other.quickhash
-        return same and self.bytes == other.bytes
+            return self.quickhash == other.quickhash
+        if self.ends and other.ends:
+            return self.ends == other.ends
+        return self.bytes == other.bytes
 
 
 class SlideRecord(_Record):
@@ -138,7 +146,7 @@ class ComponentRecord(_Record):
         picture: their montage, row by row; None where there is none.
     """
 
-    memory: Literal["positive", "negative"]
+    memory: Memory
     index: int = Field(ge=0)
     share: float
     attention: float
@@ -155,7 +163,7 @@ class ComponentRecord(_Record):
 class VerdictRecord(_Record):
     """An expert's judgement on a component, on the case, or on a component in the case."""
 
-    memory: Literal["positive", "negative"] | None
+    memory: Memory | None
     index: int | None
     case: str | None
     term: str | None

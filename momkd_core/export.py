@@ -10,6 +10,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from momkd_core.component_names import MEMORIES
 from momkd_core.result import SlideResult
 from momkd_core.storage import write_text
 
@@ -85,7 +86,7 @@ def _rows(result: SlideResult) -> list[dict[str, Any]]:
         "attention": result.attention.tolist(),
     }
     empty = [None] * len(result)
-    for memory in ("positive", "negative"):
+    for memory in MEMORIES:
         known = result.match is not None
         columns[f"{memory}_component"] = result.winners(memory).tolist() if known else empty
         columns[f"{memory}_similarity"] = (

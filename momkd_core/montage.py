@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from momkd_core.atlas_record import Atlas, AtlasComponent, AtlasPatch
 from momkd_core.cohort import Cohort
+from momkd_core.component_names import other_memory
 from momkd_core.errors import MomkdError
 from momkd_core.slide import RgbImage, Slide
 from momkd_core.storage import atomic_path
@@ -73,7 +74,7 @@ def write_montages(atlas: Atlas, cohort: Cohort, folder: Path, *, mpp: float | N
 
 def _counter_examples(component: AtlasComponent, atlas: Atlas, slides: _Slides) -> list[RgbImage]:
     """Pairs: the counter-example, and what won it."""
-    opposite = "negative" if component.memory == "positive" else "positive"
+    opposite = other_memory(component.memory)
     pages = []
     for example in component.counter_examples:
         winner = atlas.component(opposite, example.winner)

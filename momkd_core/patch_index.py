@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from momkd_core.checkpoint import Model
+from momkd_core.checkpoint import Model, refuse_folds
 from momkd_core.cohort import Case, Cohort
 from momkd_core.cohort_prediction import CaseFailure, predict_cohort
-from momkd_core.errors import AtlasError, ModelFileError
+from momkd_core.errors import AtlasError
 from momkd_core.prediction import EncodedSlide
 from momkd_core.progress import CancelToken, Report, silent
 from momkd_core.storage import atomic_path
@@ -191,23 +191,19 @@ class PatchIndexBuilder:
             fixed seed.
 
     Raises:
-        ModelFileError: the model is the mean of several folds, each with a projection of its own.
+        SettingsError: the model is the mean of several folds, each with a projection of its own.
     """
 
     def __init__(self, model: Model, slides: int, most: int = MOST_PATCHES) -> None:
-        if model.is_ensemble:
-            raise ModelFileError(
-                f"{model.path} is the mean of {len(model.members)} folds, each with its own projection",
-                f"Name one fold's model file, for instance {model.members[0].path}",
-            )
+        refuse_folds(model)
         self._model = model
         self._each = max(1, most // max(1, slides))
         self._slides: list[IndexedSlide] = []
         self._vectors: list[NDArray[np.float16]] = []
         self._coords: list[NDArray[np.int64]] = []
 
-    def add(self, case: Case, encoded: EncodedSlide) -> None:
-        """Takes a slide's share of patches."""
+    def add(self, case: Case, encoded: EncodedSlide, name: str | None = None) -> None:
+        """Takes a slide's share of patches; ``name`` where its stem would not tell it in its case."""
         patches = np.arange(len(encoded.bag.coords))
         if len(patches) > self._each:
             random = np.random.default_rng([_SEED, len(self._slides)])
@@ -217,7 +213,7 @@ class PatchIndexBuilder:
         self._vectors.append((projected / np.maximum(norms, 1e-12)).astype(np.float16))
         self._coords.append(encoded.bag.coords[patches])
         size = encoded.bag.size_level0
-        self._slides.append(IndexedSlide(case.case_id, case.patient_id, encoded.name, size))
+        self._slides.append(IndexedSlide(case.case_id, case.patient_id, name or encoded.name, size))
 
     def index(self) -> PatchIndex:
         """The index of the slides so far."""
@@ -245,7 +241,7 @@ def build_patch_index(
     """The index of a cohort, without the slides that fail, and why those failed.
 
     Raises:
-        ModelFileError, CohortError, SettingsError: of the request.
+        CohortError, SettingsError: of the request.
         Cancelled: between two slides.
     """
     builder = PatchIndexBuilder(model, sum(len(case.slides) for case in cohort.cases), most)

@@ -10,13 +10,14 @@ from typing import Literal
 import numpy as np
 import torch
 
-from momkd_core.checkpoint import FoldModel, Model, ModelCard
+from momkd_core.checkpoint import FoldModel, Model, ModelCard, refuse_folds
 from momkd_core.cohort import FEATURE_SUFFIXES
+from momkd_core.component_names import MEMORIES
 from momkd_core.errors import FeatureError, SettingsError
 from momkd_core.extraction import EncoderLoader, cached_bag
 from momkd_core.features import FeatureBag, read_features
 from momkd_core.graph import slide_edges
-from momkd_core.model.attention import MEMORIES, Muted, check_muted
+from momkd_core.model.attention import Muted, check_muted
 from momkd_core.model.neighbourhood import patch_graph
 from momkd_core.model.network import EncodedPatches
 from momkd_core.patch_tissue import with_tissue
@@ -337,12 +338,9 @@ def chosen_muted(model: Model, muted: Muted | None) -> dict[str, list[int]]:
     asked = model.card.muted if muted is None else muted
     components = model.card.model.components
     checked = {name: check_muted(asked, name, components) for name in MEMORIES}
-    chosen = {name: indices for name, indices in checked.items() if indices}
-    if chosen and model.is_ensemble:
-        raise SettingsError(
-            "Components cannot be muted in the mean of several folds: each fold has its own",
-            f"Name one fold's model file, for instance {model.members[0].path}",
-        )
+    chosen: dict[str, list[int]] = {name: indices for name, indices in checked.items() if indices}
+    if chosen:
+        refuse_folds(model)
     return chosen
 
 

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from momkd_core.component_names import MEMORIES
+
 Floats = NDArray[np.float32]
 Indices = NDArray[np.int64]
 
@@ -129,7 +131,7 @@ class SlideResult:
         if self.match is None:
             return []
         found = []
-        for memory in ("positive", "negative"):
+        for memory in MEMORIES:
             winners = self.winners(memory)
             count = self.match.of(memory).shape[1]
             share = np.bincount(winners, minlength=count) / len(winners)

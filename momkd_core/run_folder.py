@@ -14,6 +14,7 @@ from typing import Any
 
 from momkd_core.checkpoint import Model, fold_folders, load_model, software_versions
 from momkd_core.cohort import Case
+from momkd_core.component_names import MEMORIES
 from momkd_core.errors import ModelFileError, TrainingError
 from momkd_core.evaluation import (
     AGGREGATION,
@@ -263,7 +264,7 @@ def _memory_use(folder: Path, folds: list[dict[str, Any]]) -> dict[str, dict[str
             )
             for measure, largest in (("active_ratio", 1.0), ("perplexity", math.inf))
         }
-        for memory in ("positive", "negative")
+        for memory in MEMORIES
     }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from momkd_core.component_names import MEMORIES
 from momkd_core.result import SlideResult
 
 
@@ -71,7 +72,7 @@ def component_entropy(result: SlideResult) -> tuple[float, float] | None:
     if result.match is None:
         return None
     found = []
-    for memory in ("positive", "negative"):
+    for memory in MEMORIES:
         mass = np.array([use.attention for use in result.components() if use.memory == memory])
         used = mass[mass > 0]
         nats = max(0.0, float(-(used * np.log(used)).sum()))

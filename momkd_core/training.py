@@ -16,12 +16,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from momkd_core.component_names import MEMORIES
 from momkd_core.component_profile import CaseUse
 from momkd_core.evaluation import auc, cross_entropy
 from momkd_core.ledger import Ledger
 from momkd_core.memory_dynamics import UseCounter, drift
 from momkd_core.memory_initialisation import initialise_memory
-from momkd_core.model.attention import MEMORIES
 from momkd_core.model.neighbour_attention import compiled_kernels
 from momkd_core.model.network import LossTerms, MoMKD
 from momkd_core.processor import best_device, keep_freed_memory

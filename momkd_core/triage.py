@@ -36,10 +36,7 @@ class Triage:
         """The object that ``momkd triage --json`` prints."""
         return {
             "cases": [case.as_json() for case in self.cases],
-            "errors": [
-                {"case_id": f.case_id, "slide": f.slide, "error": str(f.error)}
-                for f in self.failures
-            ],
+            "errors": [failure.as_json() for failure in self.failures],
             "order": list(self.order),
             "model_sha256": self.model_sha256,
             "warnings": list(self.warnings),

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Literal
 
+from momkd_core.component_names import MEMORIES
 from momkd_core.errors import ReviewError
 
 Credible = Literal["yes", "no", "unsure"]
@@ -52,7 +53,7 @@ class Subject:
     case_id: str | None = None
 
     def __post_init__(self) -> None:
-        component = self.memory in ("positive", "negative") and (self.index or 0) >= 0
+        component = self.memory in MEMORIES and (self.index or 0) >= 0
         case_alone = self.memory is None and self.case_id is not None
         if not (component if self.index is not None else case_alone):
             raise ReviewError(

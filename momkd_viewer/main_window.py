@@ -35,6 +35,7 @@ from momkd_viewer.controllers.slide_controller import SlideController
 from momkd_viewer.controllers.split_controller import SplitController
 from momkd_viewer.controllers.view_pair import ShownView
 from momkd_viewer.controllers.window_tools import WindowTools
+from momkd_viewer.jobs.cohort_slides import CohortSlides
 from momkd_viewer.jobs.runner import JobRunner
 from momkd_viewer.resource_files import resource
 from momkd_viewer.state.overlay_values import KINDS
@@ -59,6 +60,7 @@ class MainWindow(WindowFrame):
         self._jobs = JobRunner(3, self)
         self._analysis_jobs = JobRunner(1, self, yielding=True)
         self._cohort_jobs = JobRunner(1, self, yielding=True)
+        self._cohort_slides = CohortSlides()
         self._demo_jobs = JobRunner(1, self)
         self.slides = SlideController(self.canvas, self._jobs, self)
         self.analysis = AnalysisController(
@@ -119,6 +121,7 @@ class MainWindow(WindowFrame):
             self._cohort_jobs,
             self,
         )
+        self.cases.opened.connect(self._cohort_slides.clear)
         self.atlas = AtlasController(
             self.cases,
             self.analysis,
@@ -126,6 +129,7 @@ class MainWindow(WindowFrame):
             self.components,
             self.inspection,
             self.atlas_strip,
+            self._cohort_slides,
             self._cohort_jobs,
             self,
         )
@@ -191,6 +195,7 @@ class MainWindow(WindowFrame):
             self.tools.preferences,
             self.blinding,
             self._names,
+            self._cohort_slides,
             self._jobs,
             self._cohort_jobs,
             self._settings,

@@ -167,13 +167,7 @@ def _cohort(options: argparse.Namespace, model: Model, muted: dict[str, list[int
             if isinstance(outcome, CaseFailure):
                 progress.close()
                 print_failure(f"case {outcome.case_id}", outcome.error)
-                errors.append(
-                    {
-                        "case_id": outcome.case_id,
-                        "slide": outcome.slide,
-                        "error": str(outcome.error),
-                    }
-                )
+                errors.append(outcome.as_json())
                 continue
             if options.out is not None:
                 _write_case(outcome, options.out)

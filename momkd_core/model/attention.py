@@ -11,12 +11,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from momkd_core.component_names import MEMORIES
 from momkd_core.errors import SettingsError
 
 #: Which components are left out of max and argmax: ``{"positive": [3], "negative": [0, 7]}``.
 Muted = Mapping[str, Sequence[int]]
-
-MEMORIES = ("positive", "negative")
 
 
 class MemoryReading(NamedTuple):

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from momkd_core.component_names import MEMORIES
+
 
 class ClassMemory(nn.Module):
     """Two sets of n components of width D_N.
@@ -20,7 +22,7 @@ class ClassMemory(nn.Module):
 
     def __init__(self, components: int, width: int) -> None:
         super().__init__()
-        for name in ("positive", "negative"):
+        for name in MEMORIES:
             start = F.normalize(torch.randn(components, width), dim=1)
             self.register_parameter(name, nn.Parameter(start))
         self.positive: nn.Parameter

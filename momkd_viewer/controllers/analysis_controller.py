@@ -14,7 +14,7 @@ from momkd_viewer.controllers.model_wording import worded
 from momkd_viewer.controllers.slide_controller import SlideController
 from momkd_viewer.jobs.runner import Job, JobRunner
 from momkd_viewer.jobs.slide_work import analyse, open_model, read_again
-from momkd_viewer.state.analysis import Analysis, OpenModel, Outcome
+from momkd_viewer.state.analysis import Analysis, MutedSet, OpenModel, Outcome
 from momkd_viewer.state.blinding import memory_text
 from momkd_viewer.state.work_list import Asked
 from momkd_viewer.widgets.progress_strip import ProgressStrip
@@ -119,7 +119,7 @@ class AnalysisController(QObject):
         if not with_results:
             self.run_pending()
 
-    def show_model(self, model: Model, muted: frozenset[tuple[str, int]]) -> None:
+    def show_model(self, model: Model, muted: MutedSet) -> None:
         """Shows a model that was loaded elsewhere, without the given components."""
         position = self.analysis.add(model)
         self.analysis.chosen = position

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 from momkd_core.annotation_files import AnnotationFile
 from momkd_core.errors import MomkdError, OutputError
 from momkd_viewer.controllers.slide_controller import SlideController
-from momkd_viewer.jobs.annotation_place import Place
+from momkd_viewer.jobs.annotation_place import AnnotationPlace
 from momkd_viewer.jobs.annotation_work import (
     Loaded,
     SaveRequest,
@@ -57,7 +57,7 @@ class AnnotationStore(QObject):
         super().__init__(parent)
         self._shown, self._slides, self._mask = shown, slides, mask
         self._jobs = JobRunner(1, self)
-        self._place: Place | None = None
+        self._place: AnnotationPlace | None = None
         self._loaded: Loaded | None = None
         self._saved_revision = 0
         self._written: dict[Path, Stamp] = {}
@@ -77,7 +77,7 @@ class AnnotationStore(QObject):
         return self._jobs.idle and not self._timer.isActive()
 
     @property
-    def place(self) -> Place | None:
+    def place(self) -> AnnotationPlace | None:
         """Of the open slide."""
         return self._place
 
@@ -87,7 +87,7 @@ class AnnotationStore(QObject):
         slide = self._slides.slide
         if slide is None:  # features alone: there is nothing to draw on
             return
-        place = Place.of(slide)
+        place = AnnotationPlace.of(slide)
         self._place, self._loaded, self._saved_revision = place, None, self._shown.revision
 
         def done(loaded: Loaded) -> None:
@@ -96,12 +96,12 @@ class AnnotationStore(QObject):
 
         self._jobs.start(load_annotations(place), done=done, failed=self._fail)
 
-    def _left_over(self, place: Place) -> SaveRequest | None:
+    def _left_over(self, place: AnnotationPlace) -> SaveRequest | None:
         """The newest that could not be saved when this slide was open before; it holds the older."""
         left = [r for r in self._requests if r.place.slide == place.slide and r.place is not place]
         return left[-1] if left else None
 
-    def _on_loaded(self, place: Place, loaded: Loaded) -> None:
+    def _on_loaded(self, place: AnnotationPlace, loaded: Loaded) -> None:
         left = self._left_over(place)
         if left is not None:  # shown as if it had been saved, and saved now or with what follows
             content = left.content if left.whole else laid_over(loaded.content, left.content)
@@ -178,7 +178,7 @@ class AnnotationStore(QObject):
         ]
         self._here.add(path)
 
-    def _request(self, place: Place) -> SaveRequest:
+    def _request(self, place: AnnotationPlace) -> SaveRequest:
         loaded, left = self._loaded, self._left_over(place)
         others = loaded.content.others if loaded is not None else ()
         content = AnnotationFile(self._shown.items, others)

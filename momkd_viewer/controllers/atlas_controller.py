@@ -14,6 +14,7 @@ from momkd_viewer.controllers.component_controller import ComponentController
 from momkd_viewer.controllers.inspection_controller import InspectionController
 from momkd_viewer.controllers.memory_controller import MemoryController
 from momkd_viewer.jobs.atlas_work import AtlasRequest, finder, read_cohort_atlas
+from momkd_viewer.jobs.cohort_slides import CohortSlides
 from momkd_viewer.jobs.runner import Job, JobRunner
 from momkd_viewer.state.analysis import CaseEntry
 from momkd_viewer.state.cohort_atlas import AtlasSize, CohortAtlas
@@ -49,13 +50,14 @@ class AtlasController(QObject):
         components: ComponentController,
         inspection: InspectionController,
         strip: ProgressStrip,
+        slides: CohortSlides,
         jobs: JobRunner,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self._cases, self._analysis, self._memory = cases, analysis, memory
         self._components, self._inspection = components, inspection
-        self._strip, self._jobs = strip, jobs
+        self._strip, self._slides, self._jobs = strip, slides, jobs
         self.atlas: CohortAtlas | None = None
         self._of: AtlasRequest | None = None  # what the atlas is for
         self._wanted: AtlasRequest | None = None  # what is being read, or about to be
@@ -95,7 +97,7 @@ class AtlasController(QObject):
         if self._of is not None and self._of.entries != request.entries:
             self._of = self.atlas = None
         self._want(request)
-        self._show()
+        self._components.gather_again()
 
     def gallery(self, name: ComponentName, choice: GalleryChoice) -> Gallery:
         """A component's patches over the cohort, or why there are none yet; asking has it read."""
@@ -151,7 +153,7 @@ class AtlasController(QObject):
                 self.atlas, self._of, self._wanted = atlas, request, None
                 self._nearest = request.model.origin_sha256, self._cohort
                 self._inspection.set_nearest(finder(atlas))
-                self._show()
+                self._components.gather_again()
                 if atlas.failures:
                     first = atlas.atlas.failures[0]
                     self.failed.emit(f"{atlas.failures}, the first: {first.error}")
@@ -159,7 +161,7 @@ class AtlasController(QObject):
         def failed(error: MomkdError) -> None:
             if self._wanted is request:
                 self._wanted, self._problem = None, str(error)
-                self._show()
+                self._components.gather_again()
             self.failed.emit(str(error))
 
         def ended() -> None:
@@ -168,7 +170,7 @@ class AtlasController(QObject):
                 self._strip.finish()
 
         job = self._jobs.start(
-            read_cohort_atlas(request),
+            read_cohort_atlas(request, self._slides),
             done=done,
             failed=failed,
             progress=self._strip.show_progress,
@@ -180,7 +182,7 @@ class AtlasController(QObject):
         if self._job is not None:
             self._job.cancel()
         self._wanted, self._problem = None, _STOPPED
-        self._show()
+        self._components.gather_again()
 
     def _check(self) -> None:
         """What was read, or is being read, is void for another cohort, model or muting."""
@@ -196,7 +198,7 @@ class AtlasController(QObject):
         self._start.stop()
         self.atlas = self._of = self._wanted = None
         self._problem = ""
-        self._show()
+        self._components.gather_again()
 
     def _check_nearest(self) -> None:
         """Likeness depends on cohort and model, not on the muting, nor on what curation left out."""
@@ -208,6 +210,3 @@ class AtlasController(QObject):
         if not same or cohort is not self._cases.work.entries:
             self._nearest = None
             self._inspection.set_nearest(None)
-
-    def _show(self) -> None:
-        self._components.set_cohort(self.gallery)

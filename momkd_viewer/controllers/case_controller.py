@@ -12,7 +12,7 @@ from momkd_viewer.controllers.analysis_controller import AnalysisController
 from momkd_viewer.controllers.slide_controller import SlideController
 from momkd_viewer.jobs.runner import Job, JobRunner
 from momkd_viewer.jobs.slide_work import find, open_cohort
-from momkd_viewer.state.analysis import CaseEntry
+from momkd_viewer.state.analysis import CaseEntry, muted_set
 from momkd_viewer.state.source import Source
 from momkd_viewer.state.work_list import Asked, CaseFinding, WorkList
 from momkd_viewer.widgets.case_list import CaseList
@@ -130,8 +130,8 @@ class CaseController(QObject):
         rows = [row for row, entry in enumerate(self.work.entries) if entry.path == path]
         if not rows:
             self._slides.open(path, mpp)
-        elif rows[0] == self._current:
-            self._open_row(rows[0])
+        elif self._current in rows:
+            self._open_row(self._current)
         else:
             self._list.choose(rows[0])
 
@@ -151,6 +151,13 @@ class CaseController(QObject):
     def _on_slide_wanted(self, path: Path) -> None:
         """Whoever opens another slide waits no more for the one that is being made."""
         self._wanted = None
+
+    def entry_of(self, path: Path) -> CaseEntry | None:
+        """The row of a file: the one that was opened, where several list it."""
+        rows = [row for row, entry in enumerate(self.work.entries) if entry.path == path]
+        if not rows:
+            return None
+        return self.work.entries[self._current if self._current in rows else rows[0]]
 
     def open_case(self, case_id: str) -> None:
         """Opens a listed case, the first of its slides."""
@@ -227,7 +234,7 @@ class CaseController(QObject):
             self._running[1].cancel()  # the open slide has priority; the list goes on afterwards
         if result is not None and source is not None and result.region is None:
             # By what the result itself says: the user may have muted something since.
-            muted = frozenset((m, index) for m, found in result.muted.items() for index in found)
+            muted = muted_set(result.muted)
             finding = CaseFinding(result.predicted, SlideSummary.of(result))
             self.work.add((result.model_sha256, muted), source.path, finding)
         self._show()

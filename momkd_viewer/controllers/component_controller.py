@@ -10,13 +10,13 @@ from typing import Any
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QDockWidget, QMainWindow
 
+from momkd_core.result import SlideResult
 from momkd_viewer.controllers.analysis_controller import AnalysisController
 from momkd_viewer.controllers.memory_controller import MemoryController
 from momkd_viewer.controllers.overlay_controller import OverlayController
 from momkd_viewer.controllers.slide_controller import SlideController
 from momkd_viewer.jobs.component_work import GalleryRequest, gather, portray
 from momkd_viewer.jobs.runner import Job, JobRunner, Work
-from momkd_viewer.state.analysis import Outcome
 from momkd_viewer.state.component_patches import Gallery, GalleryPatch, PatchPlace
 from momkd_viewer.state.components import ComponentView
 from momkd_viewer.state.overlay_values import ComponentName
@@ -29,6 +29,34 @@ _HINT = "Click a component's card to see its patches here."
 _NO_COHORT = "No cohort has been read with this model."
 #: Gives a component's patches over a cohort.
 CohortGallery = Callable[[ComponentName, GalleryChoice], Gallery]
+
+
+class _Part:
+    """A part of the panes that jobs fill, and what it is filled for.
+
+    Attributes:
+        jobs: that are under way for it, or were.
+    """
+
+    def __init__(self) -> None:
+        self.jobs: list[Job] = []
+        self._of: tuple[SlideResult, tuple[object, ...]] | None = None
+
+    def begin(self, result: SlideResult, *asked: object) -> bool:
+        """Whether it has to be worked out; what is under way for something else is void then."""
+        known = self._of
+        # Results are told apart by identity, not by content.
+        if known is not None and known[0] is result and known[1] == asked:
+            return False
+        self._of = result, asked
+        for job in self.jobs:
+            job.cancel()
+        self.jobs = []
+        return True
+
+    def forget(self) -> None:
+        """It is worked out anew when it is asked for again."""
+        self._of = None
 
 
 class ComponentController(QObject):
@@ -54,8 +82,7 @@ class ComponentController(QObject):
         self._components: tuple[ComponentName, ...] = ()
         self._cohort: CohortGallery = lambda name, choice: Gallery((), 0, 0, 0, _NO_COHORT)
         self._worded: Callable[[str], str] = str
-        self._running: list[Job] = []
-        self._drawn_for: tuple[object, ...] | None = None
+        self._portraits, self._galleries = _Part(), _Part()
         self.detail = ComponentDetail()
         self.dock = QDockWidget("Component", window)
         self.dock.setObjectName("Component")
@@ -155,9 +182,13 @@ class ComponentController(QObject):
         self.shown_changed.emit()
 
     def set_cohort(self, gallery: CohortGallery) -> None:
-        """Where patches of the cohort come from, or why there are none; shown anew from now on."""
+        """Where patches of the cohort come from, or why there are none."""
         self._cohort = gallery
-        self._drawn_for = None
+        self.gather_again()
+
+    def gather_again(self) -> None:
+        """Shows the patches anew: those of the cohort are others now."""
+        self._galleries.forget()
         self.refresh()
 
     def word(self, worded: Callable[[str], str]) -> None:
@@ -178,7 +209,8 @@ class ComponentController(QObject):
         self._components = tuple(name for name in self._components if not views or name in known)
         self._browser.mark_open(self._components)
         if outcome is None or not views or not self._components:
-            self._drawn_for = None
+            self._portraits.forget()
+            self._galleries.forget()
             self.detail.show_message(_HINT if views else "There is no result to show patches of.")
             return
         self.detail.show_message("")
@@ -189,24 +221,22 @@ class ComponentController(QObject):
         mapped = self._mapped
         for pane, name in zip(self.detail.panes, self._components, strict=False):
             pane.show_view(by_name[name], mapped=name == mapped, closable=second is not None)
-        wanted = (outcome.result, self._components, self.detail.choice)
-        if self._drawn_for is None or not _same(wanted, self._drawn_for):
-            self._drawn_for = wanted
-            self._work_out(outcome)
+        if self._portraits.begin(outcome.result, self._components):
+            self._portray(outcome.result)
+        if self._galleries.begin(outcome.result, self._components, self.detail.choice):
+            self._gather(outcome.result, self.detail.choice)
 
-    def _work_out(self, outcome: Outcome) -> None:
-        """Patches and charts of every pane; what is under way for others is void."""
-        for job in self._running:
-            job.cancel()
-        self._running = []
-        shown, source, choice = (
-            self._analysis.analysis.shown,
-            self._slides.source,
-            self.detail.choice,
-        )
+    def _portray(self, result: SlideResult) -> None:
+        """Charts of every pane."""
+        shown = self._analysis.analysis.shown
         assert shown is not None
         for pane, name in zip(self.detail.panes, self._components, strict=False):
-            self._start(portray(outcome.result, shown.model, name), pane.show_portrait)
+            self._start(self._portraits, portray(result, shown.model, name), pane.show_portrait)
+
+    def _gather(self, result: SlideResult, choice: GalleryChoice) -> None:
+        """Patches of every pane."""
+        source = self._slides.source
+        for pane, name in zip(self.detail.panes, self._components, strict=False):
             if choice.scope == "cohort":
                 gallery = self._cohort(name, choice)
                 reason = self._worded(gallery.reason)  # it may name a slide that failed
@@ -214,10 +244,10 @@ class ComponentController(QObject):
             elif source is not None:
                 request = GalleryRequest(name, choice.kind, choice.count, source.path)
                 show = partial(pane.show_gallery, scope="this slide")
-                self._start(gather(outcome.result, request), show)
+                self._start(self._galleries, gather(result, request), show)
 
-    def _start(self, work: Work, show: Callable[[Any], None]) -> None:
-        self._running.append(
+    def _start(self, part: _Part, work: Work, show: Callable[[Any], None]) -> None:
+        part.jobs.append(
             self._jobs.start(
                 work, done=show, failed=lambda error: self._analysis.failed.emit(str(error))
             )
@@ -234,7 +264,8 @@ class ComponentController(QObject):
 
     def show_again(self) -> None:
         """Shows all of it anew: it is worded or coloured in another way from now on."""
-        self._drawn_for = None
+        self._portraits.forget()
+        self._galleries.forget()
         self.refresh()
 
     # -- patches ---------------------------------------------------------------------------------
@@ -256,8 +287,3 @@ class ComponentController(QObject):
     def _point_at(self, patch: GalleryPatch) -> None:
         if patch.position is not None:
             self._memory.highlight(patch.position)
-
-
-def _same(wanted: tuple[object, ...], drawn: tuple[object, ...]) -> bool:
-    """Whether two requests ask for the same: results are told apart by identity, not by content."""
-    return wanted[0] is drawn[0] and wanted[1:] == drawn[1:]

@@ -12,7 +12,7 @@ from momkd_viewer.controllers.preferences_controller import PreferencesControlle
 from momkd_viewer.jobs.rescore_work import CurationRequest, save_curated_model
 from momkd_viewer.jobs.runner import JobRunner
 from momkd_viewer.state.analysis import OpenModel
-from momkd_viewer.state.muting_change import component_names
+from momkd_viewer.state.blinding import component_texts
 from momkd_viewer.widgets.curate_dialog import CurateDialog
 
 _NO_MODEL = "There is no model to save. Open one, and mute a component."
@@ -53,7 +53,7 @@ class CurationController(QObject):
         card = shown.model.card
         dialog = CurateDialog(
             f"{card.task}: {card.positive} against {card.negative}",
-            component_names(shown.muted_by_memory),
+            component_texts(shown.muted_by_memory),
             self._preferences.now.reviewer,
             self._window,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QSettings, Qt, Signal
@@ -134,9 +135,9 @@ class EvidenceController(QObject):
             self.failed.emit(_NO_SLIDE)
             return
         if self._mask.on:  # whoever masks names shows nobody who the patient is
-            choice = EvidenceChoice(choice.model, choice.verdicts, top=choice.top)
+            choice = replace(choice, identities=False, label_image=False)
         self._mask.meet_file(path)
-        entry = next((e for e in self._cases.work.entries if e.path == source.path), None)
+        entry = self._cases.entry_of(source.path)
         request = EvidenceRequest(
             path,
             source,

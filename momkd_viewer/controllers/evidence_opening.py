@@ -21,6 +21,7 @@ from momkd_viewer.controllers.evidence_view import EvidenceView
 from momkd_viewer.controllers.slide_controller import SlideController
 from momkd_viewer.jobs.evidence_work import OpenedEvidence, check_slide, open_evidence
 from momkd_viewer.jobs.runner import Job, JobRunner
+from momkd_viewer.state.analysis import muted_set
 from momkd_viewer.state.blinding import blinded
 from momkd_viewer.state.name_mask import NameMask
 from momkd_viewer.state.source import Source
@@ -42,7 +43,6 @@ _OTHER_RESULT = (
     "The bundle says {predicted} with a probability of {told:.3f}, and here it is {found:.3f}: the "
     "slide's features are others than those that the bundle was written of."
 )
-_BLINDED_RESULT = "The result differs from the bundle's: the slide's features are others."
 _OWN_ANNOTATIONS = (
     "The slide has annotations of its own; the {count} of the bundle are in its annotations.geojson "
     "(File, Import annotations)."
@@ -84,7 +84,8 @@ class EvidenceOpening(QObject):
         self._unproven: OpenedEvidence | None = None  # its result is not known yet
         self._annotated: OpenedEvidence | None = None  # the slide's annotations are not loaded yet
         slides.opened.connect(self._on_opened)
-        slides.wanted.connect(self._on_wanted)
+        slides.wanted.connect(self._stop_waiting)
+        slides.not_opened.connect(self._stop_waiting)
         slides.closing.connect(self._on_closing)
         analysis.shown_changed.connect(self._on_analysis)
         annotations.store.loaded.connect(self._on_annotations)
@@ -174,10 +175,7 @@ class EvidenceOpening(QObject):
         model = self._model(opened)
         if model is None or source.slide is None:
             return
-        muted = opened.record.result.muted.items()
-        self._analysis.show_model(
-            model, frozenset((memory, index) for memory, found in muted for index in found)
-        )
+        self._analysis.show_model(model, muted_set(opened.record.result.muted))
         now = self._slides.source
         if now is not None and self._slides.slide is not None and now == source:
             self._arrive(opened)
@@ -187,8 +185,8 @@ class EvidenceOpening(QObject):
         self._slides.open(source.slide, source.mpp, source.features)
         self._awaited = opened, source.slide
 
-    def _on_wanted(self, path: Path) -> None:
-        """Whoever opens another slide waits no more for the bundle's."""
+    def _stop_waiting(self) -> None:
+        """The bundle's slide cannot be opened, or whoever opens another one waits no more for it."""
         self._awaited = None
 
     def _on_closing(self) -> None:
@@ -224,9 +222,11 @@ class EvidenceOpening(QObject):
         if opened is None or result is None or blinded():
             return  # blinded, neither answer is told before that ends
         told = opened.record.result
-        muted = {memory: tuple(found) for memory, found in result.muted.items()}
         region = opened.region is not None
-        if muted != told.muted or (result.region is not None) != region:
+        if (
+            muted_set(result.muted) != muted_set(told.muted)
+            or (result.region is not None) != region
+        ):
             return  # the one before, or of what the user asked for since
         self._unproven = None
         differs = abs(result.probability - told.probability) > _SAME_PROBABILITY
@@ -234,7 +234,7 @@ class EvidenceOpening(QObject):
             said = _OTHER_RESULT.format(
                 predicted=told.predicted, told=told.probability, found=result.probability
             )
-            self.failed.emit(_BLINDED_RESULT if blinded() else said)
+            self.failed.emit(said)
 
     def _on_annotations(self) -> None:
         """The bundle's annotations are put on a slide that has none."""

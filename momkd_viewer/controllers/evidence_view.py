@@ -8,7 +8,7 @@ from momkd_viewer.controllers.component_controller import ComponentController
 from momkd_viewer.controllers.display_controller import DisplayController
 from momkd_viewer.controllers.overlay_controller import OverlayController
 from momkd_viewer.controllers.slide_controller import SlideController
-from momkd_viewer.state.view_state import Place, ViewState
+from momkd_viewer.state.view_state import SlidePart, ViewState
 from momkd_viewer.widgets.canvas import Canvas
 
 
@@ -35,7 +35,7 @@ class EvidenceView(QObject):
         if view is None:
             return None
         return ViewState(
-            Place.of(view),
+            SlidePart.of(view),
             self._overlay.choice.picture,
             self._overlay.opacity,
             self._slides.rendition,

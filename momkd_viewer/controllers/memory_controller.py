@@ -14,7 +14,6 @@ from momkd_viewer.controllers.slide_controller import MAGNIFICATION_MICRONS, Sli
 from momkd_viewer.jobs.runner import JobRunner
 from momkd_viewer.state.blinding import blinded
 from momkd_viewer.state.component_patches import PatchPlace
-from momkd_viewer.state.component_portrait import training_profiles
 from momkd_viewer.state.components import (
     Arrangement,
     CardOrder,
@@ -128,9 +127,7 @@ class MemoryController(QObject):
         outcome, shown = self._analysis.outcome, self._analysis.analysis.shown
         if outcome is None or shown is None or outcome.result.match is None:
             return
-        profiles = training_profiles(shown.model.card)
-        drifts = {name: p.mean_drift for name, p in profiles.items() if p.mean_drift is not None}
-        self.views = component_views(outcome, self._verdicts, drifts)
+        self.views = component_views(outcome, self._verdicts, shown.drifts)
         cards = self._cards.of(self.views)
         self._browser.show_components(self.views, cards, self._cards.arrangement)
         self._want_pictures()

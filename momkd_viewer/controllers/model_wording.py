@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from momkd_viewer.state.analysis import OpenModel, Outcome
-from momkd_viewer.state.blinding import HIDDEN, blinded
-from momkd_viewer.state.muting_change import component_names
+from momkd_viewer.state.blinding import HIDDEN, blinded, component_texts
 from momkd_viewer.widgets.result_panel import ModelView
 
 _OUTSIDE = "This slide is outside what this model knows."
@@ -104,7 +103,7 @@ def _remarks(outcome: Outcome) -> list[str]:
             "Analyse (F5) goes back to the whole slide."
         )
     if outcome.unmuted is not None:
-        names = component_names(result.muted)
+        names = component_texts(result.muted)
         remarks.append(f"Muted: {names}; without muting {outcome.unmuted.probability:.3f}.")
     if result.effective_patches > 0.95 * len(result):
         remarks.append(_EVEN)

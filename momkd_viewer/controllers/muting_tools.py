@@ -14,6 +14,7 @@ from momkd_viewer.controllers.component_controller import ComponentController
 from momkd_viewer.controllers.curation_controller import CurationController
 from momkd_viewer.controllers.preferences_controller import PreferencesController
 from momkd_viewer.controllers.rescore_controller import RescoreController
+from momkd_viewer.jobs.cohort_slides import CohortSlides
 from momkd_viewer.jobs.runner import JobRunner
 from momkd_viewer.state.name_mask import NameMask
 
@@ -38,13 +39,14 @@ class MutingTools(QObject):
         preferences: PreferencesController,
         blinding: BlindingController,
         names: NameMask,
+        slides: CohortSlides,
         jobs: JobRunner,
         cohort_jobs: JobRunner,
         settings: QSettings,
     ) -> None:
         super().__init__(window)
         self.rescoring = RescoreController(
-            window, components.dock, analysis, cases, names, cohort_jobs
+            window, components.dock, analysis, cases, names, slides, cohort_jobs
         )
         self.curation = CurationController(window, analysis, preferences, jobs, settings)
         self.rescoring.panel.save_wanted.connect(self.curation.ask)

@@ -12,14 +12,14 @@ from PySide6.QtWidgets import QDockWidget, QMainWindow
 from momkd_core.errors import MomkdError
 from momkd_viewer.controllers.analysis_controller import AnalysisController
 from momkd_viewer.controllers.case_controller import CaseController
-from momkd_viewer.jobs.rescore_work import Rescorer, RescoreRequest
+from momkd_viewer.jobs.cohort_slides import CohortSlides
+from momkd_viewer.jobs.rescore_work import RescoreRequest, rescore_cohort
 from momkd_viewer.jobs.runner import Job, JobRunner
 from momkd_viewer.state.analysis import OpenModel
-from momkd_viewer.state.blinding import HIDDEN, blinded
+from momkd_viewer.state.blinding import HIDDEN, blinded, component_texts
 from momkd_viewer.state.muting_change import (
     ChangeView,
     cohort_facts,
-    component_names,
     flips,
     notes,
     slide_facts,
@@ -72,12 +72,13 @@ class RescoreController(QObject):
         analysis: AnalysisController,
         cases: CaseController,
         mask: NameMask,
+        slides: CohortSlides,
         jobs: JobRunner,
     ) -> None:
         super().__init__(window)
         self._window, self._beside = window, beside
         self._analysis, self._cases, self._mask, self._jobs = analysis, cases, mask, jobs
-        self._rescorer = Rescorer()
+        self._slides = slides
         self._running: tuple[_Wanted, Job] | None = None
         self._known: tuple[_Wanted, CohortChange | str] | None = None
         self._waiting: _Wanted | None = None
@@ -171,7 +172,7 @@ class RescoreController(QObject):
         can_save = shown.muted != OpenModel.of(shown.model).muted
         if not shown.muted:
             return ChangeView(_NOTHING, can_save=can_save)
-        names = component_names(shown.muted_by_memory)
+        names = component_texts(shown.muted_by_memory)
         muted = f"{shown.model.card.task}, without {names}"
         outcome = shown.outcome
         current = outcome is not None and outcome.result.muted == shown.muted_by_memory
@@ -277,7 +278,7 @@ class RescoreController(QObject):
             shown.model, wanted.table, shown.muted_by_memory, dict(wanted.resolutions)
         )
         job = self._jobs.start(
-            self._rescorer.rescore(request),
+            rescore_cohort(request, self._slides),
             done=done,
             failed=failed,
             progress=self._show_progress,

@@ -122,10 +122,8 @@ class VerdictController(QObject):
         source = self._slides.source
         if source is None:
             return None
-        for entry in self._cases.work.entries:
-            if entry.path == source.path:
-                return entry.case_id
-        return source.path.stem
+        entry = self._cases.entry_of(source.path)
+        return source.path.stem if entry is None else entry.case_id
 
     def _subject(self, seat: _Seat) -> Subject | None:
         if self._model is None:

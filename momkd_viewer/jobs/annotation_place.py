@@ -17,7 +17,7 @@ from momkd_core.storage import annotation_folder, content_key
 
 
 @dataclass(frozen=True)
-class Place:
+class AnnotationPlace:
     """Where a slide's annotations are and how they are written.
 
     Attributes:
@@ -35,7 +35,7 @@ class Place:
     spot: str
 
     @classmethod
-    def of(cls, slide: Slide) -> Place:
+    def of(cls, slide: Slide) -> AnnotationPlace:
         known = slide.known_mpp
         spot = hashlib.sha256(str(slide.path.resolve()).encode()).hexdigest()[:12]
         scale = (known.x, known.y) if known else None

@@ -13,7 +13,7 @@ from pathlib import Path
 from momkd_core.annotation_files import AnnotationFile, Offset, read_annotations, write_annotations
 from momkd_core.errors import AnnotationError, OutputError
 from momkd_core.progress import CancelToken, Report
-from momkd_viewer.jobs.annotation_place import Place
+from momkd_viewer.jobs.annotation_place import AnnotationPlace
 from momkd_viewer.jobs.runner import Work
 
 Stamp = tuple[int, int]
@@ -46,14 +46,14 @@ class SaveRequest:
         whole: False where the slide's file was not read yet: what it holds is kept.
     """
 
-    place: Place
+    place: AnnotationPlace
     content: AnnotationFile
     written: dict[Path, Stamp] = field(default_factory=dict)
     refused: frozenset[Path] = frozenset()
     whole: bool = True
 
 
-def load_annotations(place: Place) -> Work:
+def load_annotations(place: AnnotationPlace) -> Work:
     def work(report: Report, cancel: CancelToken) -> Loaded:
         return load_now(place)
 
@@ -75,7 +75,7 @@ def import_annotations(path: Path, offset: Offset) -> Work:
     return work
 
 
-def export_annotations(path: Path, place: Place, content: AnnotationFile) -> Work:
+def export_annotations(path: Path, place: AnnotationPlace, content: AnnotationFile) -> Work:
     def work(report: Report, cancel: CancelToken) -> Path:
         write_annotations(
             path, content, offset=place.offset, microns_per_pixel=place.microns_per_pixel
@@ -85,7 +85,7 @@ def export_annotations(path: Path, place: Place, content: AnnotationFile) -> Wor
     return work
 
 
-def load_now(place: Place) -> Loaded:
+def load_now(place: AnnotationPlace) -> Loaded:
     """Reads what there is for a slide; the newest readable file counts. Raises nothing named.
 
     Names that were given before, and where the slide lay before, count where there is no file yet.
@@ -110,7 +110,7 @@ def load_now(place: Place) -> Loaded:
 
 
 def _newest(
-    paths: list[Path], place: Place, unreadable: dict[Path, str]
+    paths: list[Path], place: AnnotationPlace, unreadable: dict[Path, str]
 ) -> tuple[Path, AnnotationFile] | None:
     found: list[tuple[int, Path, AnnotationFile]] = []
     for path in paths:

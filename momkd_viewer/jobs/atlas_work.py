@@ -1,6 +1,7 @@
-"""Reads a whole cohort with a model: its atlas, and a sample of patches to be searched by likeness.
+"""Reads a whole cohort with a model: its atlas, and some patches to be searched by likeness.
 
-Both are kept in the cache, by what they depend on, so that a cohort is read once.
+Both are kept in the cache by what they depend on: a muting has the atlas made anew, of slides that are
+encoded already where memory holds them, and leaves the index as it is.
 """
 
 from __future__ import annotations
@@ -8,33 +9,39 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from momkd_core.cohort import Case
 from momkd_core.errors import MomkdError
-from momkd_core.progress import CancelToken, Report
+from momkd_core.progress import CancelToken, Report, silent
 from momkd_core.storage import cache_folder, content_key, write_text
+from momkd_viewer.jobs.cohort_slides import CohortSlides
 from momkd_viewer.jobs.component_work import FindNearest
 from momkd_viewer.jobs.runner import Work
 from momkd_viewer.jobs.slide_work import encode
-from momkd_viewer.state.analysis import CaseEntry, Outcome
+from momkd_viewer.state.analysis import CaseEntry, MutedSet, Outcome, by_memory
 from momkd_viewer.state.cohort_atlas import AtlasSize, CohortAtlas
 from momkd_viewer.state.component_patches import GalleryPatch
+from momkd_viewer.state.patch_inspection import Inspection
 
 if TYPE_CHECKING:
     from momkd_core.atlas import Found
     from momkd_core.atlas_record import Atlas, AtlasFailure
     from momkd_core.checkpoint import Model
+    from momkd_core.encoded_cases import EncodedCases
     from momkd_core.patch_index import PatchIndex
 
 log = logging.getLogger(__name__)
+_T = TypeVar("_T")
 
 # Of what is kept: another number makes older files void.
-_FORMAT = 2
+_FORMAT = 3
 _MOST_FILES = 40  # the oldest go
 READING = "reading the cohort"
 
@@ -49,7 +56,7 @@ class AtlasRequest:
 
     model: Model = field(compare=False)
     model_sha256: str
-    muted: frozenset[tuple[str, int]]
+    muted: MutedSet
     entries: tuple[CaseEntry, ...]
     size: AtlasSize
 
@@ -57,57 +64,76 @@ class AtlasRequest:
         """Whether both differ in their size at most."""
         return replace(self, size=other.size) == other
 
-    @property
-    def muted_by_memory(self) -> dict[str, list[int]]:
-        found: dict[str, list[int]] = {}
-        for memory, index in sorted(self.muted):
-            found.setdefault(memory, []).append(index)
-        return found
 
-
-def read_cohort_atlas(request: AtlasRequest) -> Work:
+def read_cohort_atlas(request: AtlasRequest, slides: CohortSlides) -> Work:
     """The atlas of a cohort, from the cache where nothing changed since it was made.
 
-    A slide that cannot be read is named in it, and the rest goes on.
+    What ``slides`` keeps is not encoded again. A slide that cannot be read is named in the atlas, and
+    the rest goes on.
     """
 
     def work(report: Report, cancel: CancelToken) -> CohortAtlas:
         report(0, len(request.entries), READING)
         kept = _Kept.of(request)
-        found = kept.load()
-        if found is None:
-            found = _read(request, report, cancel)
-            kept.save(*found)
-        atlas, index = found
-        entries = {(entry.case_id, entry.path.stem): entry for entry in request.entries}
+        atlas, index = kept.load_atlas(), kept.load_index()
+        if atlas is None or index is None:
+            atlas, built = _read(request, slides.encoded, index is None, report, cancel)
+            kept.save(atlas, built)
+            index = index or built
+        assert index is not None
+        names = _slide_names(request.entries)
+        entries = {(e.case_id, name): e for e, name in zip(request.entries, names, strict=True)}
         return CohortAtlas(atlas, index, request.size, entries)
 
     return work
 
 
-def _read(request: AtlasRequest, report: Report, cancel: CancelToken) -> tuple[Atlas, PatchIndex]:
+def _slide_names(entries: tuple[CaseEntry, ...]) -> list[str]:
+    """What each row's slide is called in its case: by its stem, or its path where several have that."""
+    files = {(entry.case_id, entry.path) for entry in entries}
+    stems = Counter((case_id, path.stem) for case_id, path in files)
+    return [
+        entry.path.stem if stems[entry.case_id, entry.path.stem] == 1 else str(entry.path)
+        for entry in entries
+    ]
+
+
+def _read(
+    request: AtlasRequest,
+    slides: EncodedCases,
+    with_index: bool,
+    report: Report,
+    cancel: CancelToken,
+) -> tuple[Atlas, PatchIndex | None]:
     from momkd_core.atlas import atlas_of_results
     from momkd_core.atlas_record import AtlasFailure
     from momkd_core.patch_index import PatchIndexBuilder
 
     failures: list[AtlasFailure] = []
-    card, total = request.model.card, len(request.entries)
-    index = PatchIndexBuilder(request.model, total)
+    total, muted = len(request.entries), by_memory(request.muted)
+    index = PatchIndexBuilder(request.model, total) if with_index else None
 
     def found() -> Iterator[Found]:
-        for at, entry in enumerate(request.entries):
+        names = _slide_names(request.entries)
+        for at, (entry, name) in enumerate(zip(request.entries, names, strict=True)):
             cancel.raise_if_cancelled()
             report(at, total, READING)
             try:
-                encoded = encode(entry.source, request.model, lambda *_: None, cancel)
+                encoded = slides.get(
+                    request.model,
+                    entry.source.analysed,
+                    entry.source.mpp,
+                    partial(encode, entry.source, request.model, silent, cancel),
+                )
             except MomkdError as error:
                 cancel.raise_if_cancelled()
-                failures.append(AtlasFailure(entry.case_id, entry.path.stem, str(error)))
+                failures.append(AtlasFailure(entry.case_id, name, str(error)))
                 continue
-            index.add(Case(entry.case_id, entry.patient_id, ()), encoded)
-            value = entry.values.get(card.task, "")
-            label = value if value in (card.positive, card.negative) else None
-            yield entry.case_id, entry.patient_id, encoded.result(request.muted_by_memory), label
+            if index is not None:
+                index.add(Case(entry.case_id, entry.patient_id, ()), encoded, name)
+            label = request.model.decision.label(entry.values)
+            result = replace(encoded.result(muted), slide_name=name)
+            yield entry.case_id, entry.patient_id, result, label
 
     count = request.size.count
     atlas = atlas_of_results(
@@ -118,7 +144,7 @@ def _read(request: AtlasRequest, report: Report, cancel: CancelToken) -> tuple[A
         counter_examples=count,
         per_patient=request.size.per_patient,
     )
-    return replace(atlas, failures=tuple(failures)), index.index()
+    return replace(atlas, failures=tuple(failures)), None if index is None else index.index()
 
 
 @dataclass(frozen=True)
@@ -146,26 +172,26 @@ class _Kept:
         folder = cache_folder() / "atlases"
         return cls(folder / f"{_key(whole)}.json", folder / f"{_key(content)}.npz")
 
-    def load(self) -> tuple[Atlas, PatchIndex] | None:
-        """None where there is nothing, or nothing that can be read."""
+    def load_atlas(self) -> Atlas | None:
+        """None where there is none, or none that can be read."""
         from momkd_core.atlas_record import read_atlas
+
+        return _loaded(read_atlas, self.atlas)
+
+    def load_index(self) -> PatchIndex | None:
+        """As for :meth:`load_atlas`."""
         from momkd_core.patch_index import PatchIndex
 
-        if not self.atlas.is_file() or not self.index.is_file():
-            return None
-        try:
-            return read_atlas(self.atlas), PatchIndex.load(self.index)
-        except MomkdError as error:
-            log.warning("%s", error)
-            return None
+        return _loaded(PatchIndex.load, self.index)
 
-    def save(self, atlas: Atlas, index: PatchIndex) -> None:
-        """Keeps both where the cache can be written; a cohort that failed in part is read again."""
+    def save(self, atlas: Atlas, index: PatchIndex | None) -> None:
+        """Keeps what was made, where the cache can be written; not what failed in part."""
         if atlas.failures:
             return
         try:
             write_text(self.atlas, json.dumps(atlas.as_json()))
-            index.save(self.index)
+            if index is not None:
+                index.save(self.index)
         except MomkdError as error:
             log.warning("%s", error)
             return
@@ -173,6 +199,14 @@ class _Kept:
             kept = sorted(self.atlas.parent.iterdir(), key=lambda file: -file.stat().st_mtime)
             for file in kept[_MOST_FILES:]:
                 file.unlink(missing_ok=True)
+
+
+def _loaded(load: Callable[[Path], _T], path: Path) -> _T | None:
+    try:
+        return load(path) if path.is_file() else None
+    except MomkdError as error:
+        log.warning("%s", error)
+        return None
 
 
 def _key(content: object) -> str:
@@ -191,16 +225,15 @@ def _state(entry: CaseEntry) -> tuple[str, float | None, str]:
 def finder(cohort: CohortAtlas) -> FindNearest:
     """Finds the patches of a cohort that are most like one of the open slide, without that itself."""
 
-    def find(outcome: Outcome, patch: int, count: int) -> list[GalleryPatch]:
-        encoded, result = outcome.encoded, outcome.result
+    def find(outcome: Outcome, inspection: Inspection, count: int) -> list[GalleryPatch]:
+        encoded, itself = outcome.encoded, inspection.place
         if encoded.model.origin_sha256 != cohort.index.model_sha256:
             return []  # its vectors mean nothing to another model
-        x, y = (int(v) for v in result.coords[patch])
-        itself = (result.slide_name, x, y)
         found = []
-        for place, cosine in cohort.index.nearest(encoded.projected[patch], count + 1):
-            if (place.slide, place.x, place.y) != itself:
-                at = cohort.place(place.case_id, place.slide, place.x, place.y, place.size)
+        vector = encoded.projected[inspection.patch]
+        for place, cosine in cohort.index.nearest(vector, count + 1):
+            at = cohort.place(place.case_id, place.slide, place.x, place.y, place.size)
+            if (at.slide, at.x, at.y) != (itself.slide, itself.x, itself.y):
                 found.append(GalleryPatch(at, cosine, case=place.case_id, patient=place.patient_id))
         return found[:count]
 

@@ -7,26 +7,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from momkd_core.component_names import MEMORIES
 from momkd_core.progress import CancelToken, Report
 from momkd_viewer.jobs.runner import Work
 from momkd_viewer.state.analysis import Outcome
 from momkd_viewer.state.component_patches import Gallery, GalleryKind, GalleryPatch, slide_gallery
 from momkd_viewer.state.component_portrait import (
     Portrait,
-    TrainingProfile,
     histogram,
     neighbours,
-    training_profiles,
+    training_profile,
 )
-from momkd_viewer.state.overlay_values import ComponentName
+from momkd_viewer.state.overlay_values import ComponentName, Floats
 from momkd_viewer.state.patch_inspection import Inspection, inspect
 
 if TYPE_CHECKING:
     from momkd_core.checkpoint import Model
     from momkd_core.result import SlideResult
 
-#: Finds the nearest patches in a cohort: (what a model says of the open slide, patch, how many).
-FindNearest = Callable[["Outcome", int, int], list[GalleryPatch]]
+#: Finds the nearest patches in a cohort: (what a model says of the open slide, one patch, how many).
+FindNearest = Callable[[Outcome, Inspection, int], list[GalleryPatch]]
 NEAREST = 24
 
 
@@ -55,16 +55,14 @@ def portray(result: SlideResult, model: Model, name: ComponentName) -> Work:
     def work(report: Report, cancel: CancelToken) -> Portrait:
         import pyqtgraph  # noqa: F401 - a third of a second that the window need not wait for
 
-        memory = model.members[0].network.memory
-        vectors = {
-            "positive": memory.positive.detach().numpy(),
-            "negative": memory.negative.detach().numpy(),
+        units = model.members[0].network.memory.unit()
+        vectors: dict[str, Floats] = {
+            memory: unit.detach().numpy() for memory, unit in zip(MEMORIES, units, strict=True)
         }
-        profiles = training_profiles(model.card)
         return Portrait(
             name,
             histogram(result, name),
-            profiles.get(name, TrainingProfile()),
+            training_profile(model.card, name),
             neighbours(vectors, name),
         )
 
@@ -90,6 +88,6 @@ def inspect_patch(
         inspection = inspect(outcome.result, slide, patch)
         if find_nearest is None:
             return Inspected(inspection, None)
-        return Inspected(inspection, tuple(find_nearest(outcome, patch, NEAREST)))
+        return Inspected(inspection, tuple(find_nearest(outcome, inspection, NEAREST)))
 
     return work

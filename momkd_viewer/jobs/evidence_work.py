@@ -259,10 +259,11 @@ def _checked(record: BundleRecord, source: Source) -> Source:
     with Slide(source.slide) as slide:
         found, wanted = fingerprint(slide), record.slide.fingerprint
     if not found.fits(wanted):
+        same_size = (found.width, found.height) == (wanted.width, wanted.height)
         raise BundleError(
             f"{source.slide.name} is not the slide of this bundle ({found.width:,} × "
             f"{found.height:,} px, the bundle's is {wanted.width:,} × {wanted.height:,} px"
-            + (", and its content differs)" if found.quickhash != wanted.quickhash else ")"),
+            + (", but its content differs)" if same_size else ")"),
             "Choose the slide that the bundle was written of",
         )
     slide_record = record.slide

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from momkd_core.cohort import Cohort, cohort_of_slides, read_cohort
 from momkd_core.progress import CancelToken, Report
+from momkd_viewer.jobs.cohort_slides import CohortSlides
 from momkd_viewer.jobs.runner import Work
 from momkd_viewer.state.analysis import Muted
 
 if TYPE_CHECKING:
     from momkd_core.checkpoint import Model
     from momkd_core.cohort_change import CohortChange
-    from momkd_core.encoded_cases import EncodedCases
 
 
 @dataclass(frozen=True)
@@ -37,37 +37,23 @@ class RescoreRequest:
     resolutions: Mapping[Path, float | None]
 
 
-class Rescorer:
-    """Scores one cohort under different mutings, one after the other.
+def rescore_cohort(request: RescoreRequest, slides: CohortSlides) -> Work:
+    """The cohort's change against no muting; what ``slides`` keeps is not encoded again."""
 
-    The slides of the last cohort are kept after the graph encoder, so that the next muting is quick.
-    Not for two jobs at a time.
-    """
+    def work(report: Report, cancel: CancelToken) -> CohortChange:
+        from momkd_core.rescoring import rescore
 
-    def __init__(self) -> None:
-        self._table: Path | None = None
-        self._encoded: EncodedCases | None = None
+        return rescore(
+            request.model,
+            _cohort(request),
+            request.muted,
+            before={},
+            encoded=slides.encoded,
+            report=report,
+            cancel=cancel,
+        )
 
-    def rescore(self, request: RescoreRequest) -> Work:
-        """The cohort's change against no muting."""
-
-        def work(report: Report, cancel: CancelToken) -> CohortChange:
-            from momkd_core.encoded_cases import EncodedCases
-            from momkd_core.rescoring import rescore
-
-            if self._encoded is None or self._table != request.table:
-                self._encoded, self._table = EncodedCases(), request.table
-            return rescore(
-                request.model,
-                _cohort(request),
-                request.muted,
-                before={},
-                encoded=self._encoded,
-                report=report,
-                cancel=cancel,
-            )
-
-        return work
+    return work
 
 
 def _cohort(request: RescoreRequest) -> Cohort:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from momkd_core.result import ComponentUse, SlideResult
+from momkd_viewer.state.component_portrait import mean_drifts
 from momkd_viewer.state.overlay_colours import PatchRaster, rasterise
+from momkd_viewer.state.overlay_values import ComponentName
 from momkd_viewer.state.source import Source
 
 if TYPE_CHECKING:  # torch takes seconds, which the window should not wait for
@@ -18,6 +21,21 @@ if TYPE_CHECKING:  # torch takes seconds, which the window should not wait for
 TOP_PATCHES = 4
 #: Which components are left out: ``{"positive": [3]}``.
 Muted = Mapping[str, list[int]]
+#: The same as a set, which keys and comparisons want: ``{("positive", 3)}``.
+MutedSet = frozenset[tuple[str, int]]
+
+
+def muted_set(muted: Mapping[str, Sequence[int]]) -> MutedSet:
+    """As a set."""
+    return frozenset((memory, index) for memory, found in muted.items() for index in found)
+
+
+def by_memory(muted: MutedSet) -> dict[str, list[int]]:
+    """As the engine takes it, in order; a memory of which nothing is muted is not in it."""
+    found: dict[str, list[int]] = {}
+    for memory, index in sorted(muted):
+        found.setdefault(memory, []).append(index)
+    return found
 
 
 @dataclass(frozen=True)
@@ -82,20 +100,21 @@ class OpenModel:
     model: Model
     outcome: Outcome | None = None
     failure: str | None = None
-    muted: frozenset[tuple[str, int]] = frozenset()
+    muted: MutedSet = frozenset()
 
     @classmethod
     def of(cls, model: Model) -> OpenModel:
         """A model as its file is: without the components that it mutes itself."""
-        own = model.card.muted.items()
-        return cls(model, muted=frozenset((memory, i) for memory, found in own for i in found))
+        return cls(model, muted=muted_set(model.card.muted))
+
+    @cached_property
+    def drifts(self) -> dict[ComponentName, float]:
+        """See :func:`~momkd_viewer.state.component_portrait.mean_drifts`."""
+        return mean_drifts(self.model.card)
 
     @property
     def muted_by_memory(self) -> dict[str, list[int]]:
-        found: dict[str, list[int]] = {}
-        for memory, index in sorted(self.muted):
-            found.setdefault(memory, []).append(index)
-        return found
+        return by_memory(self.muted)
 
 
 @dataclass

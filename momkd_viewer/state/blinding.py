@@ -8,11 +8,10 @@ as it has one theme; whatever words or colours a component asks here.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from momkd_core.component_names import component_name
-
-_MEMORIES = ("positive", "negative")  # the engine's own name for them would import torch
+from momkd_core.component_names import MEMORIES, component_name
 
 #: What a reader finds in place of what would give polarity away.
 HIDDEN = "Not shown while you judge blinded."
@@ -43,7 +42,7 @@ def meet_components(model_sha256: str, components: int) -> None:
     Args:
         components: of each memory; 0 for the mean of several folds.
     """
-    every = [(memory, index) for memory in _MEMORIES for index in range(components)]
+    every = [(memory, index) for memory in MEMORIES for index in range(components)]
     every.sort(key=lambda name: _digest(model_sha256, *name))
     _now.ranks = {name: rank for rank, name in enumerate(every)}
 
@@ -55,11 +54,18 @@ def component_text(memory: str, index: int) -> str:
     return component_name(memory, index)
 
 
+def component_texts(muted: Mapping[str, Sequence[int]]) -> str:
+    """``C⁺3, C⁻0``; while blinded ``A2, A7``, in an order that tells no memory; '' for nothing."""
+    names = [(memory, index) for memory, found in muted.items() for index in found]
+    names.sort(key=lambda name: component_order(*name))
+    return ", ".join(component_text(*name) for name in names)
+
+
 def component_order(memory: str, index: int) -> tuple[int, int]:
     """Sorts components as the model numbers them, or by their neutral names while blinded."""
     if _now.on:
         return 0, _now.ranks.get((memory, index), -1)
-    return _MEMORIES.index(memory), index
+    return MEMORIES.index(memory), index
 
 
 def memory_text(memory: str) -> str:

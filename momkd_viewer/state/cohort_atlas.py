@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from momkd_core.component_names import other_memory
 from momkd_viewer.state.analysis import CaseEntry
 from momkd_viewer.state.blinding import blinded
 from momkd_viewer.state.component_patches import (
@@ -49,7 +50,7 @@ class CohortAtlas:
     Attributes:
         size: what it was made for.
         entries: its rows by case and name of the slide.
-        index: a sample of the cohort's patches, to be searched by likeness.
+        index: some of the cohort's patches, to be searched by likeness.
     """
 
     atlas: Atlas
@@ -116,11 +117,15 @@ class CohortAtlas:
         self, component: AtlasComponent, name: ComponentName, kind: GalleryKind
     ) -> list[GalleryPatch]:
         if kind == "counter":
-            opposite = "negative" if name.memory == "positive" else "positive"
+            opposite = other_memory(name.memory)
             return [
                 self._patch(
                     one.patch,
-                    Rival(ComponentName(opposite, one.winner), one.winner_similarity, one.margin),
+                    Rival(
+                        ComponentName(opposite, one.winner),
+                        one.winner_similarity,
+                        one.winner_similarity - one.patch.similarity,
+                    ),
                 )
                 for one in component.counter_examples
             ]

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from momkd_core.atlas_picks import ComponentPicks, SlidePatches, Wanted
+from momkd_core.component_names import other_memory
 from momkd_core.result import SlideResult
 from momkd_viewer.state.overlay_values import ComponentName
 from momkd_viewer.state.source import Source
@@ -100,25 +101,36 @@ class Gallery:
 def slide_gallery(
     result: SlideResult, slide: Path, name: ComponentName, kind: GalleryKind, count: int
 ) -> Gallery:
-    """At most ``count`` patches of one slide.
-
-    Counter-examples come from what the opposite memory wins: its best similarity is the higher.
-    """
+    """At most ``count`` patches of one slide, chosen as an atlas of it alone would."""
     assert result.match is not None, "the mean of several folds has no components"
-    own = result.match.of(name.memory)[:, name.index]
-    if not np.isfinite(own).all():
+    if not np.isfinite(result.match.of(name.memory)[:, name.index]).all():
         return Gallery((), 0, 0, 0, f"{name.text} is muted: nothing is matched with it.")
-    opposite = "negative" if name.memory == "positive" else "positive"
-    order = np.argsort(-own, kind="stable")
+    opposite = other_memory(name.memory)
+    picks = ComponentPicks(name.memory, name.index, Wanted(count, count, count, per_patient=count))
+    picks.add(SlidePatches(result, number=0, patient=0))
     if kind == "top":
-        chosen, available = order[:count], len(order)
+        rows, available = picks.top(), len(result)
     elif kind == "typical":
-        won = order[result.winners(name.memory)[order] == name.index]
-        chosen, available = from_middle(won, count), len(won)
+        won = result.winners(name.memory) == name.index
+        rows, available = picks.typical(), int(np.count_nonzero(won))
     else:
-        lost = order[_won_by(result, opposite)[order]]
-        chosen, available = lost[:count], len(lost)
-    patches = tuple(_patch(result, slide, name, kind, opposite, int(p)) for p in chosen)
+        lost = result.affinity < 0 if opposite == "negative" else result.affinity > 0
+        rows, available = picks.counter_examples(), int(np.count_nonzero(lost))
+    patches = tuple(
+        GalleryPatch(
+            PatchPlace(slide, int(row["x"]), int(row["y"]), result.size_level0),
+            float(row["similarity"]),
+            int(row["patch"]),
+            rival=Rival(
+                ComponentName(opposite, int(row["winner"])),
+                float(row["winner_similarity"]),
+                float(row["winner_similarity"] - row["similarity"]),
+            )
+            if kind == "counter"
+            else None,
+        )
+        for row in rows
+    )
     reason = ""
     if not patches:
         reason = {
@@ -127,43 +139,3 @@ def slide_gallery(
             "counter": "The opposite memory wins no patch here.",
         }[kind]
     return Gallery(patches, available, min(1, len(patches)), min(1, len(patches)), reason)
-
-
-def from_middle(ordered: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """``count`` of the entries, spread evenly over the middle half, in their order.
-
-    From outside of it only where it has fewer.
-    """
-    last = len(ordered) - 1
-    if count == 1:
-        return ordered[last // 2 : last // 2 + 1]
-    spare = max(0.0, min(0.25 * last, (len(ordered) - count) / 2))
-    places = np.linspace(spare, last - spare, max(0, min(count, len(ordered))))
-    return ordered[np.floor(places + 1e-9).astype(np.int64)]
-
-
-def _won_by(result: SlideResult, memory: str) -> NDArray[np.bool_]:
-    """(N,) whether a memory's best similarity is the higher of both; none at a tie."""
-    won = result.affinity > 0 if memory == "positive" else result.affinity < 0
-    return np.asarray(won)
-
-
-def _patch(
-    result: SlideResult,
-    slide: Path,
-    name: ComponentName,
-    kind: GalleryKind,
-    opposite: str,
-    patch: int,
-) -> GalleryPatch:
-    assert result.match is not None
-    x, y = (int(v) for v in result.coords[patch])
-    similarity = float(result.match.of(name.memory)[patch, name.index])
-    rival = None
-    if kind == "counter":
-        theirs = result.match.of(opposite)[patch]
-        winner = int(theirs.argmax())
-        best = float(theirs[winner])
-        rival = Rival(ComponentName(opposite, winner), best, best - similarity)
-    place = PatchPlace(slide, x, y, result.size_level0)
-    return GalleryPatch(place, similarity, patch, rival=rival)

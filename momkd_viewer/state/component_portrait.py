@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from momkd_core.component_names import MEMORIES
 from momkd_core.result import SlideResult
 from momkd_viewer.state.overlay_values import ComponentName, Floats
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:  # it comes with torch
     from momkd_core.checkpoint import ModelCard
 
 _BINS = 48
-_MEMORIES = ("positive", "negative")  # the engine's own name for them would import torch
 
 
 @dataclass(frozen=True)
@@ -76,10 +75,6 @@ class TrainingProfile:
     cases: int | None = None
     expression: bool = False
 
-    @property
-    def mean_drift(self) -> float | None:
-        return float(np.mean(self.drift)) if self.drift else None
-
 
 @dataclass(frozen=True)
 class Portrait:
@@ -122,36 +117,36 @@ def neighbours(
     """The components nearest to one of them.
 
     Args:
-        vectors: memory -> (n, width).
+        vectors: memory -> (n, width), each of length 1.
     """
-    own = _unit(vectors[name.memory])[name.index]
+    own = vectors[name.memory][name.index]
     found = [
         Neighbour(ComponentName(memory, index), float(cosine))
-        for memory in _MEMORIES
-        for index, cosine in enumerate(_unit(vectors[memory]) @ own)
+        for memory in MEMORIES
+        for index, cosine in enumerate(vectors[memory] @ own)
         if (memory, index) != (name.memory, name.index)
     ]
     return tuple(sorted(found, key=lambda one: -one.cosine)[:count])
 
 
-def _unit(vectors: Floats) -> Floats:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit: Floats = vectors / np.maximum(lengths, 1e-12)
-    return unit
+def training_profile(card: ModelCard, name: ComponentName) -> TrainingProfile:
+    """What a model card says of a component's training; empty for files of older versions."""
+    known = card.profile_of(name.memory, name.index)
+    if known is None:
+        return TrainingProfile()
+    return TrainingProfile(
+        known.activity,
+        known.drift,
+        tuple(Gene(gene.gene, gene.rho, gene.q, gene.n) for gene in known.genes),
+        known.cases,
+        expression=bool(card.genes),
+    )
 
 
-def training_profiles(card: ModelCard) -> dict[ComponentName, TrainingProfile]:
-    """The profiles of a model card by component; empty for files of older versions."""
-    profiles: Iterable[object] = getattr(card, "profiles", ())
-    expression = bool(getattr(card, "genes", ()))
-    found = {}
-    for one in profiles:
-        name = ComponentName(str(getattr(one, "memory", "")), int(getattr(one, "index", 0)))
-        found[name] = TrainingProfile(
-            tuple(getattr(one, "activity", ())),
-            tuple(getattr(one, "drift", ())),
-            tuple(Gene(g.gene, g.rho, g.q, g.n) for g in getattr(one, "genes", ())),
-            getattr(one, "cases", None),
-            expression,
-        )
-    return found
+def mean_drifts(card: ModelCard) -> dict[ComponentName, float]:
+    """How far each component moved in an epoch, on average; without those whose file does not say."""
+    return {
+        ComponentName(one.memory, one.index): float(np.mean(one.drift))
+        for one in card.profiles
+        if one.drift
+    }

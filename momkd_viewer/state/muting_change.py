@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from momkd_core.result import SlideResult
 from momkd_viewer.state.analysis import Outcome
-from momkd_viewer.state.overlay_values import ComponentName
 
 if TYPE_CHECKING:  # torch takes seconds, which the window should not wait for
     from momkd_core.cohort_change import CaseChange, CohortChange, Difference
 
-_MEMORIES = ("positive", "negative")
 _FOCUS = "attention on glass"
 _FOCUS_TIP = "Background focus: share of the attention that lies on empty glass"
 
@@ -21,17 +19,8 @@ _FOCUS_TIP = "Background focus: share of the attention that lies on empty glass"
 Named = Callable[[str], str]
 
 
-def component_names(muted: Mapping[str, Sequence[int]]) -> str:
-    """``C⁺3, C⁻0``; '' where nothing is muted."""
-    return ", ".join(
-        ComponentName(memory, index).text
-        for memory in _MEMORIES
-        for index in sorted(muted.get(memory, ()))
-    )
-
-
 @dataclass(frozen=True)
-class Fact:
+class ChangeFact:
     """A line: what, its value, and what it means."""
 
     name: str
@@ -72,7 +61,7 @@ class ChangeView:
     """
 
     muted: str
-    facts: tuple[Fact, ...] = ()
+    facts: tuple[ChangeFact, ...] = ()
     message: str = ""
     failed: bool = False
     flips: tuple[Flip, ...] | None = None
@@ -81,7 +70,7 @@ class ChangeView:
     can_score: bool = False
 
 
-def slide_facts(outcome: Outcome | None) -> tuple[Fact, ...]:
+def slide_facts(outcome: Outcome | None) -> tuple[ChangeFact, ...]:
     """Before and after on the open slide; nothing where no component is muted."""
     if outcome is None or outcome.unmuted is None:
         return ()
@@ -89,7 +78,7 @@ def slide_facts(outcome: Outcome | None) -> tuple[Fact, ...]:
     flips = before.predicted != after.predicted
     said = f"{before.predicted} → {after.predicted}" if flips else f"stays {after.predicted}"
     return (
-        Fact(
+        ChangeFact(
             "Open slide",
             f"{said} · probability {before.probability:.3f} → {after.probability:.3f} · "
             f"{_FOCUS} {_focus(before)} → {_focus(after)}",
@@ -103,7 +92,7 @@ def _focus(result: SlideResult) -> str:
     return "unknown" if value is None else f"{value:.1%}"
 
 
-def cohort_facts(change: CohortChange) -> tuple[Fact, ...]:
+def cohort_facts(change: CohortChange) -> tuple[ChangeFact, ...]:
     """How many cases flip, and what becomes of AUC and of attention on glass."""
     flipped = change.flipped
     judged = [case.became for case in flipped if case.became is not None]
@@ -111,18 +100,18 @@ def cohort_facts(change: CohortChange) -> tuple[Fact, ...]:
         f" · {judged.count('right')} became right, {judged.count('wrong')} wrong" if judged else ""
     )
     return (
-        Fact(
+        ChangeFact(
             "Cases that flip",
             f"{len(flipped)} of {len(change.cases)}{detail}",
             "Cases of which the other class is predicted without the muted components",
         ),
-        Fact(
+        ChangeFact(
             "AUC",
             _difference(change.auc, "{:.3f}", "{:+.3f}"),
             "Area under the ROC curve, with all components and without the muted ones. The interval "
-            f"is that of the difference: paired, {change.resamples:,} samples of patients",
+            f"is that of the difference: paired, over patients drawn anew {change.resamples:,} times",
         ),
-        Fact(
+        ChangeFact(
             _FOCUS.capitalize(),
             _difference(change.background_focus, "{:.1%}", "{:+.1%}"),
             f"{_FOCUS_TIP}, mean over cases; the interval is that of the difference",

@@ -14,6 +14,7 @@ from momkd_core.colour_scale import (
     rgb,
     sequential_scale,
 )
+from momkd_core.component_names import MEMORIES
 from momkd_core.result import SlideResult
 from momkd_viewer.state.blinding import blinded
 from momkd_viewer.state.legend import Category, LegendContent, Ramp
@@ -86,7 +87,7 @@ def _scale(result: SlideResult, choice: OverlayChoice) -> Scale:
         return sequential_scale(0.0, 1.0, "")
     assert result.match is not None
     # One map for all components of a memory, so that they can be compared.
-    memories = ("positive", "negative") if blinded() else (choice.component.memory,)
+    memories = MEMORIES if blinded() else (choice.component.memory,)
     similarities = np.concatenate([result.match.of(memory).ravel() for memory in memories])
     known = similarities[np.isfinite(similarities)]
     return sequential_scale(float(known.min()), float(known.max()), "similarity")

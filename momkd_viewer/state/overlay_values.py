@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from momkd_core.component_names import MEMORIES
 from momkd_core.result import SlideResult
 from momkd_viewer.state.blinding import HIDDEN, blinded, component_order, component_text
 
@@ -54,6 +55,12 @@ class ComponentName:
     def order(self) -> tuple[int, int]:
         """Sorts components as the model numbers them, or by their neutral names."""
         return component_order(self.memory, self.index)
+
+
+def every_component(count: int) -> list[ComponentName]:
+    """Those of a model with ``count`` a memory, as they are listed now."""
+    names = [ComponentName(memory, index) for memory in MEMORIES for index in range(count)]
+    return sorted(names, key=lambda name: name.order)
 
 
 @dataclass(frozen=True)

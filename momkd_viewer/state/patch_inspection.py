@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from momkd_core.component_names import MEMORIES
 from momkd_core.result import SlideResult
 from momkd_viewer.state.component_patches import PatchPlace
 from momkd_viewer.state.overlay_values import ComponentName, OverlayChoice
@@ -51,7 +52,7 @@ def inspect(result: SlideResult, slide: Path, patch: int) -> Inspection:
     x, y = (int(v) for v in result.coords[patch])
     found: list[tuple[ComponentName, float, bool]] = []
     muted = 0
-    for memory in ("positive", "negative") if result.match is not None else ():
+    for memory in MEMORIES if result.match is not None else ():
         assert result.match is not None
         similarities = result.match.of(memory)[patch]
         winner = int(similarities.argmax())

@@ -7,17 +7,17 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from momkd_core.component_names import MEMORIES
 from momkd_core.errors import BundleError
 from momkd_viewer.state.overlay_values import ComponentName, OverlayChoice
 from momkd_viewer.state.rendition import Rendition
 from momkd_viewer.state.viewport import Viewport
 
 _VERSION = 1
-_MEMORIES = ("positive", "negative")
 
 
 @dataclass(frozen=True)
-class Place:
+class SlidePart:
     """A part of a slide in a window.
 
     Attributes:
@@ -42,7 +42,7 @@ class Place:
             raise ValueError("the window has no size")
 
     @classmethod
-    def of(cls, view: Viewport) -> Place:
+    def of(cls, view: Viewport) -> SlidePart:
         return cls(
             view.centre_x, view.centre_y, view.downsample, view.rotation, view.width, view.height
         )
@@ -68,7 +68,7 @@ class ViewState:
         slide, features: paths from the bundle's folder; None where they are not to be told.
     """
 
-    place: Place
+    place: SlidePart
     overlay: OverlayChoice
     opacity: float
     rendition: Rendition
@@ -87,7 +87,7 @@ class ViewState:
             if not low <= value <= high:
                 raise ValueError(f"the {what} is not between {low:g} and {high:g}")
         named = (self.overlay.component, *self.components)
-        if any(one.memory not in _MEMORIES or one.index < 0 for one in named):
+        if any(one.memory not in MEMORIES or one.index < 0 for one in named):
             raise ValueError("a component is none")
         if not all(end is None or math.isfinite(end) for end in ends):
             raise ValueError("the overlay's range has no ends")

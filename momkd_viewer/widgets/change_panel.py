@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from momkd_viewer.state.muting_change import ChangeView, Fact, Flip
+from momkd_viewer.state.muting_change import ChangeFact, ChangeView, Flip
 from momkd_viewer.widgets.colours import colour
 from momkd_viewer.widgets.elided_label import ElidedLabel
 
@@ -166,7 +166,7 @@ class ChangePanel(QWidget):
         self.flips.updateGeometry()
         self.flips.setVisible(bool(view.flips))
 
-    def _show_facts(self, facts: tuple[Fact, ...]) -> None:
+    def _show_facts(self, facts: tuple[ChangeFact, ...]) -> None:
         """Lines are kept and filled anew: a screen reader stays where it is."""
         while len(self._facts) < 2 * len(facts):
             is_name = len(self._facts) % 2 == 0

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QSizePolicy, QSlider, QToolButton, QWidget
 
-from momkd_viewer.state.overlay_values import ComponentName, OverlayChoice, kinds
+from momkd_viewer.state.overlay_values import OverlayChoice, every_component, kinds
 
 
 class OverlayBar(QWidget):
@@ -74,8 +74,7 @@ class OverlayBar(QWidget):
         """
         _fill(self._box, [(text, kind) for kind, text in kinds()])
         self._box.setCurrentIndex(self._box.findData(choice.kind))
-        names = [ComponentName(m, i) for m in ("positive", "negative") for i in range(components)]
-        names.sort(key=lambda name: name.order)
+        names = every_component(components)
         _fill(self._components, [(name.text, name) for name in names])
         at = names.index(choice.component) if choice.component in names else -1
         self._components.setCurrentIndex(at)

@@ -20,11 +20,11 @@ import pandas as pd
 
 from momkd_core.checkpoint import fold_folders, load_model
 from momkd_core.cohort import read_cohort
+from momkd_core.component_names import MEMORIES
 from momkd_core.demo import DemoCohort
 from momkd_core.demo.section import Tissue
 from momkd_core.demo.truth import read_truth, tissue_shares
 from momkd_core.features import read_features
-from momkd_core.model.attention import MEMORIES
 from momkd_core.prediction import EncodedSlide
 from momkd_core.result import SlideResult
 

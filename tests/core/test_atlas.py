@@ -19,7 +19,7 @@ from momkd_core.atlas_record import Atlas, AtlasComponent, AtlasPatch, read_atla
 from momkd_core.checkpoint import Model
 from momkd_core.cli.main import main
 from momkd_core.cohort import read_cohort
-from momkd_core.errors import AtlasError, ModelFileError
+from momkd_core.errors import AtlasError, SettingsError
 
 Values = NDArray[Any]
 OPPOSITE = {"positive": "negative", "negative": "positive"}
@@ -172,11 +172,11 @@ def test_a_muted_component_shows_nothing(run: Path) -> None:
     assert json.dumps(atlas.as_json(), allow_nan=False)
 
 
-def test_a_sample_of_many_patches_still_has_the_middle(
+def test_few_drawn_of_many_patches_still_have_the_middle(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = all_patches(run)
-    monkeypatch.setattr("momkd_core.atlas_picks._SAMPLE", 60)
+    monkeypatch.setattr("momkd_core.atlas_picks._DRAWN", 60)
     atlas = atlas_of_results(the_model(run), found, per_patient=3)
     again = atlas_of_results(the_model(run), found, per_patient=3)
     assert atlas == again
@@ -228,7 +228,7 @@ def test_a_case_that_fails_is_named(
 def test_several_folds_have_no_atlas(run: Path) -> None:
     member = the_model(run)
     folds = Model(member.path, member.members * 2)
-    with pytest.raises(ModelFileError, match="share no components"):
+    with pytest.raises(SettingsError, match="mean of several folds"):
         atlas_of_results(folds, [])
 
 

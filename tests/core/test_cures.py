@@ -226,7 +226,7 @@ def test_the_command(
         assert "note" in of_cure[one["case_id"]]
     assert main([*arguments, str(run_folder), "--cures"]) == 0
     shown = capsys.readouterr()
-    assert "note: left out: Components cannot be muted" in shown.err
+    assert "note: left out: " in shown.err and "none can be muted" in shown.err
     assert "mask-background: patches with less than 25 % tissue" in shown.out
     assert "AUC  " in shown.out and "mute-background" not in shown.out
     assert main([*arguments, str(model_path), "--cures", *wanted]) == 1

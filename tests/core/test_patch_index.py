@@ -12,7 +12,7 @@ from momkd_core import load_model
 from momkd_core.checkpoint import Model
 from momkd_core.cli.main import main
 from momkd_core.cohort import read_cohort
-from momkd_core.errors import AtlasError, ModelFileError
+from momkd_core.errors import AtlasError, SettingsError
 from momkd_core.features import read_features
 from momkd_core.patch_index import PatchIndex, PatchIndexBuilder, build_patch_index
 from momkd_core.prediction import EncodedSlide
@@ -71,7 +71,7 @@ def test_slides_give_equal_shares_and_always_the_same(run: Path, model: Model) -
     rows = [set(map(tuple, first.coords[first.of_slide == slide])) for slide in range(12)]
     assert all(len(row) == 10 for row in rows) and len({frozenset(row) for row in rows}) > 6
     folds = Model(model.path, model.members * 2)
-    with pytest.raises(ModelFileError, match="its own projection"):
+    with pytest.raises(SettingsError, match="mean of several folds"):
         PatchIndexBuilder(folds, 1)
 
 

@@ -87,7 +87,7 @@ def test_a_run_is_the_mean_of_its_folds(run_folder: Path, bag: FeatureBag) -> No
         mean.attention, np.mean([f.attention for f in folds], axis=0), atol=1e-6
     )
     assert mean.components() == []
-    with pytest.raises(SettingsError, match="cannot be muted in the mean"):
+    with pytest.raises(SettingsError, match="mean of several folds"):
         predict(load_model(run_folder), bag, muted={"positive": [0]})
 
 

@@ -20,7 +20,7 @@ from momkd_core.errors import OutputError
 from momkd_core.slide import Slide
 from momkd_core.storage import annotation_folder, content_key
 from momkd_viewer.jobs import annotation_work
-from momkd_viewer.jobs.annotation_place import Place
+from momkd_viewer.jobs.annotation_place import AnnotationPlace
 from momkd_viewer.jobs.annotation_work import Loaded, SaveRequest, load_now, save_now
 from momkd_viewer.main_window import MainWindow
 
@@ -30,9 +30,9 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MOMKD_DATA", str(tmp_path / "data"))
 
 
-def place_of(path: Path) -> Place:
+def place_of(path: Path) -> AnnotationPlace:
     with Slide(path) as slide:
-        return Place.of(slide)
+        return AnnotationPlace.of(slide)
 
 
 def point(name: str) -> AnnotationFile:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from driving import open_all, settle
 from pytestqt.qtbot import QtBot
@@ -109,7 +111,12 @@ def test_the_cohorts_patches_are_those_of_the_engine(
     assert [p.similarity for p in counter[:1]] == [
         pytest.approx(one.patch.similarity) for one in component.counter_examples[:1]
     ]
-    assert all(p.rival is not None and p.rival.margin > 0 for p in counter)
+    assert counter
+    for index in range(4):  # as on one slide: by how much the rival exceeds the component itself
+        name = ComponentName("negative", index)
+        for p in window.atlas.atlas.gallery(name, "counter", 50, 9).patches:
+            assert p.rival is not None and p.rival.margin > 0
+            assert p.rival.margin == pytest.approx(p.rival.similarity - p.similarity)
 
 
 def test_a_patch_of_another_slide_opens_its_case_and_is_centred(
@@ -147,31 +154,40 @@ def test_pictures_come_from_every_slide_and_features_alone_have_none(
     assert window.canvas.banner.isHidden()
 
 
-def test_a_cohort_is_read_once_and_again_when_something_is_muted(
+def test_a_cohort_is_encoded_once_whatever_is_muted(
     qtbot: QtBot, window: MainWindow, table: Path, model_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import momkd_viewer.jobs.atlas_work as atlas_work
+    from momkd_core import rescoring
+    from momkd_viewer.jobs import atlas_work
 
     read: list[Path] = []
-    encode = atlas_work.encode
+    encode, encode_again = atlas_work.encode, rescoring.encode
 
     def counted(source, *rest):  # type: ignore[no-untyped-def]
         read.append(source.path)
         return encode(source, *rest)
 
+    def counted_again(model, path, **named):  # type: ignore[no-untyped-def]
+        read.append(path)
+        return encode_again(model, path, **named)
+
     monkeypatch.setattr(atlas_work, "encode", counted)
+    monkeypatch.setattr(rescoring, "encode", counted_again)
     open_all(qtbot, window, model_path, table)
     ask(qtbot, window, count=13, per_patient=4)
     assert len(read) == 6
+    (index,) = (cache_folder() / "atlases").glob("*.npz")
+    written = index.stat().st_mtime_ns
     window.analysis.set_muted("positive", 0, True)
     settle(qtbot, window)
-    assert len(read) == 12 and window.atlas.atlas is not None
+    assert len(read) == 6 and window.atlas.atlas is not None
+    assert window.muting.rescoring.scored is not None and index.stat().st_mtime_ns == written
     muted = window.atlas.atlas.atlas.component("positive", 0)
     assert not muted.top and muted.patches == 0
     # Back again, and the same in another session: from the cache.
     window.analysis.set_muted("positive", 0, False)
     settle(qtbot, window)
-    assert len(read) == 12 and window.atlas.atlas is not None
+    assert len(read) == 6 and window.atlas.atlas is not None
     assert window.atlas.atlas.atlas.component("positive", 0).top
     # A feature file that changed is another cohort; damage in the cache is no failure.
     for kept in (cache_folder() / "atlases").iterdir():
@@ -179,7 +195,39 @@ def test_a_cohort_is_read_once_and_again_when_something_is_muted(
     window.atlas.build()
     open_all(qtbot, window, table)
     settle(qtbot, window)
-    assert len(read) == 18 and window.canvas.banner.isHidden()
+    assert len(read) == 12 and window.canvas.banner.isHidden()
+
+
+def test_two_slides_of_one_stem_keep_their_own_patches(
+    qtbot: QtBot, window: MainWindow, model_path: Path, cohort_path: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "slides"
+    folder.mkdir()
+    files = [folder / "scan.tif", folder / "scan.tiff"]
+    for case, file in zip(("case_00", "case_01"), files, strict=True):
+        shutil.copy(cohort_path.parent / "slides" / f"{case}.tif", file)
+    open_all(qtbot, window, model_path, folder)
+    patches = ask(qtbot, window, count=50, per_patient=50).gallery.patches
+    model = load_model(model_path)
+    results = {file: predict(model, file) for file in files}
+    assert {patch.place.slide for patch in patches if patch.place} == set(files)
+    for patch in patches:
+        assert patch.place is not None
+        result = results[patch.place.slide]
+        assert result.match is not None
+        (row,) = np.flatnonzero((result.coords == (patch.place.x, patch.place.y)).all(axis=1))
+        similarity = result.match.of(NAME.memory)[row, NAME.index]
+        assert patch.similarity == pytest.approx(similarity)
+    # The patch that is asked about is left out, that of the same place on the other slide is not.
+    shown = window.analysis.result
+    assert shown is not None and window.slides.source is not None
+    x, y = shown.coords[0]
+    window.inspection.ask(*(float(v) for v in shown.coords[0] + shown.size_level0 / 2))
+    settle(qtbot, window)
+    nearest = [patch.place for patch in window.inspection.panel.nearest.patches]
+    assert nearest and {place.slide for place in nearest if place} == set(files)
+    itself = (window.slides.source.path, x, y)
+    assert all(place and (place.slide, place.x, place.y) != itself for place in nearest)
 
 
 def test_nearest_patches_of_the_cohort_leave_out_the_patch_itself(

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from driving import open_all, settle
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QEnterEvent, QMouseEvent
 from PySide6.QtWidgets import QApplication, QComboBox, QLineEdit
 from pytestqt.qtbot import QtBot
 
-from momkd_core.checkpoint import load_model
+from momkd_core.checkpoint import Model, load_model
+from momkd_core.result import SlideResult
+from momkd_viewer.controllers import component_controller
+from momkd_viewer.jobs.runner import Work
 from momkd_viewer.main_window import MainWindow
 from momkd_viewer.state.component_patches import GALLERIES
 from momkd_viewer.state.components import ComponentView, VerdictMark
@@ -75,8 +79,20 @@ def test_cards_are_sorted_and_filtered(
 
 
 def test_a_component_in_detail_and_another_beside_it(
-    qtbot: QtBot, window: MainWindow, slide_path: Path, model_path: Path
+    qtbot: QtBot,
+    window: MainWindow,
+    slide_path: Path,
+    model_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    portrayed: list[ComponentName] = []
+    portray = component_controller.portray
+
+    def counted(result: SlideResult, model: Model, name: ComponentName) -> Work:
+        portrayed.append(name)
+        return portray(result, model, name)
+
+    monkeypatch.setattr(component_controller, "portray", counted)
     open_all(qtbot, window, model_path, slide_path)
     result, detail = window.analysis.result, window.components.detail
     assert (
@@ -100,8 +116,14 @@ def test_a_component_in_detail_and_another_beside_it(
     detail._kinds.setCurrentIndex([kind for kind, _, _ in GALLERIES].index("counter"))
     settle(qtbot, window)
     assert second.isVisible() and second.component == NEGATIVE_0
+    assert first.gallery.patches and second.gallery.patches
     assert all(result.affinity[p.position] < 0 for p in first.gallery.patches)
     assert all(result.affinity[p.position] > 0 for p in second.gallery.patches)
+    asked = len(portrayed)
+    detail._kinds.setCurrentIndex([kind for kind, _, _ in GALLERIES].index("typical"))
+    settle(qtbot, window)
+    assert all(p.rival is None for p in first.gallery.patches)
+    assert len(portrayed) == asked == 3, "another gallery changes no chart"
     # Muting from the pane is the same as from the card, and the pane says so.
     first._mute.click()
     settle(qtbot, window)

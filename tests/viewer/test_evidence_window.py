@@ -11,9 +11,7 @@ from pathlib import Path
 
 import pytest
 import shapely
-from driving import another_window, open_all, settle
-from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
-from PySide6.QtGui import QDropEvent
+from driving import another_window, drop, open_all, settle
 from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
@@ -91,14 +89,8 @@ def test_it_opens_to_the_same(
     for beside in slide_file.parent.iterdir():
         beside.unlink()
     other = second
-    url = QMimeData()
-    url.setUrls([QUrl.fromLocalFile(str(bundle))])
-    drop = QDropEvent(
-        QPointF(200, 200), Qt.DropAction.CopyAction, url, Qt.MouseButton.NoButton,
-        Qt.KeyboardModifier.NoModifier,
-    )  # fmt: skip
     with qtbot.waitSignal(other.evidence.opening.restored, timeout=60_000):
-        other.dropEvent(drop)
+        drop(other, bundle)
     settle(qtbot, other)
     assert other.slides.slide is not None and other.slides.slide.path.name == "other.tif"
     view, again = other.canvas.slide_view.view, other.analysis.result

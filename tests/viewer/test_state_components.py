@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from momkd_core.checkpoint import ModelCard
+from momkd_core.component_profile import ComponentProfile
+from momkd_core.gene_association import GeneAssociation
 from momkd_core.result import MemoryMatch, SlideResult
-from momkd_viewer.state.component_patches import PatchPlace, from_middle, slide_gallery
-from momkd_viewer.state.component_portrait import histogram, neighbours, training_profiles
+from momkd_core.settings import ModelSettings
+from momkd_viewer.state.component_patches import PatchPlace, slide_gallery
+from momkd_viewer.state.component_portrait import (
+    TrainingProfile,
+    histogram,
+    mean_drifts,
+    neighbours,
+    training_profile,
+)
 from momkd_viewer.state.components import (
     Arrangement,
     CardOrder,
@@ -106,11 +115,6 @@ def test_galleries_of_a_slide() -> None:
     assert top.patches[2].place == PatchPlace(SLIDE, 300, 7, 100)
     typical = slide_gallery(result(), SLIDE, name, "typical", 3)
     assert [p.position for p in typical.patches] == [1, 3, 4], "it wins 0 1 3 4 5 in its memory"
-    for count, first, last in ((1, 50, 50), (3, 25, 75), (60, 20, 79), (500, 0, 100)):
-        some = from_middle(np.arange(101), count)
-        assert (some[0], some[-1]) == (first, last)
-        assert len(set(some.tolist())) == len(some) == min(count, 101)
-    assert len(from_middle(np.arange(0), 3)) == 0
     counter = slide_gallery(result(), SLIDE, name, "counter", 2)
     assert [p.position for p in counter.patches] == [3, 4] and counter.available == 3
     rival = counter.patches[0].rival
@@ -140,24 +144,30 @@ def test_the_histogram_counts_every_patch_once() -> None:
 
 def test_the_nearest_components_of_both_memories() -> None:
     vectors = {
-        "positive": np.array([[2, 0], [0, 1]], np.float32),
-        "negative": np.array([[3, 1], [-1, 0]], np.float32),
+        "positive": np.array([[1, 0], [0, 1]], np.float32),
+        "negative": np.array([[0.8, 0.6], [-1, 0]], np.float32),
     }
     near = neighbours(vectors, ComponentName("positive", 0))
     assert [n.component.text for n in near] == ["C⁻0", "C⁺1", "C⁻1"]
-    assert near[0].cosine == pytest.approx(3 / 10**0.5) and near[-1].cosine == -1
+    assert near[0].cosine == pytest.approx(0.8) and near[-1].cosine == -1
 
 
 def test_profiles_of_a_model_card() -> None:
-    assert training_profiles(SimpleNamespace()) == {}  # type: ignore[arg-type]
-    gene = SimpleNamespace(gene="ESR1", rho=0.5, q=0.01, n=30)
-    one = SimpleNamespace(
-        memory="negative", index=3, cases=30, activity=(0.1, 0.2), drift=(0.4, 0.2), genes=(gene,)
-    )
-    card = SimpleNamespace(profiles=(one,), genes=("ESR1", "KRT5"))
-    profile = training_profiles(card)[ComponentName("negative", 3)]  # type: ignore[arg-type]
-    assert profile.genes[0].name == "ESR1" and profile.mean_drift == pytest.approx(0.3)
-    assert profile.expression and profile.cases == 30
+    older = ModelCard(task="er", positive="high", negative="low", model=ModelSettings())
+    name, other = ComponentName("negative", 3), ComponentName("negative", 2)
+    assert training_profile(older, name) == TrainingProfile() and mean_drifts(older) == {}
+    found = ComponentProfile(
+        memory="negative", index=3, cases=30, prevalence=0.5, attention=0.5,
+        activity=(0.1, 0.2), drift=(0.4, 0.2),
+        genes=(GeneAssociation(gene="ESR1", rho=0.5, q=0.01, n=30),),
+    )  # fmt: skip
+    silent = ComponentProfile(memory="negative", index=2, cases=30, prevalence=0.5, attention=0.5)
+    card = older.model_copy(update={"profiles": (silent, found), "genes": ("ESR1", "KRT5")})
+    profile = training_profile(card, name)
+    assert profile.genes[0].name == "ESR1" and profile.expression and profile.cases == 30
+    assert training_profile(card, other).cases == 30 and mean_drifts(card) == {
+        name: pytest.approx(0.3)
+    }
 
 
 def test_a_patch_is_compared_with_every_component() -> None:

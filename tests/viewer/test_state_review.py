@@ -10,8 +10,9 @@ from time import perf_counter
 import pytest
 from reviewing import C3, MODEL, verdict
 
+from momkd_core.component_names import component_names
 from momkd_core.review import Subject, Verdict
-from momkd_viewer.state.blinding import meet_components, set_blinded
+from momkd_viewer.state.blinding import component_texts, meet_components, set_blinded
 from momkd_viewer.state.components import Arrangement, ComponentView, VerdictMark, ordered, sorts
 from momkd_viewer.state.overlay_values import ComponentName, kinds
 from momkd_viewer.state.preferences import PreferenceError, Preferences
@@ -144,3 +145,11 @@ def test_preferences_take_no_password_and_no_other_database(where: str) -> None:
     assert Preferences.from_kept({"review": where, "reviewer": " Anna "}).reviewer == "Anna"
     kept = Preferences(review="postgresql://anna@db:5432/review")
     assert Preferences.from_kept({"review": kept.review}) == kept
+
+
+def test_a_list_of_muted_components_tells_no_memory_while_blinded(blind: None) -> None:
+    muted = {"positive": [3, 0, 1], "negative": [2, 0]}
+    names = component_texts(muted).split(", ")
+    assert len(names) == 5 and names == sorted(names)  # by their neutral names, A1 to A8
+    set_blinded(False)
+    assert component_texts(muted) == component_names(muted) == "C⁺0, C⁺1, C⁺3, C⁻0, C⁻2"

@@ -12,7 +12,9 @@ from PySide6.QtWidgets import QInputDialog, QLineEdit, QTableWidget
 from pytestqt.qtbot import QtBot
 from telling import every_text
 
+from momkd_core.evidence import read_bundle
 from momkd_core.review import Subject, Verdict, open_review
+from momkd_viewer.jobs.evidence_work import EvidenceChoice
 from momkd_viewer.main_window import MainWindow
 from momkd_viewer.resource_files import resource
 from momkd_viewer.state.overlay_values import ComponentName
@@ -186,6 +188,27 @@ def test_a_case_and_a_component_in_a_case_are_judged_too(
     last = saved(review)[-1]
     assert (last.subject, last.note) == (Subject("positive", 1, "tissue"), "here")
     assert panel.note.toPlainText() == ""
+
+
+def test_of_two_rows_with_one_slide_the_case_that_was_opened_is_judged(
+    qtbot: QtBot, review: Path, window: MainWindow, slide_path: Path, tmp_path: Path
+) -> None:
+    table = tmp_path / "cohort.csv"
+    table.write_text(f"case_id,slide\nfirst,{slide_path}\nsecond,{slide_path}\n")
+    sign(window)
+    open_all(qtbot, window, MODEL, table)
+    for row, case in ((1, "second"), (0, "first")):
+        window.cases_list.choose(row)
+        settle(qtbot, window)
+        window.case_verdict.panel.credible["yes"].click()
+        settle(qtbot, window)
+        assert saved(review)[-1].subject == Subject(case_id=case)
+    window.cases_list.choose(1)
+    settle(qtbot, window)
+    bundle = tmp_path / "second.zip"
+    window.evidence.writing.export(bundle, EvidenceChoice(identities=True))
+    settle(qtbot, window)
+    assert read_bundle(bundle).record.case == "second"
 
 
 def test_nothing_is_lost_when_the_window_closes(

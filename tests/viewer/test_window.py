@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from driving import LIMIT_MS, open_all, settle
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDropEvent, QImage, QWheelEvent
+from driving import LIMIT_MS, drop, open_all, settle
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QImage, QWheelEvent
 from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 from synthetic import muscle_image, tissue_image, write_slide
@@ -234,13 +234,7 @@ def test_closing_while_a_slide_is_read_and_analysed(
 def test_dropping_a_slide_and_a_model(
     qtbot: QtBot, window: MainWindow, slide_path: Path, model_path: Path
 ) -> None:
-    data = QMimeData()
-    data.setUrls([QUrl.fromLocalFile(str(path)) for path in (slide_path, model_path)])
-    drop = QDropEvent(
-        QPointF(100, 100), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton,
-        Qt.KeyboardModifier.NoModifier,
-    )  # fmt: skip
-    window.dropEvent(drop)
+    drop(window, slide_path, model_path)
     qtbot.waitUntil(lambda: window.analysis.result is not None, timeout=LIMIT_MS)
 
 

@@ -20,6 +20,7 @@ from momkd_core.features import FeatureBag
 from momkd_core.prediction import EncodedSlide
 from momkd_core.review import open_review
 from momkd_core.slide import Slide
+from momkd_core.storage import ends_key
 from momkd_core.verdicts import Subject, Verdict
 
 
@@ -60,9 +61,17 @@ def test_a_slide_is_known_again(bundle: Path, slide_file: Path, tmp_path: Path) 
     other = write_slide(tmp_path / "other.tif", tissue_image(640, 640, seed=99))
     with Slide(other) as slide:
         assert not known.fits(fingerprint(slide))
+    # A format without a hash: other pixels in a file of the same size are another slide.
     unhashed = known.model_copy(update={"quickhash": None})
     assert unhashed.fits(known)
-    assert not unhashed.fits(known.model_copy(update={"bytes": known.bytes + 1}))
+    altered = tmp_path / "altered.tif"
+    altered.write_bytes(slide_file.read_bytes()[:-8] + b"\1" * 8)
+    assert altered.stat().st_size == known.bytes
+    assert not unhashed.fits(unhashed.model_copy(update={"ends": ends_key(altered)}))
+    # A bundle of an older version knows the size alone.
+    older = type(known).model_validate(unhashed.model_dump(exclude={"ends"}))
+    assert older.fits(known)
+    assert not older.fits(known.model_copy(update={"bytes": known.bytes + 1}))
 
 
 def test_components_and_their_patches(evidence: Evidence, bundle: Path) -> None:
