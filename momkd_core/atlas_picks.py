@@ -89,7 +89,7 @@ class ComponentPicks:
     def __init__(self, memory: str, index: int, wanted: Wanted) -> None:
         self._memory, self._index, self._wanted = memory, index, wanted
         self._top = self._counter = self._drawn = np.zeros(0, _ROW)
-        self._most = max(_DRAWN, wanted.typical)
+        self._most = max(_DRAWN, 2 * wanted.typical)  # so that there is a middle half
 
     def add(self, slide: SlidePatches) -> None:
         """Takes what may be chosen of a slide; of a muted component nothing is."""

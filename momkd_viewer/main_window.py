@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QSettings, Qt, QUrl
 from PySide6.QtGui import QCloseEvent, QDesktopServices
+from PySide6.QtWidgets import QMenu
 
 from momkd_core import __version__
 from momkd_core.storage import log_file
@@ -259,11 +261,13 @@ class MainWindow(WindowFrame):
             **self.evidence.slots(),
         }
         for magnification in MAGNIFICATIONS:
-            slots[f"magnify_{magnification:g}"] = lambda m=magnification: self._magnify(m)
+            slots[f"magnify_{magnification:g}"] = partial(self._magnify, magnification)
         self.actions_by_name = build_actions(self, self.menuBar(), slots)
         self.tools.attach(self.actions_by_name)
         self.review.attach(self.actions_by_name)
-        self._recent_menu = self.menuBar().actions()[0].menu().addMenu("Recent")
+        file_menu = self.menuBar().actions()[0].menu()
+        assert isinstance(file_menu, QMenu)
+        self._recent_menu = file_menu.addMenu("Recent")
         self._magnification = MagnificationBox(MAGNIFICATIONS)
         shown = ("open_slide", "open_model", "analyse", "zoom_out", "zoom_in", "fit")
         actions = [self.actions_by_name[name] for name in shown]

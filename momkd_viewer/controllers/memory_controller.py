@@ -193,7 +193,9 @@ class MemoryController(QObject):
 
     def _on_picture(self, place: PatchPlace) -> None:
         picture = self.pictures.picture(place)
-        for thumbnail in self._waiting.pop(place, ()) if picture is not None else ():
+        if picture is None:
+            return
+        for thumbnail in self._waiting.pop(place, ()):
             thumbnail.set_image(picture)
 
     # -- slide and patches -----------------------------------------------------------------------

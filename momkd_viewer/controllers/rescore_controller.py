@@ -93,7 +93,7 @@ class RescoreController(QObject):
         self.dock.setWidget(self.panel)
         window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, self.dock)
         self.dock.hide()
-        beside.visibilityChanged.connect(lambda shown: shown and self._join(beside))
+        beside.visibilityChanged.connect(self._on_beside)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(DEBOUNCE_MS)
@@ -134,6 +134,10 @@ class RescoreController(QObject):
         self._join(self.dock)
         if first:
             self._window.resizeDocks([self.dock], [_HEIGHT], Qt.Orientation.Vertical)
+
+    def _on_beside(self, shown: bool) -> None:
+        if shown:
+            self._join(self._beside)
 
     def _join(self, front: QDockWidget) -> None:
         """Both panes lie in one place; not before both are seen: Qt would show tabs of hidden ones."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from PySide6.QtCore import QObject, QSettings
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QDialog, QMainWindow
+from PySide6.QtWidgets import QDialog, QMainWindow, QMenu
 
 from momkd_viewer.controllers.action_controller import ActionController
 from momkd_viewer.controllers.bookmark_controller import BookmarkController
@@ -80,7 +81,7 @@ class WindowTools(QObject):
             "palette": self._show_palette,
         }
         for theme in THEME_CHOICES:
-            found[f"theme_{theme}"] = lambda theme=theme: self.preferences.choose_theme(theme)
+            found[f"theme_{theme}"] = partial(self.preferences.choose_theme, theme)
         return found
 
     def close_windows(self) -> None:
@@ -103,4 +104,5 @@ class WindowTools(QObject):
         self.preferences.attach(actions)
         self.privacy.attach(actions)
         menu = actions["edit_bookmarks"].associatedObjects()[0]
+        assert isinstance(menu, QMenu)
         self.bookmarks.attach(menu.addMenu("Go to bookmark"))

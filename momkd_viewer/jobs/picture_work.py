@@ -115,7 +115,13 @@ def write_png(image: QImage, path: Path, mpp: float | None) -> Work:
         report(0, 0, "writing the picture")
         rgb = image.convertToFormat(QImage.Format.Format_RGB888)
         picture = Image.frombuffer(
-            "RGB", (rgb.width(), rgb.height()), rgb.constBits(), "raw", "RGB", rgb.bytesPerLine(), 1
+            "RGB",
+            (rgb.width(), rgb.height()),
+            rgb.constBits(),  # type: ignore[arg-type]  # a memoryview serves too: no copy of it all
+            "raw",
+            "RGB",
+            rgb.bytesPerLine(),
+            1,
         )
         said = PngImagePlugin.PngInfo()
         said.add_text("Software", f"MoMKD Viewer {__version__}")

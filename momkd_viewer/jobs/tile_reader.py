@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from functools import partial
 from typing import Any, NamedTuple
 
 from PySide6.QtCore import QObject, Signal
@@ -56,9 +57,7 @@ class TileReader(QObject):
         while (request := self.queue.take()) is not None:
             rendition = self.source.rendition
             try:
-                image = self.source.tile(
-                    request.key, lambda request=request: self.queue.is_stale(request)
-                )
+                image = self.source.tile(request.key, partial(self.queue.is_stale, request))
             except Cancelled:
                 self.queue.give_up(request)
             except MomkdError as error:

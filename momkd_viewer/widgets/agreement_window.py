@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
 )
 
 from momkd_viewer.state.agreement_table import COLUMNS, AgreementTable
+from momkd_viewer.widgets.table_columns import name_columns
 
 
 class _Page(QWidget):
@@ -24,9 +25,7 @@ class _Page(QWidget):
         self._summary.setWordWrap(True)
         self._table = QTableWidget(0, len(COLUMNS))
         self._table.setAccessibleName(f"Agreement on {name}")
-        self._table.setHorizontalHeaderLabels([title for title, _ in COLUMNS])
-        for column, (_, tip) in enumerate(COLUMNS):
-            self._table.horizontalHeaderItem(column).setToolTip(tip)
+        name_columns(self._table, COLUMNS)
         header = self._table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 from momkd_viewer.state.muting_change import ChangeFact, ChangeView, Flip
 from momkd_viewer.widgets.colours import colour
 from momkd_viewer.widgets.elided_label import ElidedLabel
+from momkd_viewer.widgets.table_columns import name_columns
 
 _COLUMNS = (
     ("Case", "A case of which the other class is predicted; click to open it"),
@@ -47,9 +48,7 @@ class FlipTable(QTableWidget):
         super().__init__(0, len(_COLUMNS), parent)
         self._flips: tuple[Flip, ...] = ()
         self.setAccessibleName("Cases that flip")
-        self.setHorizontalHeaderLabels([title for title, _ in _COLUMNS])
-        for column, (_, tip) in enumerate(_COLUMNS):
-            self.horizontalHeaderItem(column).setToolTip(tip)
+        name_columns(self, _COLUMNS)
         header = self.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setStretchLastSection(True)

@@ -67,7 +67,7 @@ class CommandPalette(QFrame):
         """Offers commands, nothing typed yet."""
         self._commands = commands
         self._before = self.window().focusWidget()
-        window = self.parentWidget()
+        window = self.window()
         width = min(_WIDTH, window.width() - 40)
         height = min(_HEIGHT, window.height() - 2 * _TOP)
         self.setGeometry((window.width() - width) // 2, _TOP, width, height)
@@ -81,7 +81,7 @@ class CommandPalette(QFrame):
     def close_quietly(self) -> None:
         """Closes and gives the focus back."""
         self.hide()
-        (self._before or self.parentWidget()).setFocus()
+        (self._before or self.window()).setFocus()
 
     def _filter(self, typed: str) -> None:
         self.list.clear()
@@ -126,7 +126,7 @@ class CommandPalette(QFrame):
         elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             self._run(self.list.currentItem())
         elif key in _STEPS:
-            current = self.list.indexOfTopLevelItem(self.list.currentItem())
+            current = self.list.currentIndex().row()
             self._choose(current + _STEPS[key])
         else:
             return super().eventFilter(watched, event)

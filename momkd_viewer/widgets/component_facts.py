@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
 
 from momkd_viewer.state.blinding import HIDDEN, blinded
 from momkd_viewer.state.component_portrait import Neighbour, TrainingProfile
+from momkd_viewer.widgets.table_columns import name_columns
 
 _GENES = (
     ("Gene", "Its expression goes with the component's share of a case"),
@@ -37,9 +38,7 @@ class _Table(QTableWidget):
     def __init__(self, name: str, columns: tuple[tuple[str, str], ...]) -> None:
         super().__init__(0, len(columns))
         self.setAccessibleName(name)
-        self.setHorizontalHeaderLabels([title for title, _ in columns])
-        for column, (_, tip) in enumerate(columns):
-            self.horizontalHeaderItem(column).setToolTip(tip)
+        name_columns(self, columns)
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         self.horizontalHeader().setMinimumSectionSize(30)
         self.verticalHeader().hide()

@@ -41,7 +41,9 @@ class ComponentFilter(QWidget):
         self._text = QLineEdit()
         self._text.setPlaceholderText("Find")
         self._text.setClearButtonEnabled(True)
-        self._text.findChild(QToolButton).setAccessibleName("Clear the search")
+        clear = self._text.findChild(QToolButton)
+        assert clear is not None
+        clear.setAccessibleName("Clear the search")
         self._text.setToolTip("Name or verdict, for instance stroma")
         self._sort = QComboBox()
         self._sort.setToolTip("Order of the cards")

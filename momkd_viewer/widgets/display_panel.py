@@ -161,7 +161,9 @@ class RenditionChip(QToolButton):
         self.setVisible(bool(text))
 
     def _place(self) -> None:
-        self.move((self.parentWidget().width() - self.width()) // 2, 12)
+        parent = self.parentWidget()
+        assert parent is not None
+        self.move((parent.width() - self.width()) // 2, 12)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Resize:

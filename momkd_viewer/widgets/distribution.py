@@ -30,8 +30,8 @@ class Distribution(QWidget):
         self._values: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
         self._theme = theme()
         self._plot: pyqtgraph.PlotWidget | None = None
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(4, 8, 8, 4)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(4, 8, 8, 4)
 
     def _made(self) -> pyqtgraph.PlotWidget:
         """The plot, made now at the latest."""
@@ -51,7 +51,7 @@ class Distribution(QWidget):
         item.addLegend(offset=(-8, 8))
         # The plot takes what there is; its own wish would widen the whole side.
         plot.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
-        self.layout().addWidget(plot)
+        self._column.addWidget(plot)
         return plot
 
     def showEvent(self, event: QShowEvent) -> None:

@@ -27,7 +27,11 @@ class HeldKey(QObject):
         if kind == QEvent.Type.WindowDeactivate:
             self.released.emit()
         elif kind == QEvent.Type.KeyRelease and isinstance(event, QKeyEvent):
-            keys = {shortcut[0].key() for shortcut in self._action.shortcuts() if shortcut.count()}
+            keys = {
+                shortcut[0].key()  # type: ignore[index]  # it can, though not in its stub
+                for shortcut in self._action.shortcuts()
+                if shortcut.count()
+            }
             if event.key() in keys and not event.isAutoRepeat():
                 self.released.emit()
         return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QModelIndex, Qt, Signal
 from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import (
     QDialog,
@@ -123,7 +123,7 @@ class KeySheet(QDialog):
         """Shows lines by group; what was chosen stays chosen."""
         chosen, scrolled = self.chosen, self.tree.verticalScrollBar().value()
         self.tree.clear()
-        self.tree.setCurrentItem(None)
+        self.tree.setCurrentIndex(QModelIndex())
         groups: dict[str, QTreeWidgetItem] = {}
         for row in rows:
             if row.group not in groups:
@@ -154,7 +154,7 @@ class KeySheet(QDialog):
 
     def _items(self) -> list[QTreeWidgetItem]:
         groups = [self.tree.topLevelItem(i) for i in range(self.tree.topLevelItemCount())]
-        return [group.child(i) for group in groups if group for i in range(group.childCount())]
+        return [item for group in groups if group is not None for item in _children(group)]
 
     def _filter(self, typed: str) -> None:
         words = typed.casefold().split()
@@ -164,8 +164,7 @@ class KeySheet(QDialog):
         for i in range(self.tree.topLevelItemCount()):
             group = self.tree.topLevelItem(i)
             if group is not None:
-                children = [group.child(k) for k in range(group.childCount())]
-                group.setHidden(all(child.isHidden() for child in children))
+                group.setHidden(all(item.isHidden() for item in _children(group)))
 
     def _show_choice(self) -> None:
         self.say("")
@@ -177,3 +176,8 @@ class KeySheet(QDialog):
         key = self.editor.keySequence().toString(QKeySequence.SequenceFormat.PortableText)
         if key:
             signal.emit(self.chosen, key)  # type: ignore[attr-defined]
+
+
+def _children(group: QTreeWidgetItem) -> list[QTreeWidgetItem]:
+    found = [group.child(i) for i in range(group.childCount())]
+    return [item for item in found if item is not None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt, Signal
@@ -115,15 +116,10 @@ class Legend(QWidget):
             height = _BAR + 6 + line * (2 if captions else 1)
             parts.append((height, lambda painter, place: self._paint_ramp(painter, place, ramp)))
         for category in self.content.categories:
-            parts.append(
-                (
-                    line + 3,
-                    lambda painter, place, c=category: _paint_category(painter, place, c),
-                )
-            )
+            parts.append((line + 3, partial(_paint_category, category=category)))
         for note in self.content.notes:
             height = self._wrapped(note) + 2
-            parts.append((height, lambda painter, place, n=note: _paint_note(painter, place, n)))
+            parts.append((height, partial(_paint_note, text=note)))
         return parts
 
     def _wrapped(self, text: str) -> int:

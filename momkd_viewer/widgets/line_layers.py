@@ -137,4 +137,6 @@ class PatchCorners:
 def _touching(corners: Floats, size: int, area: Rect) -> NDArray[np.bool_]:
     """(N,) whether a patch touches an area."""
     x, y = corners.T
-    return (x + size >= area.left) & (x <= area.right) & (y + size >= area.top) & (y <= area.bottom)
+    across = (x + size >= area.left) & (x <= area.right)
+    touching: NDArray[np.bool_] = across & (y + size >= area.top) & (y <= area.bottom)
+    return touching

@@ -43,7 +43,7 @@ class MovingPicture:
         painter = QPainter(image)
         if shift is not None:
             painter.drawImage(*shift, self._image)
-        for part in dirty:
+        for part in dirty:  # type: ignore[attr-defined]  # it has one, though not in its stub
             painter.save()
             painter.setClipRect(part)
             paint(painter, _on_slide(view, part))

@@ -134,7 +134,7 @@ class Tour(QFrame):
         inner = _WIDTH - 2 * _MARGIN
         self._text.setFixedSize(inner, self._text.heightForWidth(inner))
         self.adjustSize()
-        window = self.parentWidget()
+        window = self.window()
         corner = self._area.mapTo(window, QPoint(0, 0))
         x = corner.x() + max(_GAP, (self._area.width() - self.width()) // 2)
         y = corner.y() + self._area.height() - self.height() - 3 * _GAP

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import (
     QComboBox,
     QDial,
@@ -108,9 +108,8 @@ class TurnDialog(QDialog):
     def show_angle(self, degrees: float) -> None:
         """Shows an angle of 0 to 360 without emitting it back."""
         signed = (degrees + _HALF_TURN) % 360.0 - _HALF_TURN
-        for widget, value in ((self.dial, round(signed)), (self.degrees, signed)):
-            if abs(widget.value() - value) < 0.05:
-                continue
-            widget.blockSignals(True)
-            widget.setValue(value)
-            widget.blockSignals(False)
+        with QSignalBlocker(self.dial):
+            self.dial.setValue(round(signed))
+        if abs(self.degrees.value() - signed) >= 0.05:  # else it is what was typed
+            with QSignalBlocker(self.degrees):
+                self.degrees.setValue(signed)

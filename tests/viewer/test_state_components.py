@@ -122,6 +122,22 @@ def test_galleries_of_a_slide() -> None:
     assert (rival.similarity, rival.margin) == pytest.approx((0.8, 0.3))
 
 
+def test_many_typical_patches_come_from_the_middle_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("momkd_core.atlas_picks._DRAWN", 10)
+    own = np.linspace(0.5, 0.9, 400, dtype=np.float32)[:, None]
+    other = np.zeros_like(own)
+    many = replace(
+        result(),
+        coords=np.array([[100 * i, 7] for i in range(400)]),
+        affinity=own[:, 0],
+        attention=np.full(400, 1 / 400, np.float32),
+        match=MemoryMatch(own, other),
+    )
+    found = slide_gallery(many, SLIDE, ComponentName("positive", 0), "typical", 40)
+    assert len({patch.position for patch in found.patches}) == 40 and found.available == 400
+    assert all(0.55 < patch.similarity < 0.85 for patch in found.patches)
+
+
 def test_a_gallery_says_why_it_is_empty() -> None:
     one = result()
     assert one.match is not None
