@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QSettings, QTimer, QUrl, Signal
@@ -19,6 +20,7 @@ from momkd_viewer.widgets.training_window import TrainingWindow
 
 _LOOK_MS = 1000  # between two looks at the run folders, while the window is shown
 _KEPT = "training_runs"
+_MASKED = "The reason is in train.log in its folder, which may tell names."
 _TOLD = "training_goes_on_told"
 
 
@@ -178,10 +180,11 @@ class TrainingController(QObject):
         if window.pages.currentWidget() is window.form and window.current is None:
             return
         if self._comparing:
-            window.show_comparison([self.runs[f] for f in window.compared if f in self.runs])
+            runs = [self.runs[folder] for folder in window.compared if folder in self.runs]
+            window.show_comparison(runs)
         elif window.current in self.runs:
             run = self.runs[window.current]
-            window.show_run(run, busy=run.folder in self._busy)
+            window.show_run(self._without_names(run), busy=run.folder in self._busy)
 
     # -- what is done with a run -----------------------------------------------------------------
 
@@ -222,6 +225,12 @@ class TrainingController(QObject):
     def _on_failure(self, error: MomkdError) -> None:
         if self.window is not None:
             self.window.banner.show_message(str(error))
+
+    def _without_names(self, run: TrainingRun) -> TrainingRun:
+        """What it says may name any case of its cohort, which was never met here."""
+        if not self._names.on:
+            return run
+        return replace(run, log=(), problem=_MASKED if run.problem else "")
 
     def _meet(self, run: TrainingRun) -> None:
         """Its cohort's path may tell names."""

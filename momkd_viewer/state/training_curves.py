@@ -29,6 +29,7 @@ class Plot:
     title: str
     series: tuple[Series, ...]
     highest: float | None = None  # of its scale, where that is known; it then begins at 0
+    log: bool = False  # whether its scale is logarithmic; what is not above 0 is then left out
 
 
 @dataclass(frozen=True)
@@ -36,33 +37,31 @@ class Curve:
     """A line: a value an epoch, NaN where there is none.
 
     Attributes:
+        name: what its colour stands for.
         thin: one fold's, behind the mean.
-        dashed: the second of a pair, where colours tell runs.
+        kind: which of a pair it is, where colours tell runs; the second is dashed.
     """
 
     name: str
     token: str
     values: tuple[float, ...]
     thin: bool = False
+    kind: str = ""
     dashed: bool = False
 
 
 PLOTS = (
-    Plot(
-        "Loss",
-        (
-            Series("loss", "total", SERIES[0]),
-            Series("loss_ce", "cross-entropy", SERIES[1], main=False),
-        ),
-    ),
+    Plot("Loss", (Series("loss", "total", SERIES[0]),)),
     Plot(
         "Loss terms",
         (
+            Series("loss_ce", "cross-entropy", SERIES[1]),
             Series("loss_align_slide", "slide", SERIES[2], main=False),
             Series("loss_align_expression", "expression", SERIES[3], main=False),
-            Series("loss_reconstruction", "reconstr.", SERIES[4], main=False),
+            Series("loss_reconstruction", "reconstruction", SERIES[4], main=False),
             Series("loss_memory", "memory", SERIES[5]),
         ),
+        log=True,
     ),
     Plot(
         "AUC",
@@ -112,9 +111,9 @@ def compared(runs: Sequence[tuple[str, TrainingRun]], plot: Plot) -> list[Curve]
         for second, series in enumerate(main):
             each = _histories(_folds(run), series.column)
             if each:
-                told = f"{name} {series.name}" if len(main) > 1 else name
+                kind = series.name if len(main) > 1 else ""
                 token = SERIES[at % len(SERIES)]
-                found.append(Curve(told, token, mean_over(each), dashed=bool(second)))
+                found.append(Curve(name, token, mean_over(each), kind=kind, dashed=bool(second)))
     return found
 
 

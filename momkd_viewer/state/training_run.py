@@ -7,7 +7,7 @@ import json
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -146,7 +146,7 @@ def read_run(folder: Path, before: TrainingRun | None = None) -> TrainingRun:
     if held or (command is not None and not log and age < _STARTING_S):
         return found
     status, problem = _ended(found, log)
-    return TrainingRun(**{**found.__dict__, "status": status, "problem": problem})
+    return replace(found, status=status, problem=problem)
 
 
 def _ended(run: TrainingRun, log: list[str]) -> tuple[Status, str]:

@@ -54,6 +54,8 @@ def reached(run: TrainingRun) -> str:
 
 def short(run: TrainingRun) -> str:
     """For a row of a list."""
+    if run.status == "running" and run.share_done == 1.0:
+        return "running, all cases"
     if run.status == "running" and run.share_done is not None:
         return f"running, {run.share_done:.0%}"
     auc = (run.summary.get("auc") or {}).get("mean")
@@ -87,7 +89,8 @@ def _running(run: TrainingRun) -> str:
     epochs = f"epoch {current.epochs} of {run.epochs_asked}"
     left = run.seconds_left
     told = "" if left is None else f"; at most {_duration(left)} left for the folds"
-    return f"Running: fold {int(current.name) + 1} of {run.folds_asked}, {epochs}{told}"
+    # Folds are numbered from 0, as everywhere.
+    return f"Running: fold {current.name}, {epochs}; {_folds(run)} trained{told}"
 
 
 def _folds(run: TrainingRun) -> str:

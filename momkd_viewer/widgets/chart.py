@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, Qt
@@ -107,10 +108,12 @@ class Chart(QWidget):
             axis.setPen(colour("quiet"))
             axis.setTextPen(colour("quiet"))
 
-    def show_key(self, *entries: tuple[str, str]) -> None:
-        """Says what colours mean: (token, meaning)."""
-        squares = (f"<span style='color:{colour(t).name()}'>■</span>&nbsp;{w}" for t, w in entries)
-        self._key.setText(" &nbsp; ".join(squares))
+    def show_key(self, *entries: tuple[str, str], note: str = "") -> None:
+        """Says what colours mean: (token, meaning), and what else there is to say."""
+        squares = [
+            f"<span style='color:{colour(t).name()}'>■</span>&nbsp;{escape(w)}" for t, w in entries
+        ]
+        self._key.setText(" &nbsp; ".join([*squares, escape(note)] if note else squares))
 
     def set_up(self, item: pyqtgraph.PlotItem) -> None:
         """Names the axes, once."""

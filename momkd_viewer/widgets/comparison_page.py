@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QIcon, QPixmap
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -23,6 +24,9 @@ from momkd_viewer.widgets.colours import colour
 from momkd_viewer.widgets.training_curves import TrainingCurves
 
 MOST = len(SERIES)
+
+_ROW_HEIGHT = 24
+_SQUARE = 10
 
 
 class ComparisonPage(QWidget):
@@ -46,13 +50,15 @@ class ComparisonPage(QWidget):
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.table.setShowGrid(False)
         self.table.setTabKeyNavigation(False)
+        self.table.verticalHeader().setDefaultSectionSize(_ROW_HEIGHT)
+        self.table.verticalHeader().setMinimumSectionSize(_ROW_HEIGHT)
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         halves = QSplitter(Qt.Orientation.Vertical)
         halves.setChildrenCollapsible(False)
         halves.addWidget(self.curves)
         halves.addWidget(self.table)
-        halves.setStretchFactor(0, 3)
+        halves.setStretchFactor(0, 2)
         halves.setStretchFactor(1, 1)
         column = QVBoxLayout(self)
         column.addWidget(self._title)
@@ -74,8 +80,7 @@ class ComparisonPage(QWidget):
         self.table.setColumnCount(len(names))
         self.table.setRowCount(len(rows))
         for column, name in enumerate(names):
-            item = QTableWidgetItem(name)
-            item.setForeground(colour(SERIES[column]))
+            item = QTableWidgetItem(_square(SERIES[column]), name)
             self.table.setHorizontalHeaderItem(column, item)
         self.table.setVerticalHeaderLabels([what for what, _ in rows])
         for row, (_, texts) in enumerate(rows):
@@ -83,3 +88,10 @@ class ComparisonPage(QWidget):
                 item = QTableWidgetItem(self.worded(text))
                 item.setToolTip(item.text())
                 self.table.setItem(row, column, item)
+
+
+def _square(token: str) -> QIcon:
+    """What the curves of a run are drawn in."""
+    picture = QPixmap(_SQUARE, _SQUARE)
+    picture.fill(colour(token))
+    return QIcon(picture)

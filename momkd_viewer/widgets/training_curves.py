@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _COLUMNS = 3
 _THIN_ALPHA = 90
+_DECADES = 1.6  # of a logarithmic scale, from which on powers of ten are enough
 
 
 class CurveChart(Chart):
@@ -50,6 +52,7 @@ class CurveChart(Chart):
     def set_up(self, item: pyqtgraph.PlotItem) -> None:
         item.setLabel("bottom", "epoch")
         item.showGrid(y=True, alpha=0.15)
+        item.setLogMode(y=self._about.log)
 
     def draw(self, item: pyqtgraph.PlotItem) -> None:
         import pyqtgraph
@@ -61,16 +64,24 @@ class CurveChart(Chart):
                 style=Qt.PenStyle.DashLine if curve.dashed else Qt.PenStyle.SolidLine,
             )
             values = np.asarray(curve.values, float)
+            if self._about.log:
+                values = np.where(values > 0, values, np.nan)
             epochs = np.arange(1, len(values) + 1)
-            alone = np.isfinite(values).sum() == 1  # a line of one point is not seen
+            if not (known := np.isfinite(values).sum()):
+                continue
+            alone = known == 1  # a line of one point is not seen
             symbol = {"symbol": "o", "symbolSize": 5, "symbolBrush": pen.color()} if alone else {}
             item.plot(epochs, values, pen=pen, connect="finite", **symbol)
         longest = max(len(curve.values) for curve in self._curves)
         item.setXRange(1, max(2, longest), padding=0.02)
         if self._about.highest is not None:
             item.setYRange(0, self._about.highest, padding=0.03)
-        meant = dict.fromkeys((c.token, _told(c)) for c in self._curves if not c.thin)
-        self.show_key(*meant)
+        if self._about.log:
+            _label_powers(item, self._curves)
+        meant = dict.fromkeys((c.token, c.name) for c in self._curves if not c.thin)
+        kinds = dict.fromkeys((c.dashed, c.kind) for c in self._curves if c.kind)
+        note = ", ".join(f"{'dashed' if dashed else 'solid'} {kind}" for dashed, kind in kinds)
+        self.show_key(*meant, note=note)
 
 
 class TrainingCurves(QWidget):
@@ -94,5 +105,11 @@ class TrainingCurves(QWidget):
             chart.show_curves(curves.get(title, ()), reason)
 
 
-def _told(curve: Curve) -> str:
-    return f"{curve.name} (dashed)" if curve.dashed else curve.name
+def _label_powers(item: pyqtgraph.PlotItem, curves: Sequence[Curve]) -> None:
+    """1, 2 and 5 of each power of ten, or powers alone where there are many; else all ten are named."""
+    logs = [math.log10(v) for curve in curves for v in curve.values if v > 0]
+    low, high = min(logs, default=0.0), max(logs, default=1.0)
+    steps = (1, 2, 5) if high - low < _DECADES else (1,)
+    powers = range(math.floor(low) - 1, math.ceil(high) + 2)
+    values = [step * 10.0**power for power in powers for step in steps]
+    item.getAxis("left").setTicks([[(math.log10(value), f"{value:g}") for value in values]])

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QPlainTextEdit,
     QPushButton,
     QScrollArea,
+    QSizePolicy,
     QSpinBox,
     QVBoxLayout,
     QWidget,
@@ -145,8 +146,10 @@ class TrainingForm(QWidget):
         inner = QWidget()
         form = QFormLayout(inner)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.setVerticalSpacing(7)
+        form.setLabelAlignment(Qt.AlignmentFlag.AlignVCenter)
+        form.setVerticalSpacing(10)
         further = QHBoxLayout()
+        further.setSpacing(6)
         further.addWidget(self.settings, 1)
         further.addWidget(self.more, 0, Qt.AlignmentFlag.AlignTop)
         for name, widgets in (
@@ -279,6 +282,7 @@ def _row(name: str, widgets: Sequence[QWidget]) -> QWidget:
     if len(names) != len(widgets):
         names = [name] * len(widgets)
     row = QWidget()
+    row.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
     layout = QHBoxLayout(row)
     layout.setContentsMargins(0, 0, 0, 0)
     for one, widget in zip(names, widgets, strict=True):

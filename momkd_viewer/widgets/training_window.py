@@ -123,19 +123,20 @@ class TrainingWindow(QDialog):
     @property
     def current(self) -> Path | None:
         """The run that is chosen in the list."""
-        item = self.list.currentItem()
-        return item.data(_PATH) if item is not None else None
+        row = self.list.currentRow()
+        return self._folder(row) if row >= 0 else None
 
     @property
     def compared(self) -> list[Path]:
         """The ticked runs."""
-        items = map(self.list.item, range(self.list.count()))
-        return [item.data(_PATH) for item in items if item.checkState() == Qt.CheckState.Checked]
+        rows = range(self.list.count())
+        ticked = Qt.CheckState.Checked
+        return [self._folder(r) for r in rows if self.list.item(r).checkState() == ticked]
 
     def list_runs(self, folders: Sequence[Path], runs: Mapping[Path, TrainingRun]) -> None:
         """Lists runs, the newest first; what is chosen and ticked stays so."""
         with QSignalBlocker(self.list):
-            listed = [self.list.item(row).data(_PATH) for row in range(self.list.count())]
+            listed = [self._folder(row) for row in range(self.list.count())]
             if listed != list(folders):
                 self._list_anew(folders)
             for row, folder in enumerate(folders):
@@ -157,10 +158,14 @@ class TrainingWindow(QDialog):
                 self.list.setCurrentItem(item)
         self._show_enabled()
 
+    def _folder(self, row: int) -> Path:
+        folder: Path = self.list.item(row).data(_PATH)
+        return folder
+
     def choose(self, folder: Path) -> None:
         """Chooses a listed run, as a click does."""
         for row in range(self.list.count()):
-            if self.list.item(row).data(_PATH) == folder:
+            if self._folder(row) == folder:
                 self.list.setCurrentRow(row)
                 self._on_current()
 
