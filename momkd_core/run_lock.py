@@ -92,12 +92,16 @@ def trainers(run: Path) -> list[Trainer | None]:
     return found
 
 
-def stop(run: Path) -> None:
+def stop(run: Path) -> bool:
     """Asks the trainings of a run folder to stop; they go on from the last finished epoch some day.
+
+    Returns:
+        Whether any was asked.
 
     Raises:
         TrainingError: one of them runs on another computer, or belongs to somebody else.
     """
+    asked = False
     for trainer in trainers(run):
         if trainer is None:
             continue  # it begins or ends this very moment: the next attempt finds it
@@ -108,6 +112,7 @@ def stop(run: Path) -> None:
             )
         try:
             os.kill(trainer.pid, signal.SIGTERM)
+            asked = True
         except ProcessLookupError:
             continue  # it has just ended by itself
         except OSError as error:
@@ -116,6 +121,7 @@ def stop(run: Path) -> None:
                 f"({error.strerror or error})",
                 "Ask whoever started it",
             ) from error
+    return asked
 
 
 def _is_held(path: Path) -> bool:

@@ -54,7 +54,7 @@ class TrainingController(QObject):
         self.form: TrainingFormController | None = None
         self.runs: dict[Path, TrainingRun] = {}
         self._folders = [Path(text) for text in _texts(settings.value(_KEPT))]
-        self._busy: dict[Path, str] = {}  # folder -> the status that it is to leave
+        self._busy: set[Path] = set()  # asked to stop
         self._comparing = False
         self._reading = False
         self._cohort: Path | None = None
@@ -97,8 +97,8 @@ class TrainingController(QObject):
             self.runs |= found
             for run in found.values():
                 self._meet(run)
-                if self._busy.get(run.folder, run.status) != run.status:
-                    del self._busy[run.folder]
+                if run.status != "running":
+                    self._busy.discard(run.folder)
             self._show()
 
         self._jobs.start(
@@ -166,7 +166,6 @@ class TrainingController(QObject):
         self._show()
 
     def _on_started(self, folder: Path) -> None:
-        self._busy.pop(folder, None)
         self.add(folder)
 
     def _on_read(self) -> None:
@@ -194,6 +193,7 @@ class TrainingController(QObject):
 
     def _stop(self) -> None:
         if (run := self._chosen()) is not None:
+            self._busy.add(run.folder)  # until its folder says that it has stopped
             self._ask(run, stop_training(run.folder))
 
     def _resume(self) -> None:
@@ -201,11 +201,10 @@ class TrainingController(QObject):
             self._ask(run, resume_training(run.folder))
 
     def _ask(self, run: TrainingRun, work: Callable[..., object]) -> None:
-        self._busy[run.folder] = run.status
         self._show()
 
         def failed(error: MomkdError) -> None:
-            self._busy.pop(run.folder, None)
+            self._busy.discard(run.folder)
             self._on_failure(error)
             self._show()
 
@@ -216,7 +215,6 @@ class TrainingController(QObject):
         if run is not None and run.model is not None:
             self._open_path(run.model)
             self._parent.activateWindow()
-            self._parent.raise_()
 
     def _open_folder(self) -> None:
         if (run := self._chosen()) is not None:

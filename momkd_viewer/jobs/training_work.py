@@ -88,7 +88,11 @@ def stop_training(folder: Path) -> Work:
     """Asks a training to stop; it has stopped once its folder says so."""
 
     def work(report: Report, cancel: CancelToken) -> None:
-        run_lock.stop(folder)
+        if not run_lock.stop(folder):
+            raise TrainingError(
+                f"No process trains in {folder} just now",
+                "It may be starting or ending: look again in a moment",
+            )
 
     return work
 

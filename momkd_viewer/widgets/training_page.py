@@ -90,7 +90,7 @@ class TrainingPage(QWidget):
         column.addWidget(self._log)
 
     def show_run(self, run: TrainingRun, *, busy: bool = False) -> None:
-        """Shows a run; ``busy`` while it is asked to start or to stop."""
+        """Shows a run; ``busy`` while it is asked to stop."""
         another = self._run is None or self._run.folder != run.folder
         self._run = run
         self._name.setText(self.worded(run.folder.name))
@@ -107,7 +107,7 @@ class TrainingPage(QWidget):
         self.stop.setVisible(running)
         self.stop.setEnabled(not busy)
         self.resume.setVisible(run.status in ("stopped", "failed"))
-        self.resume.setEnabled(run.command is not None and not busy)
+        self.resume.setEnabled(run.command is not None)
         self.open.setEnabled(run.model is not None)
         self._offer_folds(fold_names(run), anew=another)
         self._show_log(run.log)

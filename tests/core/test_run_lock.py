@@ -65,7 +65,7 @@ def test_a_killed_training_holds_nothing(holder: subprocess.Popen[str], tmp_path
     holder.wait()
     # What it left says its number, which may be another program's by now.
     assert (run / "running" / "0.json").exists() and trainers(run) == []
-    stop(run)
+    assert not stop(run)
     with hold_run(run, [0, 1]):
         assert trainers(run) == [Trainer(os.getpid(), socket.gethostname())]
     assert not run.exists(), "a request that leaves nothing leaves no folder"
@@ -73,7 +73,7 @@ def test_a_killed_training_holds_nothing(holder: subprocess.Popen[str], tmp_path
 
 def test_a_training_is_asked_to_stop(holder: subprocess.Popen[str], tmp_path: Path) -> None:
     run = tmp_path / "run"
-    stop(run)
+    assert stop(run)
     assert holder.wait(timeout=60) == -signal.SIGINT or holder.returncode == 1  # as by Ctrl+C
     end = time.monotonic() + 10
     while run.exists() and time.monotonic() < end:
