@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from PySide6.QtCore import QProcess, QProcessEnvironment
+from PySide6.QtCore import QProcess
 
 from momkd_core import run_lock
 from momkd_core.cohort import read_cohort
@@ -130,7 +130,6 @@ def _start(folder: Path, arguments: list[str]) -> None:
     process.setProgram(sys.executable)
     # UTF-8 whatever the system's encoding is: the log is read as that.
     process.setArguments(["-X", "utf8", "-m", "momkd_core.cli.main", *arguments])
-    process.setProcessEnvironment(QProcessEnvironment.systemEnvironment())
     process.setProcessChannelMode(QProcess.ProcessChannelMode.MergedChannels)
     process.setStandardOutputFile(str(log), QProcess.OpenModeFlag.Append)
     if not process.startDetached():

@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLineEdit,
-    QPlainTextEdit,
     QPushButton,
     QScrollArea,
     QSizePolicy,
@@ -28,12 +27,11 @@ from momkd_viewer.state.training_choice import (
     CohortLook,
     LabelColumn,
     TrainingChoice,
-    settings_offered,
 )
 from momkd_viewer.widgets.path_field import PathField
+from momkd_viewer.widgets.settings_field import SettingsField
 
 _PAUSE_MS = 350  # after the last change, before it is checked
-_SETTINGS_HEIGHT = 66
 _TABLES = "Tables (*.csv *.csv.gz *.parquet);;All files (*)"
 
 
@@ -64,11 +62,7 @@ class TrainingForm(QWidget):
         self.preset.addItems(PRESETS)
         self.folds, self.epochs = _count(5, 2, 50), _count(50, 1, 10_000)
         self.seed = _count(0, 0, 2**31 - 1)
-        self.settings = QPlainTextEdit()
-        self.settings.setPlaceholderText("key=value, one a line")
-        self.settings.setFixedHeight(_SETTINGS_HEIGHT)
-        self.settings.setTabChangesFocus(True)
-        self.more = _offer_settings(self.settings)
+        self.settings = SettingsField()
         self.organ, self.stain, self.note = QLineEdit(), QLineEdit(), QLineEdit()
         self.organ.setPlaceholderText("for instance breast")
         self.stain.setPlaceholderText("for instance H&E")
@@ -103,9 +97,7 @@ class TrainingForm(QWidget):
             folds=self.folds.value(),
             epochs=self.epochs.value(),
             seed=self.seed.value(),
-            settings=tuple(
-                line.strip() for line in self.settings.toPlainText().splitlines() if line.strip()
-            ),
+            settings=self.settings.assignments,
             group=_data(self.group),
             organ=self.organ.text().strip(),
             stain=self.stain.text().strip(),
@@ -148,10 +140,6 @@ class TrainingForm(QWidget):
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.setLabelAlignment(Qt.AlignmentFlag.AlignVCenter)
         form.setVerticalSpacing(10)
-        further = QHBoxLayout()
-        further.setSpacing(6)
-        further.addWidget(self.settings, 1)
-        further.addWidget(self.more, 0, Qt.AlignmentFlag.AlignTop)
         for name, widgets in (
             ("Cohort table", (self.cohort,)),
             ("Expression table", (self.expression,)),
@@ -161,16 +149,16 @@ class TrainingForm(QWidget):
             ("Method, preset", (self.method, self.preset)),
             ("Folds, epochs, seed", (self.folds, self.epochs, self.seed)),
             ("Folds keep together", (self.group,)),
+            ("Further settings", (self.settings,)),
+            ("Organ, stain", (self.organ, self.stain)),
+            ("Note in the model", (self.note,)),
+            ("Run folder", (self.out,)),
         ):
             form.addRow(name, _row(name, widgets))
-        self.settings.setAccessibleName("Further settings")
-        form.addRow("Further settings", further)
-        form.addRow("Organ, stain", _row("Organ, stain", (self.organ, self.stain)))
-        form.addRow("Note in the model", _row("Note in the model", (self.note,)))
-        form.addRow("Run folder", _row("Run folder", (self.out,)))
         form.addRow("", self.refit)
         area = QScrollArea()
         area.setWidgetResizable(True)
+        area.setAccessibleName("What is trained")
         area.setWidget(inner)
         title = QLabel("New training")
         title.setObjectName("title")
@@ -205,7 +193,7 @@ class TrainingForm(QWidget):
             self.epochs.valueChanged,
             self.seed.valueChanged,
             self.folds.valueChanged,
-            self.settings.textChanged,
+            self.settings.changed,
         ):
             signal.connect(self._on_change)
         self._pause.timeout.connect(self.settled)
@@ -289,22 +277,3 @@ def _row(name: str, widgets: Sequence[QWidget]) -> QWidget:
         widget.setAccessibleName(one.capitalize())
         layout.addWidget(widget, 1)
     return row
-
-
-def _offer_settings(text: QPlainTextEdit) -> QComboBox:
-    """A list of all settings with their meanings; choosing one adds its line."""
-    box = QComboBox()
-    box.setAccessibleName("Add a setting")
-    box.addItem("Add…")
-    for at, (key, default, meaning) in enumerate(settings_offered(), start=1):
-        box.addItem(key, f"{key}={default}")
-        box.setItemData(at, f"{meaning} (default {default})", Qt.ItemDataRole.ToolTipRole)
-
-    def add(index: int) -> None:
-        if index:
-            text.appendPlainText(box.itemData(index))
-            box.setCurrentIndex(0)
-            text.setFocus()
-
-    box.activated.connect(add)
-    return box

@@ -19,14 +19,14 @@ from pytestqt.qtbot import QtBot
 from synthetic import TINY, write_feature_cohort
 
 from momkd_core.cli.main import main
-from momkd_core.run_lock import trainers
+from momkd_core.run_lock import hold_run, trainers
 from momkd_viewer.app import create_application
 from momkd_viewer.main_window import MainWindow
 from momkd_viewer.widgets.training_form import TrainingForm
 from momkd_viewer.widgets.training_window import TrainingWindow
 
 EPOCHS = 6
-SETTINGS = f"components=2\nhidden_width=8\nmemory_width=4\npatience={EPOCHS}"
+SETTINGS = ("components=2", "hidden_width=8", "memory_width=4", f"patience={EPOCHS}")
 
 
 def wait_until(met: Callable[[], object]) -> None:
@@ -54,7 +54,7 @@ def fill(form: TrainingForm, folder: Path) -> None:
     choose_label(form, "grade")
     form.folds.setValue(2)
     form.epochs.setValue(EPOCHS)
-    form.settings.setPlainText(SETTINGS)
+    form.settings.set_assignments(*SETTINGS)
     wait_until(form.start.isEnabled)
 
 
@@ -142,10 +142,10 @@ def test_what_is_wrong_is_said_before_anything_starts(
     fill(form, tmp_path)
     assert form.problem.isHidden() and form.out.path == tmp_path / "runs" / "grade"
     assert form.positive.currentData() == "high" and form.negative.currentData() == "low"
-    form.settings.setPlainText("components=many")
+    form.settings.set_assignments("components=many")
     assert not form.start.isEnabled()
     wait_until(lambda: "components = 'many' is not possible" in form.problem.text())
-    form.settings.setPlainText("")
+    form.settings.set_assignments()
     choose_label(form, "site")
     wait_until(lambda: "No positive value is chosen" in form.problem.text())
     wait_until(lambda: form.out.path == tmp_path / "runs" / "site")
@@ -184,6 +184,25 @@ def test_runs_are_compared(qtbot: QtBot, window: MainWindow, two_runs: list[Path
     training.remove.click()
     assert training.list.count() == 1 and two_runs[0].exists()
     assert window._settings.value("training_runs") == [str(two_runs[1])]
+
+
+def test_a_training_that_goes_on_is_told_once(
+    qtbot: QtBot, window: MainWindow, two_runs: list[Path]
+) -> None:
+    training, banner = opened(window), window.canvas.banner
+    training.folder_added.emit(two_runs[0])
+    wait_until(lambda: window.training.runs)
+    training.close()
+    assert banner.isHidden(), "nothing runs"
+    training.show()
+    with hold_run(two_runs[0], [0]):
+        wait_until(lambda: window.training.runs[two_runs[0]].status == "running")
+        training.close()
+    assert banner.text == "The training goes on; find it under Cases, Training."
+    banner.hide()
+    training.show()
+    training.close()
+    assert banner.isHidden()
 
 
 def test_masked_names_hide_what_a_training_says(
