@@ -39,16 +39,17 @@ class Trainer:
 def hold_run(run: Path, folds: Iterable[int]) -> Iterator[None]:
     """Claims folds of a run folder for this process, until the block or the process ends.
 
-    What this process holds already stays held. Different folds may be trained side by side. Where the
-    block leaves nothing behind, the folder goes too.
+    What this process holds already stays held. Different folds may be trained side by side. Folders
+    that were made for it go again where the block leaves nothing in them.
 
     Raises:
         TrainingError: another process trains one of these folds now.
         OutputError: the folder cannot be written.
     """
     folder = run.resolve() / FOLDER
+    made = [folder, *(one for one in folder.parents if not one.exists())]
     with ExitStack() as held:
-        held.callback(_remove_empty, folder)
+        held.callback(_remove_empty, made)
         for fold in folds:
             if (path := folder / f"{fold}.lock") not in _held:
                 held.enter_context(_hold(run, path))
@@ -149,8 +150,8 @@ def _told(lock: Path) -> str:
     return "" if trainer is None else f" (number {trainer.pid} on {trainer.host})"
 
 
-def _remove_empty(folder: Path) -> None:
-    """The folder of locks, and the run's where a refused request left it empty."""
-    for one in (folder, folder.parent):
-        with suppress(OSError):
-            one.rmdir()
+def _remove_empty(folders: Iterable[Path]) -> None:
+    """Inner ones first."""
+    for folder in folders:
+        with suppress(OSError):  # something is in it
+            folder.rmdir()

@@ -68,7 +68,10 @@ def test_a_killed_training_holds_nothing(holder: subprocess.Popen[str], tmp_path
     assert not stop(run)
     with hold_run(run, [0, 1]):
         assert trainers(run) == [Trainer(os.getpid(), socket.gethostname())]
-    assert not run.exists(), "a request that leaves nothing leaves no folder"
+    assert list(run.iterdir()) == [], "the folder was there before"
+    with hold_run(run / "a" / "b", [0]):
+        assert trainers(run / "a" / "b")
+    assert list(run.iterdir()) == [], "what trains nothing leaves no folder"
 
 
 def test_a_training_is_asked_to_stop(holder: subprocess.Popen[str], tmp_path: Path) -> None:
