@@ -30,6 +30,7 @@ from momkd_core.run_folder import (
     summarise,
     write_table,
 )
+from momkd_core.run_lock import hold_run
 from momkd_core.run_plots import plot_dynamics, plot_reliability
 from momkd_core.training import HistoryRow, fit, predict_slides
 from momkd_core.training_data import (
@@ -62,11 +63,19 @@ def cross_validate(
             ``gradient_audit.json`` keeps it.
 
     Raises:
-        MomkdError: nothing is trained unless the whole request is sound.
+        MomkdError: nothing is trained unless the whole request is sound, and no other process trains
+            these folds.
         Cancelled: on request; finished folds stay.
     """
     cancel = cancel or CancelToken()
     check_folds(request)
+    with hold_run(request.out, request.chosen):
+        return _cross_validate(request, report, cancel, on_audit)
+
+
+def _cross_validate(
+    request: TrainingRequest, report: Report, cancel: CancelToken, on_audit: OnAudit | None
+) -> dict[str, Any]:
     prepared = prepare(request, report, cancel)
     for warning in prepared.warnings:
         log.warning(warning)

@@ -35,6 +35,7 @@ from momkd_viewer.controllers.resolution_controller import ResolutionController
 from momkd_viewer.controllers.review_tools import ReviewTools
 from momkd_viewer.controllers.slide_controller import SlideController
 from momkd_viewer.controllers.split_controller import SplitController
+from momkd_viewer.controllers.training_controller import TrainingController
 from momkd_viewer.controllers.view_pair import ShownView
 from momkd_viewer.controllers.window_tools import WindowTools
 from momkd_viewer.jobs.cohort_slides import CohortSlides
@@ -218,6 +219,7 @@ class MainWindow(WindowFrame):
         self.resolution = ResolutionController(
             self, self.split, self.cases, self.opening.open, self
         )
+        self.training = TrainingController(self, self.open_path, self._names, self._settings)
         self._build_actions()
         self.recent = RecentSlides(
             self.slides, self.canvas.welcome, self._recent_menu, self._names, self._settings, self
@@ -250,6 +252,7 @@ class MainWindow(WindowFrame):
             "previous_case": lambda: self.cases.step(-1),
             "analyse_all": self.cases.analyse_all,
             "glass_first": self.cases_list.sort_by_background,
+            "training": self.training.show,
             "tour": self.demo.show_tour,
             "show_log": lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(log_file()))),
             "about": lambda: show_about(self, __version__),
@@ -284,6 +287,8 @@ class MainWindow(WindowFrame):
         self.dropped.connect(self.open_path)
         self.results.model_wanted.connect(self.opening.ask_for_model)
         self.opening.wanted.connect(self.tools.privacy.meet)
+        self.opening.wanted.connect(self.training.remember)
+        self.training.told.connect(self.canvas.banner.show_message)
         self.opening.slide_wanted.connect(self.canvas.banner.hide)
         self.opening.evidence_wanted.connect(self.evidence.opening.open)
         self._magnification.magnification_chosen.connect(self._magnify)
@@ -323,6 +328,7 @@ class MainWindow(WindowFrame):
             self.muting.rescoring.refresh,
             self.components.show_again,
             self.review.agreement.refresh,
+            self.training.refresh,
         ):
             self.tools.privacy.names_changed.connect(shown)
         self.cases.opened.connect(self.show_cases)
@@ -393,6 +399,7 @@ class MainWindow(WindowFrame):
             return
         self.hide()
         self.tools.close_windows()
+        self.training.close()
         self.review.keeper.close()
         for runner in (self._demo_jobs, self._cohort_jobs, self._analysis_jobs, self._jobs):
             runner.close()

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import logging
 import logging.handlers
+import signal
 import sys
+import threading
 import time
-from types import TracebackType
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType, TracebackType
 
 from tqdm import tqdm
 
@@ -75,6 +79,23 @@ class Progress:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+@contextmanager
+def ends_on_request() -> Iterator[None]:
+    """Has SIGTERM, by which windows and schedulers stop a process, end the block as Ctrl+C does."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():  # others get no signals
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def set_up_logging(*, debug: bool, warnings_to_stderr: bool = True) -> None:

@@ -12,10 +12,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from momkd_core.cli.console import Progress
+from momkd_core.cli.console import Progress, ends_on_request
 from momkd_core.cli.evaluate import print_summary
 from momkd_core.cli.options import add_features, add_json, positive_count
 from momkd_core.export import to_json
+from momkd_core.run_lock import hold_run
 from momkd_core.settings import choose, describe
 
 if TYPE_CHECKING:
@@ -108,14 +109,17 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    # Imported here: torch-geometric takes seconds, which --help and wrong usage should not cost.
-    from momkd_core.cross_validation import cross_validate
+    chosen = range(options.folds) if options.fold is None else [options.fold]
+    # From the start: whoever looks at the folder sees at once that it is being trained.
+    with ends_on_request(), hold_run(options.out, chosen):
+        # Imported here: torch-geometric takes seconds, which --help and wrong usage should not cost.
+        from momkd_core.cross_validation import cross_validate
 
-    request = request_of(options, options.assignments, options.out)
-    with Progress() as progress:
-        summary = cross_validate(
-            request, report=progress, on_audit=_print_audit if options.audit_gradients else None
-        )
+        request = request_of(options, options.assignments, options.out)
+        with Progress() as progress:
+            summary = cross_validate(
+                request, report=progress, on_audit=_print_audit if options.audit_gradients else None
+            )
     if options.json:
         print(to_json(summary))
     else:

@@ -49,6 +49,12 @@ _TABLE = {
     "positive": ("#f5962a", "#f5962a"),  # as the overlay has them
     "negative": ("#3f8fd9", "#3f8fd9"),
     "series": ("#f2f3f5", "#2b3037"),  # a line in a chart
+    "curve_1": ("#6cb8f0", "#0a62a8"),  # lines of one chart, to be told apart (after Okabe and Ito)
+    "curve_2": ("#f0a92e", "#a86200"),
+    "curve_3": ("#2fc79c", "#00785a"),
+    "curve_4": ("#e58fbd", "#a5407e"),
+    "curve_5": ("#f07a4a", "#b83e00"),
+    "curve_6": ("#e9e06a", "#6d6400"),
     "card": ("#1e2126", "#1e2126"),  # what floats on the slide
     "card_text": ("#f2f3f5", "#f2f3f5"),
     "card_quiet": ("#aab0b8", "#aab0b8"),

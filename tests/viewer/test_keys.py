@@ -123,9 +123,11 @@ def test_every_widget_has_a_name_for_screen_readers(
     open_all(qtbot, window, slide_path, DEMO_MODEL)
     for name in (
         "show_keys", "display", "preferences", "go_to", "edit_bookmarks", "turn_freely",
-        "slide_label", "export_view",
+        "slide_label", "export_view", "training",
     ):  # fmt: skip
         window.actions_by_name[name].trigger()
+    assert window.training.window is not None
+    window.training.window.show_form()
     missing = unnamed(window)
     assert not missing, "\n".join(missing)
     for opened in window.findChildren(QDialog):
