@@ -55,6 +55,10 @@ class Reading:
     muted: Mapping[str, Sequence[int]]
 
 
+class _NotHashedError(Exception):
+    """A file's content is not known at its size and time."""
+
+
 class ResultStore:
     """Summaries by content of slide, features, model and muting; may be used from several threads.
 
@@ -71,6 +75,14 @@ class ResultStore:
         """What was kept of it; None where nothing, or where its files cannot be read."""
         return self._trying(lambda database: self._find(database, reading), None)
 
+    def recall(self, readings: Sequence[Reading]) -> list[SlideSummary | None]:
+        """What was kept of each, quickly: no file is opened, so one that was moved is not known yet."""
+
+        def work(database: sqlite3.Connection) -> list[SlideSummary | None]:
+            return [self._recall(database, reading) for reading in readings]
+
+        return self._trying(work, [None] * len(readings))
+
     def keep(self, reading: Reading, summary: SlideSummary) -> None:
         """Keeps a result at once: a process that is killed the next moment has it still."""
         self._trying(lambda database: self._keep(database, reading, summary), None)
@@ -82,7 +94,15 @@ class ResultStore:
             self._connection = None
 
     def _find(self, database: sqlite3.Connection, reading: Reading) -> SlideSummary | None:
-        key = self._key(database, reading)
+        return self._summary(database, self._key(database, reading))
+
+    def _recall(self, database: sqlite3.Connection, reading: Reading) -> SlideSummary | None:
+        try:
+            return self._summary(database, self._key(database, reading, hashing=False))
+        except (OSError, _NotHashedError):
+            return None
+
+    def _summary(self, database: sqlite3.Connection, key: str) -> SlideSummary | None:
         row = database.execute("select summary from results where key = ?", (key,)).fetchone()
         if row is None:
             return None
@@ -98,20 +118,22 @@ class ResultStore:
 
     # -- keys ------------------------------------------------------------------------------------
 
-    def _key(self, database: sqlite3.Connection, reading: Reading) -> str:
+    def _key(self, database: sqlite3.Connection, reading: Reading, *, hashing: bool = True) -> str:
         muted = {memory: sorted(found) for memory, found in reading.muted.items() if found}
         slide = reading.slide if reading.slide != reading.source else None
         parts = (
             _VERSION,
-            self._content(database, reading.source),
-            self._content(database, slide) if slide is not None and slide.exists() else None,
+            self._content(database, reading.source, hashing),
+            self._content(database, slide, hashing)
+            if slide is not None and slide.exists()
+            else None,
             reading.mpp,
             reading.model_sha256,
             sorted(muted.items()),
         )
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
-    def _content(self, database: sqlite3.Connection, path: Path) -> str:
+    def _content(self, database: sqlite3.Connection, path: Path, hashing: bool) -> str:
         """What a file holds; hashed again only where its size or its time changed."""
         stat = path.stat()
         place = str(path.resolve())
@@ -121,6 +143,8 @@ class ResultStore:
         ).fetchone()
         if row is not None:
             return str(row[0])
+        if not hashing:
+            raise _NotHashedError
         content = _hash(path)
         with database:
             database.execute(

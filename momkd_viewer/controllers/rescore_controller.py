@@ -14,7 +14,7 @@ from momkd_viewer.controllers.analysis_controller import AnalysisController
 from momkd_viewer.controllers.case_controller import CaseController
 from momkd_viewer.jobs.rescore_work import Rescorer, RescoreRequest
 from momkd_viewer.jobs.runner import Job, JobRunner
-from momkd_viewer.state.analysis import OpenModel
+from momkd_viewer.state.analysis import Asked, OpenModel
 from momkd_viewer.state.blinding import HIDDEN, blinded
 from momkd_viewer.state.muting_change import (
     ChangeView,
@@ -25,7 +25,6 @@ from momkd_viewer.state.muting_change import (
     slide_facts,
 )
 from momkd_viewer.state.name_mask import NameMask
-from momkd_viewer.state.work_list import Asked
 from momkd_viewer.widgets.change_panel import ChangePanel
 from momkd_viewer.widgets.progress_strip import ProgressStrip
 

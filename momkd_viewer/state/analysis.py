@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from momkd_core.result import ComponentUse, SlideResult
+from momkd_core.slide_summary import SlideSummary
 from momkd_viewer.state.overlay_colours import PatchRaster, rasterise
 from momkd_viewer.state.source import Source
 
@@ -34,12 +35,14 @@ class Outcome:
     """A result with what drawing it needs, computed away from the GUI thread.
 
     Attributes:
+        summary: what the work list shows of it.
         encoded: the slide after the graph encoder, from which it is read again when a component is
             muted.
         unmuted: the result with no component muted; None where none is.
     """
 
     result: SlideResult
+    summary: SlideSummary
     raster: PatchRaster
     components: tuple[ComponentSummary, ...]
     encoded: EncodedSlide
@@ -65,7 +68,31 @@ class Outcome:
                 )
             )
         raster = rasterise(result.coords, result.size_level0)
-        return cls(result, raster, tuple(summaries), encoded, unmuted)
+        summary = SlideSummary.of(result)
+        return cls(result, summary, raster, tuple(summaries), encoded, unmuted)
+
+
+#: A model's hash with a set of muted components: what findings of the work list belong to.
+Asked = tuple[str, frozenset[tuple[str, int]]]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A model without some of its components, as the cases of a cohort are read by it."""
+
+    model: Model
+    muted: frozenset[tuple[str, int]]
+
+    @property
+    def asked(self) -> Asked:
+        return self.model.sha256, self.muted
+
+    @property
+    def muted_by_memory(self) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        for memory, index in sorted(self.muted):
+            found.setdefault(memory, []).append(index)
+        return found
 
 
 @dataclass
@@ -91,11 +118,12 @@ class OpenModel:
         return cls(model, muted=frozenset((memory, i) for memory, found in own for i in found))
 
     @property
+    def reader(self) -> Reader:
+        return Reader(self.model, self.muted)
+
+    @property
     def muted_by_memory(self) -> dict[str, list[int]]:
-        found: dict[str, list[int]] = {}
-        for memory, index in sorted(self.muted):
-            found.setdefault(memory, []).append(index)
-        return found
+        return self.reader.muted_by_memory
 
 
 @dataclass
