@@ -28,7 +28,7 @@ class KeptFindings(QObject):
         super().__init__(parent)
         self._cases, self._analysis, self._jobs = cases, analysis, jobs
         self._asked: set[Asked] = set()
-        self._waiting: list[tuple[Reader, list[CaseEntry]]] = []
+        self._waiting: list[tuple[tuple[Reader, ...], list[CaseEntry]]] = []
         self._job: Job | None = None
         cases.opened.connect(self._begin_anew)
         analysis.shown_changed.connect(self._go_on)
@@ -42,25 +42,27 @@ class KeptFindings(QObject):
 
     def _go_on(self) -> None:
         entries = self._cases.work.entries
-        for reader in self._analysis.readers:
-            if entries and reader.asked not in self._asked:
-                self._asked.add(reader.asked)
-                chunks = (entries[at : at + _CHUNK] for at in range(0, len(entries), _CHUNK))
-                self._waiting += [(reader, chunk) for chunk in chunks]
+        new = tuple(one for one in self._analysis.readers if one.asked not in self._asked)
+        if entries and new:
+            self._asked |= {reader.asked for reader in new}
+            chunks = (entries[at : at + _CHUNK] for at in range(0, len(entries), _CHUNK))
+            self._waiting += [(new, chunk) for chunk in chunks]
         if self._job is None and self._waiting:
             self._recall(*self._waiting.pop(0))
 
-    def _recall(self, reader: Reader, entries: list[CaseEntry]) -> None:
-        work = self._cases.work
-        unknown = [e.path for e in entries if work.finding(reader.asked, e.path) is None]
-        sources = [self._cases.source_of(path) for path in unknown]
+    def _recall(self, readers: tuple[Reader, ...], entries: list[CaseEntry]) -> None:
+        work, wanted = self._cases.work, []
+        for entry in entries:
+            source = self._cases.source_of(entry.path)
+            unknown = (r for r in readers if work.finding(r.asked, entry.path) is None)
+            wanted += [(source, reader) for reader in unknown if source is not None]
 
         def done(found: dict[Source, dict[Asked, CaseFinding]]) -> None:
             for source, findings in found.items():
                 self._cases.note(source, findings)
 
         self._job = self._jobs.start(
-            recall([(source, reader) for source in sources if source is not None]),
+            recall(wanted),
             done=done,
             failed=lambda error: None,  # it is analysed, then
             finally_=self._on_end,

@@ -150,12 +150,15 @@ class WorkList:
 
     def _count(self) -> None:
         """Finds anew what is left and what failed: for changes that are rare."""
+        wanted = [self._findings.get(asked, {}) for asked in self._wanted]
         ready = (path for path in self._positions if path not in self.awaited)
-        self._left = {path: None for path in ready if self.lacking(path)}
-        self._failed = set()
-        for asked in self._wanted:
-            known = self._findings.get(asked, {})
-            self._failed |= {path for path, finding in known.items() if finding.failure is not None}
+        self._left = {path: None for path in ready if any(path not in known for known in wanted)}
+        self._failed = {
+            path
+            for known in wanted
+            for path, finding in known.items()
+            if finding.failure is not None
+        }
 
     def _judge(self, path: Path) -> None:
         found = (self.finding(asked, path) for asked in self._wanted)
@@ -199,20 +202,25 @@ class WorkList:
     def rows(self, shown: Shown) -> list[WorkListRow]:
         """All rows, which are taken to be shown: see :meth:`changed_rows`."""
         self._changed.clear()
-        return [self._row(position, shown) for position in range(len(self.entries))]
+        return self._rows(range(len(self.entries)), shown)
 
     def changed_rows(self, shown: Shown) -> dict[int, WorkListRow]:
         """By position: rows that may say something else than when they were last asked for."""
         changed, self._changed = sorted(self._changed), set()
-        return {position: self._row(position, shown) for position in changed}
+        return dict(zip(changed, self._rows(changed, shown), strict=True))
 
-    def _row(self, position: int, shown: Shown) -> WorkListRow:
-        entry, path = self.entries[position], self._paths[position]
-        label, finding = entry.values.get(shown.task, ""), self.finding(shown.asked, path)
-        said = finding.predicted if finding is not None else ""
-        wrong = bool(said) and label in shown.classes and label != said
-        trouble = self._trouble(path) if path in self._failed else ""
-        return WorkListRow(entry, label, finding, path not in self.awaited, wrong, trouble)
+    def _rows(self, positions: Iterable[int], shown: Shown) -> list[WorkListRow]:
+        known = self._findings.get(shown.asked, {}) if shown.asked else {}
+        rows = []
+        for position in positions:
+            entry, path = self.entries[position], self._paths[position]
+            label, finding = entry.values.get(shown.task, ""), known.get(path)
+            said = finding.predicted if finding is not None else ""
+            wrong = bool(said) and label in shown.classes and label != said
+            trouble = self._trouble(path) if path in self._failed else ""
+            ready = path not in self.awaited
+            rows.append(WorkListRow(entry, label, finding, ready, wrong, trouble))
+        return rows
 
     def _trouble(self, path: Path) -> str:
         """A failure once, named by model where several are open and not all of them say it."""
