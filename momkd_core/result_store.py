@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -71,6 +72,21 @@ class ResultStore:
         """What was kept of it; None where nothing, or where its files cannot be read."""
         return self._trying(lambda database: self._find(database, reading), None)
 
+    def recall(self, readings: Sequence[Reading]) -> list[SlideSummary | None]:
+        """What was kept of each, quickly: no file is opened, so one that was moved is not known yet."""
+
+        def work(database: sqlite3.Connection) -> list[SlideSummary | None]:
+            @cache  # several models read one slide
+            def content(path: Path) -> str:
+                known = self._known_content(database, path)
+                if known is None:
+                    raise LookupError(path)
+                return known
+
+            return [self._recall(database, reading, content) for reading in readings]
+
+        return self._trying(work, [None] * len(readings))
+
     def keep(self, reading: Reading, summary: SlideSummary) -> None:
         """Keeps a result at once: a process that is killed the next moment has it still."""
         self._trying(lambda database: self._keep(database, reading, summary), None)
@@ -82,7 +98,18 @@ class ResultStore:
             self._connection = None
 
     def _find(self, database: sqlite3.Connection, reading: Reading) -> SlideSummary | None:
-        key = self._key(database, reading)
+        content = partial(self._content, database)
+        return self._summary(database, _key(reading, content))
+
+    def _recall(
+        self, database: sqlite3.Connection, reading: Reading, content: Callable[[Path], str]
+    ) -> SlideSummary | None:
+        try:
+            return self._summary(database, _key(reading, content))
+        except (OSError, LookupError):
+            return None
+
+    def _summary(self, database: sqlite3.Connection, key: str) -> SlideSummary | None:
         row = database.execute("select summary from results where key = ?", (key,)).fetchone()
         if row is None:
             return None
@@ -92,42 +119,32 @@ class ResultStore:
             return None  # of another version
 
     def _keep(self, database: sqlite3.Connection, reading: Reading, summary: SlideSummary) -> None:
-        values = (self._key(database, reading), json.dumps(summary.as_json()))
+        key = _key(reading, partial(self._content, database))
+        values = (key, json.dumps(summary.as_json()))
         with database:
             database.execute("insert or replace into results values (?, ?)", values)
 
-    # -- keys ------------------------------------------------------------------------------------
-
-    def _key(self, database: sqlite3.Connection, reading: Reading) -> str:
-        muted = {memory: sorted(found) for memory, found in reading.muted.items() if found}
-        slide = reading.slide if reading.slide != reading.source else None
-        parts = (
-            _VERSION,
-            self._content(database, reading.source),
-            self._content(database, slide) if slide is not None and slide.exists() else None,
-            reading.mpp,
-            reading.model_sha256,
-            sorted(muted.items()),
-        )
-        return hashlib.sha256(repr(parts).encode()).hexdigest()
+    # -- contents --------------------------------------------------------------------------------
 
     def _content(self, database: sqlite3.Connection, path: Path) -> str:
         """What a file holds; hashed again only where its size or its time changed."""
+        stat, content = path.stat(), self._known_content(database, path)
+        if content is None:
+            content = _hash(path)
+            with database:
+                database.execute(
+                    "insert or replace into contents values (?, ?, ?, ?)",
+                    (str(path.absolute()), stat.st_size, stat.st_mtime_ns, content),
+                )
+        return content
+
+    def _known_content(self, database: sqlite3.Connection, path: Path) -> str | None:
         stat = path.stat()
-        place = str(path.resolve())
         row = database.execute(
             "select content from contents where path = ? and size = ? and changed = ?",
-            (place, stat.st_size, stat.st_mtime_ns),
+            (str(path.absolute()), stat.st_size, stat.st_mtime_ns),
         ).fetchone()
-        if row is not None:
-            return str(row[0])
-        content = _hash(path)
-        with database:
-            database.execute(
-                "insert or replace into contents values (?, ?, ?, ?)",
-                (place, stat.st_size, stat.st_mtime_ns, content),
-            )
-        return content
+        return None if row is None else str(row[0])
 
     # -- the file --------------------------------------------------------------------------------
 
@@ -166,6 +183,21 @@ class ResultStore:
             self.path.replace(self.path.with_suffix(".damaged"))
         except OSError as failure:
             log.warning("%s cannot be set aside: %s", self.path, failure)
+
+
+def _key(reading: Reading, content: Callable[[Path], str]) -> str:
+    """What a result is kept by; ``content`` says what a file holds."""
+    muted = {memory: sorted(found) for memory, found in reading.muted.items() if found}
+    slide = reading.slide if reading.slide != reading.source else None
+    parts = (
+        _VERSION,
+        content(reading.source),
+        content(slide) if slide is not None and slide.exists() else None,
+        reading.mpp,
+        reading.model_sha256,
+        sorted(muted.items()),
+    )
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
 def _hash(path: Path) -> str:

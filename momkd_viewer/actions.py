@@ -275,8 +275,32 @@ ACTIONS = (
     ),
     ActionSpec("next_case", "&Cases", "Next case", ("Ctrl+Right",)),
     ActionSpec("previous_case", "&Cases", "Previous case", ("Ctrl+Left",)),
-    ActionSpec("analyse_all", "&Cases", "Analyse all cases", ("Ctrl+F5",), separated=True),
-    ActionSpec("glass_first", "&Cases", "Most attention on glass first"),
+    ActionSpec(
+        "analyse_all",
+        "&Cases",
+        "Analyse all cases",
+        ("Ctrl+F5",),
+        "Run the open models on every case, in the background",
+        separated=True,
+    ),
+    ActionSpec(
+        "pause_all",
+        "&Cases",
+        "Pause analysing",
+        ("Ctrl+Shift+F5",),
+        "Pause the analysis of the cases, or go on with it",
+    ),
+    ActionSpec(
+        "stop_all", "&Cases", "Stop analysing", (), "Analyse no more cases; what was found stays"
+    ),
+    ActionSpec(
+        "retry_failed",
+        "&Cases",
+        "Try failed ones again",
+        (),
+        "Run the open models on the cases that failed, and on no others",
+    ),
+    ActionSpec("glass_first", "&Cases", "Most attention on glass first", separated=True),
     ActionSpec(
         "training",
         "&Cases",

@@ -18,10 +18,12 @@ from momkd_viewer.controllers.annotation_controller import AnnotationController
 from momkd_viewer.controllers.atlas_controller import AtlasController
 from momkd_viewer.controllers.blinding_controller import BlindingController
 from momkd_viewer.controllers.case_controller import CaseController
+from momkd_viewer.controllers.cohort_queue import CohortQueue
 from momkd_viewer.controllers.component_controller import ComponentController
 from momkd_viewer.controllers.demo_controller import DemoController, tour_steps
 from momkd_viewer.controllers.evidence_tools import EvidenceTools
 from momkd_viewer.controllers.inspection_controller import InspectionController
+from momkd_viewer.controllers.kept_findings import KeptFindings
 from momkd_viewer.controllers.layer_controller import LayerController
 from momkd_viewer.controllers.memory_controller import MemoryController
 from momkd_viewer.controllers.muting_tools import MutingTools
@@ -119,10 +121,12 @@ class MainWindow(WindowFrame):
             self.cases_list,
             self.slides,
             self.analysis,
-            self.cases_strip,
             self._jobs,
-            self._cohort_jobs,
             self,
+        )
+        self.kept_findings = KeptFindings(self.cases, self.analysis, self._jobs, self)
+        self.queue = CohortQueue(
+            self.cases, self.cases_list, self.analysis, self.queue_bar, self._cohort_jobs, self
         )
         self.cases.opened.connect(self._cohort_slides.clear)
         self.atlas = AtlasController(
@@ -144,6 +148,7 @@ class MainWindow(WindowFrame):
             self.canvas,
             self.slides,
             self.cases,
+            self.queue,
             self.analysis,
             self.tour,
             self.demo_strip,
@@ -250,7 +255,7 @@ class MainWindow(WindowFrame):
             "state_mpp": self.resolution.ask,
             "next_case": lambda: self.cases.step(1),
             "previous_case": lambda: self.cases.step(-1),
-            "analyse_all": self.cases.analyse_all,
+            **self.queue.slots(),
             "glass_first": self.cases_list.sort_by_background,
             "training": self.training.show,
             "tour": self.demo.show_tour,
@@ -268,6 +273,7 @@ class MainWindow(WindowFrame):
         self.actions_by_name = build_actions(self, self.menuBar(), slots)
         self.tools.attach(self.actions_by_name)
         self.review.attach(self.actions_by_name)
+        self.queue.attach(self.actions_by_name)
         file_menu = self.menuBar().actions()[0].menu()
         assert isinstance(file_menu, QMenu)
         self._recent_menu = file_menu.addMenu("Recent")
@@ -297,6 +303,7 @@ class MainWindow(WindowFrame):
             self.slides,
             self.analysis,
             self.cases,
+            self.queue,
             self.atlas,
             self.demo,
             self.layers,
@@ -379,6 +386,7 @@ class MainWindow(WindowFrame):
         """Whether nothing is being opened, analysed, read or drawn any more."""
         runners = (self._jobs, self._analysis_jobs, self._cohort_jobs, self._demo_jobs)
         others = (
+            self.cases,
             self.atlas,
             self.muting.rescoring,
             self.annotations.store,

@@ -14,9 +14,8 @@ from momkd_viewer.controllers.model_wording import worded
 from momkd_viewer.controllers.slide_controller import SlideController
 from momkd_viewer.jobs.runner import Job, JobRunner
 from momkd_viewer.jobs.slide_work import analyse, open_model, read_again
-from momkd_viewer.state.analysis import Analysis, MutedSet, OpenModel, Outcome
+from momkd_viewer.state.analysis import Analysis, Asked, MutedSet, OpenModel, Outcome, Reader
 from momkd_viewer.state.blinding import memory_text
-from momkd_viewer.state.work_list import Asked
 from momkd_viewer.widgets.progress_strip import ProgressStrip
 from momkd_viewer.widgets.result_panel import ResultPanel
 from momkd_viewer.widgets.second_pane import SecondPane
@@ -272,7 +271,7 @@ class AnalysisController(QObject):
                 self._read_again(entry)
 
         self._loading_jobs.start(
-            read_again(before.encoded, entry.muted_by_memory),
+            read_again(before.encoded, entry.muted_by_memory, self._slides.source),
             done=done,
             failed=lambda error: self.failed.emit(str(error)),
         )
@@ -281,7 +280,12 @@ class AnalysisController(QObject):
     def asked(self) -> Asked | None:
         """The chosen model and its muted components: what findings of the work list belong to."""
         shown = self.analysis.shown
-        return None if shown is None else (shown.model.sha256, shown.muted)
+        return None if shown is None else shown.reader.asked
+
+    @property
+    def readers(self) -> tuple[Reader, ...]:
+        """The open models without their muted components: each is to read every case."""
+        return tuple(entry.reader for entry in self.analysis.models)
 
     @property
     def running(self) -> bool:

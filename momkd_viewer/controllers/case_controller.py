@@ -1,29 +1,35 @@
-"""The work list: a cohort's slides, opened one by one, analysed all in the background."""
+"""The work list: a cohort's slides, opened one by one, with what is known of each."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
-from momkd_core.slide_summary import SlideSummary
 from momkd_viewer.controllers.analysis_controller import AnalysisController
 from momkd_viewer.controllers.slide_controller import SlideController
-from momkd_viewer.jobs.runner import Job, JobRunner
-from momkd_viewer.jobs.slide_work import find, open_cohort
-from momkd_viewer.state.analysis import CaseEntry, muted_set
+from momkd_viewer.jobs.runner import JobRunner
+from momkd_viewer.jobs.slide_work import open_cohort
+from momkd_viewer.state.analysis import Asked, CaseEntry, muted_set
 from momkd_viewer.state.source import Source
-from momkd_viewer.state.work_list import Asked, CaseFinding, WorkList
+from momkd_viewer.state.work_list import CaseFinding, Shown, WorkList
 from momkd_viewer.widgets.case_list import CaseList
-from momkd_viewer.widgets.progress_strip import ProgressStrip
+
+_SOON_MS = 200  # findings may come by the hundred
 
 
 class CaseController(QObject):
-    """Signals:
+    """Attributes:
+    work: the listed cases with what models said of them.
+    table: where the list is from.
+
+    Signals:
     listing(list): (case, slide) of each row of a cohort that is going to be listed.
     opened(): a cohort is listed.
-    rows_changed(): what is known of the listed cases, or which of them can be opened.
+    rows_changed(): what is known of the listed cases, or which of them can be opened; some times a
+        second at most.
     failed(str): the table cannot be used.
     """
 
@@ -37,26 +43,29 @@ class CaseController(QObject):
         cases: CaseList,
         slides: SlideController,
         analysis: AnalysisController,
-        strip: ProgressStrip,
         jobs: JobRunner,
-        cohort_jobs: JobRunner,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._list, self._slides, self._analysis = cases, slides, analysis
-        self._strip = strip
-        self._jobs, self._cohort_jobs = jobs, cohort_jobs
+        self._list, self._slides, self._analysis, self._jobs = cases, slides, analysis, jobs
         self.work = WorkList()
         self.table: Path | None = None
         self._current = -1
         self._wanted: Path | None = None
         self._mpp: float | None = None
-        self._running: tuple[Asked, Job] | None = None
-        self._all = False
+        self._shown = Shown()
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(_SOON_MS)
+        self._soon.timeout.connect(self._show_changes)
         cases.case_chosen.connect(self._open_row)
         analysis.shown_changed.connect(self._on_analysis)
         slides.wanted.connect(self._on_slide_wanted)
-        strip.cancelled.connect(self.stop)
+
+    @property
+    def idle(self) -> bool:
+        """Whether the list shows all that is known."""
+        return not self._soon.isActive()
 
     # -- opening ---------------------------------------------------------------------------------
 
@@ -68,12 +77,13 @@ class CaseController(QObject):
         """
 
         def done(entries: list[CaseEntry]) -> None:
-            self.stop()
             awaited = {e.path for e in entries if unfinished and not e.path.exists()}
+            wanted = self.work.wanted
             self.work, self.table, self._mpp = WorkList(entries, awaited), path, mpp
+            self.work.want(wanted)
             self._current, self._wanted = -1, None
             self.listing.emit([(entry.name, entry.path) for entry in entries])
-            self._show()
+            self._show_all()
             self.opened.emit()
             self._list.choose(0)
             if self._current != 0:  # it was current already, so nothing was emitted
@@ -87,21 +97,16 @@ class CaseController(QObject):
         """A slide that was awaited can be opened; it is, where the user still waits for it."""
         if path not in self.work.awaited:
             return
-        self.work.awaited.discard(path)
-        self._show()
+        self.work.make_ready(path)
+        self._show_changes()
         if self._wanted == path:
             self._open_row(self._current)
-        self._next()
 
     def give_up_awaited(self, reason: str) -> None:
         """Slides that were being made will not come."""
-        asked = self._analysis.asked
-        for path in self.work.awaited:
-            if asked is not None:
-                self.work.add(asked, path, CaseFinding(failure=reason))
-        self.work.awaited.clear()
+        self.work.give_up_awaited(reason)
         self._wanted = None
-        self._show()
+        self._show_changes()
 
     def step(self, by: int) -> None:
         """The next or previous row, as they are sorted, if there is one."""
@@ -109,12 +114,8 @@ class CaseController(QObject):
 
     def remember_resolution(self, path: Path, mpp: float) -> None:
         """Keeps a resolution that the user stated for a listed slide; findings without it are void."""
-        self.work.entries = [
-            replace(entry, source=entry.source.with_mpp(mpp)) if entry.path == path else entry
-            for entry in self.work.entries
-        ]
-        self.work.forget(path)
-        self._show()
+        self.work.state_resolution(path, mpp)
+        self._show_changes()
 
     def _open_row(self, row: int) -> None:
         self._current = row
@@ -174,78 +175,60 @@ class CaseController(QObject):
         """Microns per pixel that hold for each row's file; None: as the file says."""
         return {entry.path: entry.source.mpp or self._mpp for entry in self.work.entries}
 
-    # -- analysing all ---------------------------------------------------------------------------
+    # -- findings --------------------------------------------------------------------------------
 
-    def analyse_all(self) -> None:
-        """Runs the chosen model on every listed slide, in the background."""
-        if not self.work.entries:
-            self.failed.emit("There are no cases to analyse. Open a cohort first.")
-            return
-        if self._analysis.asked is None:
-            self.failed.emit("There is no model to analyse the cases with. Open one first.")
-            return
-        self.work.forget_failures()
-        self._all = True
-        self._next()
+    def source_of(self, path: Path) -> Source | None:
+        """A listed slide's files, at the resolution that holds; None where it is not listed."""
+        entry = self.work.entry(path)
+        return None if entry is None else self._source(entry)
 
-    def stop(self) -> None:
-        """Stops analysing the list; what was found stays."""
-        self._all = False
-        if self._running is not None:
-            self._running[1].cancel()
-
-    def _next(self) -> None:
-        """Starts on the next slide without a finding; the open slide has priority."""
-        asked = self._analysis.asked
-        if self._running is not None:
-            return
-        missing = self.work.missing(asked) if self._all and asked is not None else []
-        if not missing or asked is None or self._analysis.running:
-            self._strip.finish()
-            return
-        entry = missing[0]
-        total = len(self.work.entries)
-        at = total - len(missing) - len(self.work.awaited)
-        shown = self._analysis.analysis.shown
-        assert shown is not None
-
-        def done(finding: CaseFinding) -> None:
-            self.work.add(asked, entry.path, finding)
-
-        job = self._cohort_jobs.start(
-            find(self._source(entry), shown.model, shown.muted_by_memory),
-            done=done,
-            # A finding all the same: else it would be tried again for ever.
-            failed=lambda error: done(CaseFinding(failure=str(error))),
-            progress=lambda *_: self._strip.show_progress(at, total, "analysing cases"),
-            finally_=self._on_job_end,
-        )
-        self._running = (asked, job)
-
-    def _on_job_end(self) -> None:
-        self._running = None
-        self._show()
-        self._next()
+    def note(self, source: Source, findings: Mapping[Asked, CaseFinding]) -> None:
+        """Adds what models said of a slide, unless it is listed no more, or otherwise by now."""
+        if source == self.source_of(source.path):
+            for asked, finding in findings.items():
+                self.work.add(asked, source.path, finding)
+            self._show_soon()
 
     def _on_analysis(self) -> None:
         """Another model is chosen, a component was muted, or the open slide has a result."""
-        asked, result, source = self._analysis.asked, self._analysis.result, self._slides.source
-        if self._running is not None and (self._analysis.running or self._running[0] != asked):
-            self._running[1].cancel()  # the open slide has priority; the list goes on afterwards
-        if result is not None and source is not None and result.region is None:
+        models, source = self._analysis.analysis.models, self._slides.source
+        self.work.want({entry.reader.asked: entry.model.card.task for entry in models})
+        for entry in models:
+            if entry.outcome is None or source is None:
+                continue
+            result = entry.outcome.result
+            if result.region is not None:
+                continue
             # By what the result itself says: the user may have muted something since.
             muted = muted_set(result.muted)
-            finding = CaseFinding(result.predicted, SlideSummary.of(result))
+            finding = CaseFinding(result.predicted, entry.outcome.summary)
             self.work.add((result.model_sha256, muted), source.path, finding)
-        self._show()
-        self._next()
+        if self._whose() != self._shown:
+            self._show_all()
+        else:
+            self._show_soon()
 
-    def _show(self) -> None:
+    # -- showing ---------------------------------------------------------------------------------
+
+    def _whose(self) -> Shown:
+        """The chosen model, whose findings the list shows."""
         shown = self._analysis.analysis.shown
         if shown is None:
-            rows = self.work.rows(None, "")
-        else:
-            card = shown.model.card
-            rows = self.work.rows(self._analysis.asked, card.task, (card.positive, card.negative))
-        self._list.show_rows(rows)
+            return Shown()
+        card = shown.model.card
+        return Shown(shown.reader.asked, card.task, (card.positive, card.negative))
+
+    def _show_soon(self) -> None:
+        if not self._soon.isActive():  # begun anew with each finding it would never end
+            self._soon.start()
+
+    def _show_all(self) -> None:
+        self._soon.stop()
+        self._shown = self._whose()
+        self._list.show_rows(self.work.rows(self._shown))
+        self.rows_changed.emit()
+
+    def _show_changes(self) -> None:
+        self._soon.stop()
+        self._list.change_rows(self.work.changed_rows(self._shown))
         self.rows_changed.emit()

@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, QSettings, Signal
 
 from momkd_viewer.controllers.analysis_controller import AnalysisController
 from momkd_viewer.controllers.case_controller import CaseController
+from momkd_viewer.controllers.cohort_queue import CohortQueue
 from momkd_viewer.controllers.slide_controller import SlideController
 from momkd_viewer.jobs.demo_work import begin_demo, draw_demo
 from momkd_viewer.jobs.runner import Job, JobRunner
@@ -35,6 +36,7 @@ class DemoController(QObject):
         canvas: Canvas,
         slides: SlideController,
         cases: CaseController,
+        queue: CohortQueue,
         analysis: AnalysisController,
         tour: Tour,
         strip: ProgressStrip,
@@ -45,7 +47,7 @@ class DemoController(QObject):
     ) -> None:
         super().__init__(parent)
         self._canvas, self._slides = canvas, slides
-        self._cases, self._analysis = cases, analysis
+        self._cases, self._queue, self._analysis = cases, queue, analysis
         self._tour, self._strip, self._jobs, self._settings = tour, strip, jobs, settings
         self._steps = steps
         self._models: list[Path] = []
@@ -126,7 +128,7 @@ class DemoController(QObject):
         # The other models come after the first result: it is what the user waits for.
         for path in self._models[1:]:
             self._analysis.open_model(path, choose=False)
-        self._cases.analyse_all()
+        self._queue.analyse_all()
         if not self._settings.value(_SEEN, False, bool) and not blinded():  # it explains polarity
             self.show_tour()
 

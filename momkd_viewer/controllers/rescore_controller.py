@@ -15,7 +15,7 @@ from momkd_viewer.controllers.case_controller import CaseController
 from momkd_viewer.jobs.cohort_slides import CohortSlides
 from momkd_viewer.jobs.rescore_work import RescoreRequest, rescore_cohort
 from momkd_viewer.jobs.runner import Job, JobRunner
-from momkd_viewer.state.analysis import OpenModel
+from momkd_viewer.state.analysis import Asked, OpenModel
 from momkd_viewer.state.blinding import HIDDEN, blinded, component_texts
 from momkd_viewer.state.muting_change import (
     ChangeView,
@@ -25,7 +25,6 @@ from momkd_viewer.state.muting_change import (
     slide_facts,
 )
 from momkd_viewer.state.name_mask import NameMask
-from momkd_viewer.state.work_list import Asked
 from momkd_viewer.widgets.change_panel import ChangePanel
 from momkd_viewer.widgets.progress_strip import ProgressStrip
 

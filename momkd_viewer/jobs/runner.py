@@ -140,13 +140,14 @@ class JobRunner(QObject):
                 if error is None:
                     running.done(result)
                 else:
-                    running.failed(_named(error))
+                    running.failed(named(error))
         finally:
             if running.finally_ is not None:
                 running.finally_()
 
 
-def _named(error: BaseException) -> MomkdError:
+def named(error: BaseException) -> MomkdError:
+    """A failure in the user's words; one that nobody foresaw is logged."""
     if isinstance(error, MomkdError):
         return error
     log.error("a job failed unexpectedly", exc_info=error)

@@ -16,22 +16,20 @@ from PIL.Image import Image
 from PySide6.QtGui import QImage
 
 from momkd_core.cohort import cohort_of_slides, read_cohort
-from momkd_core.errors import MomkdError
 from momkd_core.progress import CancelToken, Report
-from momkd_core.result_store import Reading, ResultStore
 from momkd_core.slide import FOR_VIEWING, Slide
-from momkd_core.slide_summary import SlideSummary
+from momkd_viewer.jobs.kept_results import keep
 from momkd_viewer.jobs.runner import Work
 from momkd_viewer.jobs.tile_source import TileSource
 from momkd_viewer.state.analysis import CaseEntry, Muted, Outcome
 from momkd_viewer.state.patch_ground import PatchGround
 from momkd_viewer.state.source import Source
 from momkd_viewer.state.tile_pyramid import TilePyramid
-from momkd_viewer.state.work_list import CaseFinding
 
 if TYPE_CHECKING:
     from momkd_core.checkpoint import Model
     from momkd_core.extraction import EncoderLoader
+    from momkd_core.features import FeatureBag
     from momkd_core.prediction import EncodedSlide
     from momkd_core.region import Region
 
@@ -142,11 +140,6 @@ def _encoders() -> EncoderLoader:
     return EncoderLoader()
 
 
-@cache
-def _results() -> ResultStore:
-    return ResultStore()
-
-
 def analyse(source: Source, model: Model, muted: Muted, region: Region | None = None) -> Work:
     """Features (from the cache where known), graph, memory, prediction, ready to be drawn.
 
@@ -157,36 +150,26 @@ def analyse(source: Source, model: Model, muted: Muted, region: Region | None = 
     def work(report: Report, cancel: CancelToken) -> Outcome:
         encoded = encode(source, model, report, cancel, region)
         report(0, 0, "reading the memory")
-        return Outcome.of(encoded, muted)
+        outcome = Outcome.of(encoded, muted)
+        if region is None:
+            keep(source, model, muted, outcome.summary)
+        return outcome
 
     return work
 
 
-def read_again(encoded: EncodedSlide, muted: Muted) -> Work:
-    """The outcome without the muted components, from a slide that was encoded before."""
+def read_again(encoded: EncodedSlide, muted: Muted, source: Source | None = None) -> Work:
+    """The outcome without the muted components, from a slide that was encoded before.
+
+    Args:
+        source: what the slide was encoded from, so that its result is kept; None keeps none.
+    """
 
     def work(report: Report, cancel: CancelToken) -> Outcome:
-        return Outcome.of(encoded, muted)
-
-    return work
-
-
-def find(source: Source, model: Model, muted: Muted) -> Work:
-    """What a model says of a slide of the work list, kept by content; a failure is a finding too."""
-
-    def work(report: Report, cancel: CancelToken) -> CaseFinding:
-        reading = Reading(source.analysed, source.slide, source.mpp, model.sha256, muted)
-        known = _results().find(reading)
-        if known is not None:
-            return CaseFinding(model.decision.predicted(known.probability), known)
-        try:
-            result = encode(source, model, report, cancel).result(muted)
-        except MomkdError as error:
-            cancel.raise_if_cancelled()
-            return CaseFinding(failure=str(error))
-        summary = SlideSummary.of(result)
-        _results().keep(reading, summary)
-        return CaseFinding(result.predicted, summary)
+        outcome = Outcome.of(encoded, muted)
+        if source is not None and encoded.region is None:
+            keep(source, encoded.model, muted, outcome.summary)
+        return outcome
 
     return work
 
@@ -199,7 +182,15 @@ def encode(
     region: Region | None = None,
 ) -> EncodedSlide:
     """A slide after a model's graph encoder. Raises as :func:`momkd_core.prediction.encode`."""
-    from momkd_core.prediction import EncodedSlide, load_bag
+    from momkd_core.prediction import EncodedSlide
+
+    bag = load_features(source, model, report, cancel)
+    return EncodedSlide(model, bag, source.path.stem, region=region)
+
+
+def load_features(source: Source, model: Model, report: Report, cancel: CancelToken) -> FeatureBag:
+    """A slide's features for a model. Raises as :func:`momkd_core.prediction.load_bag`."""
+    from momkd_core.prediction import load_bag
 
     bag = load_bag(
         model.card,
@@ -211,4 +202,4 @@ def encode(
         slide=source.slide,
     )
     cancel.raise_if_cancelled()
-    return EncodedSlide(model, bag, source.path.stem, region=region)
+    return bag

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from momkd_core.result import ComponentUse, SlideResult
+from momkd_core.slide_summary import SlideSummary
 from momkd_viewer.state.component_portrait import mean_drifts
 from momkd_viewer.state.overlay_colours import PatchRaster, rasterise
 from momkd_viewer.state.overlay_values import ComponentName
@@ -52,12 +53,14 @@ class Outcome:
     """A result with what drawing it needs, computed away from the GUI thread.
 
     Attributes:
+        summary: what the work list shows of it.
         encoded: the slide after the graph encoder, from which it is read again when a component is
             muted.
         unmuted: the result with no component muted; None where none is.
     """
 
     result: SlideResult
+    summary: SlideSummary
     raster: PatchRaster
     components: tuple[ComponentSummary, ...]
     encoded: EncodedSlide
@@ -83,7 +86,28 @@ class Outcome:
                 )
             )
         raster = rasterise(result.coords, result.size_level0)
-        return cls(result, raster, tuple(summaries), encoded, unmuted)
+        summary = SlideSummary.of(result)
+        return cls(result, summary, raster, tuple(summaries), encoded, unmuted)
+
+
+#: A model's hash with a set of muted components: what findings of the work list belong to.
+Asked = tuple[str, MutedSet]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A model without some of its components, as the cases of a cohort are read by it."""
+
+    model: Model
+    muted: MutedSet
+
+    @property
+    def asked(self) -> Asked:
+        return self.model.sha256, self.muted
+
+    @property
+    def muted_by_memory(self) -> dict[str, list[int]]:
+        return by_memory(self.muted)
 
 
 @dataclass
@@ -113,8 +137,12 @@ class OpenModel:
         return mean_drifts(self.model.card)
 
     @property
+    def reader(self) -> Reader:
+        return Reader(self.model, self.muted)
+
+    @property
     def muted_by_memory(self) -> dict[str, list[int]]:
-        return by_memory(self.muted)
+        return self.reader.muted_by_memory
 
 
 @dataclass

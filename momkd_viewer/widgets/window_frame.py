@@ -16,6 +16,7 @@ from momkd_viewer.widgets.distribution import Distribution
 from momkd_viewer.widgets.elided_label import ElidedLabel
 from momkd_viewer.widgets.memory_browser import MemoryBrowser
 from momkd_viewer.widgets.progress_strip import ProgressStrip
+from momkd_viewer.widgets.queue_bar import QueueBar
 from momkd_viewer.widgets.result_panel import ResultPanel
 
 _SIDE_WIDTH = 378
@@ -25,7 +26,8 @@ _CASES_WIDTH = 338
 class WindowFrame(QMainWindow):
     """Attributes:
     splitter: room for the canvas and what is shown beside it.
-    strip, cases_strip, atlas_strip, demo_strip, export_strip: progress in the status bar.
+    strip, atlas_strip, demo_strip, export_strip: progress in the status bar.
+    queue_bar: below the cases, how far their analysis is.
     busy: what is being opened, in the status bar.
     position: read-outs, in the status bar.
 
@@ -47,7 +49,7 @@ class WindowFrame(QMainWindow):
         self.browser.addTab(self.distribution, "Distribution")
         self.cases_list = CaseList()
         self.strip = ProgressStrip("Esc")
-        self.cases_strip = ProgressStrip()
+        self.queue_bar = QueueBar()
         self.atlas_strip = ProgressStrip()
         self.demo_strip = ProgressStrip()
         self.export_strip = ProgressStrip()
@@ -61,7 +63,7 @@ class WindowFrame(QMainWindow):
             "Models and memory", self._side(), Qt.DockWidgetArea.RightDockWidgetArea
         )
         self._cases_dock = self._dock(
-            "Cases", self.cases_list, Qt.DockWidgetArea.LeftDockWidgetArea
+            "Cases", _column(self.cases_list, self.queue_bar), Qt.DockWidgetArea.LeftDockWidgetArea
         )
         self._cases_dock.hide()
         self._fill_status_bar()
@@ -85,7 +87,6 @@ class WindowFrame(QMainWindow):
         strips = (
             self.strip,
             self.demo_strip,
-            self.cases_strip,
             self.atlas_strip,
             self.export_strip,
         )
@@ -143,3 +144,14 @@ class WindowFrame(QMainWindow):
         for path in paths:
             # After the drop has ended: the sender's window waits for it.
             QTimer.singleShot(0, self, lambda path=path: self.dropped.emit(path))
+
+
+def _column(main: QWidget, below: QWidget) -> QWidget:
+    """A widget that takes all the room, and one below it."""
+    both = QWidget()
+    column = QVBoxLayout(both)
+    column.setContentsMargins(0, 0, 0, 0)
+    column.setSpacing(0)
+    column.addWidget(main, 1)
+    column.addWidget(below)
+    return both

@@ -70,3 +70,22 @@ def test_a_cache_that_cannot_be_used_costs_no_result(
     reading.source.unlink()
     assert store.find(reading) is None  # who reads the slide says what is wrong with it
     store.close()
+
+
+def test_what_was_met_before_is_recalled_without_opening_a_file(
+    store: ResultStore, reading: Reading, model_path: Path, tmp_path: Path
+) -> None:
+    summary = SlideSummary.of(predict(load_model(model_path), reading.source))
+    alone = replace(reading, slide=None)
+    store.keep(alone, summary)
+    # The slide has not been met: that is not the same as features without a slide.
+    assert store.recall([alone, reading]) == [summary, None]
+    store.keep(reading, replace(summary, probability=0.5))
+    moved = replace(reading, source=Path(shutil.copy(reading.source, tmp_path / "moved.h5")))
+    missing = replace(reading, source=tmp_path / "missing.h5")
+    muted = replace(reading, muted={"positive": [1]})
+    found = store.recall([missing, moved, muted, reading])
+    assert found == [None, None, None, replace(summary, probability=0.5)]
+    assert store.find(moved) == found[-1]  # hashed, it is the same
+    assert store.recall([moved]) == found[-1:]
+    store.close()

@@ -13,8 +13,9 @@ from momkd_core.cli.main import main
 from momkd_core.curation import save_curated
 from momkd_core.prediction import encode
 from momkd_core.progress import CancelToken, silent
-from momkd_viewer.jobs.slide_work import analyse, find, read_again
-from momkd_viewer.state.analysis import Analysis, Outcome
+from momkd_viewer.jobs.cohort_work import find_all
+from momkd_viewer.jobs.slide_work import analyse, read_again
+from momkd_viewer.state.analysis import Analysis, Outcome, Reader
 from momkd_viewer.state.source import Source
 
 MUTED = {"positive": [1, 3], "negative": [0]}
@@ -68,7 +69,9 @@ def test_the_same_numbers_everywhere(
         assert outcome.unmuted.probability == predict(model, features).probability
         np.testing.assert_array_equal(outcome.result.affinity, expected.affinity)
         np.testing.assert_array_equal(outcome.result.attention, expected.attention)
-    listed = find(Source(slide, features), model, MUTED)(silent, CancelToken())
+    reader = Reader(model, frozenset((m, index) for m, found in MUTED.items() for index in found))
+    read_all = find_all(Source(slide, features), [reader])(silent, CancelToken())
+    listed = read_all.findings[reader.asked]
     assert listed.probability == expected.probability
     assert listed.background_focus == expected.background_focus
 

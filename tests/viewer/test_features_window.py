@@ -51,9 +51,9 @@ def test_a_cohort_of_features_alone_is_browsed_case_by_case(
     settle(qtbot, window)
     assert window.analysis.result is not None
     assert window.analysis.result.slide_name == "case_01"
-    window.cases.analyse_all()
+    window.queue.analyse_all()
     settle(qtbot, window)
-    assert window.cases.work.missing(window.analysis.asked) == []  # type: ignore[arg-type]
+    assert not window.cases.work.left
     # What acts on pixels is greyed out, and nothing asks for a resolution.
     assert not window.actions_by_name["export_overlay"].isEnabled()
     assert window.canvas.banner.isHidden()

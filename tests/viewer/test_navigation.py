@@ -100,12 +100,12 @@ def test_nothing_in_the_status_bar_overflows(
     open_all(qtbot, window, slide_path)
     window.canvas.slide_view.rotate_to(33.5)
     window.canvas.slide_view.hovered.emit(1_234_567.0, 1_234_567.0)
-    for strip in (window.strip, window.cases_strip, window.demo_strip, window.export_strip):
+    for strip in (window.strip, window.atlas_strip, window.demo_strip, window.export_strip):
         strip.show_progress(12, 34567, "a rather long description of what is going on")
     window.busy.setText("opening a slide with quite a long name that nobody would want to read")
     QApplication.processEvents()
     assert window.width() == 1280
     right = window.position.mapTo(window, window.position.rect().topRight()).x()
     assert right < 1280
-    for strip in (window.strip, window.cases_strip, window.demo_strip, window.export_strip):
+    for strip in (window.strip, window.atlas_strip, window.demo_strip, window.export_strip):
         strip.finish()
