@@ -69,6 +69,14 @@ ACTIONS = (
         needs_slide=True,
     ),
     ActionSpec(
+        "save_report",
+        "&File",
+        "Save report as PDF…",
+        (),
+        "Save what the model says of this case, and why, as pages for a meeting",
+        needs_slide=True,
+    ),
+    ActionSpec(
         "preferences",
         "&File",
         "Preferences…",

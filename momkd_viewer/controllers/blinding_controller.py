@@ -24,6 +24,7 @@ _HIDDEN = (
     "muting_changes",
     "save_curated",
     "export_evidence",
+    "save_report",
     "open_evidence",
     "tour",
 )
