@@ -186,6 +186,7 @@ class MainWindow(WindowFrame):
         self.muting = MutingTools(
             self,
             self.components,
+            self.slides,
             self.analysis,
             self.cases,
             self.tools.preferences,
@@ -274,6 +275,7 @@ class MainWindow(WindowFrame):
         self.recent.chosen.connect(self.open_path)
         self.dropped.connect(self.open_path)
         self.results.model_wanted.connect(self.opening.ask_for_model)
+        self.results.cures_wanted.connect(self.muting.cures.show_here)
         self.opening.wanted.connect(self.tools.privacy.meet)
         self.opening.slide_wanted.connect(self.canvas.banner.hide)
         self.opening.evidence_wanted.connect(self.evidence.opening.open)
@@ -312,6 +314,7 @@ class MainWindow(WindowFrame):
             self.split.show_names,
             self.annotations.show_names,
             self.muting.rescoring.refresh,
+            self.muting.cures.refresh,
             self.components.show_again,
             self.review.agreement.refresh,
         ):

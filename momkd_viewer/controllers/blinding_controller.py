@@ -25,6 +25,8 @@ _HIDDEN = (
     "save_curated",
     "export_evidence",
     "save_report",
+    "try_cures",
+    "try_cures_here",
     "open_evidence",
     "tour",
 )

@@ -59,7 +59,7 @@ class Rescorer:
                 self._encoded, self._table = EncodedCases(), request.table
             return rescore(
                 request.model,
-                _cohort(request),
+                listed_cohort(request.table, request.resolutions),
                 request.muted,
                 before={},
                 encoded=self._encoded,
@@ -70,8 +70,8 @@ class Rescorer:
         return work
 
 
-def _cohort(request: RescoreRequest) -> Cohort:
-    table = request.table
+def listed_cohort(table: Path, resolutions: Mapping[Path, float | None]) -> Cohort:
+    """A table, or a folder of slides, at the resolutions that hold in the window."""
     cohort = cohort_of_slides(table) if table.is_dir() else read_cohort(table)
     cases = []
     for case in cohort.cases:
@@ -79,7 +79,7 @@ def _cohort(request: RescoreRequest) -> Cohort:
         for slide in case.slides:
             file = slide.slide or slide.features
             assert file is not None  # rows without either are refused on reading
-            slides.append(replace(slide, mpp=request.resolutions.get(file, slide.mpp)))
+            slides.append(replace(slide, mpp=resolutions.get(file, slide.mpp)))
         cases.append(replace(case, slides=tuple(slides)))
     return replace(cohort, cases=tuple(cases))
 
