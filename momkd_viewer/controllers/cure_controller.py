@@ -143,7 +143,9 @@ class CureController(QObject):
         self._show_offer()
         self._show_numbers()
         rows = [row for one in trial.tried if (row := self._row(one))] if trial else []
-        window.show_cases(rows, several=trial is not None and not trial.one_case)
+        window.show_cases(
+            rows, several=trial is not None and not trial.one_case and not trial.failure
+        )
 
     def _show_offer(self) -> None:
         if self.window is None or blinded():
@@ -191,8 +193,8 @@ class CureController(QObject):
             for name, error in trial.begun.refused.items():
                 columns[name] = refused_column(self._mask.text(str(error)))
             for cure in trial.begun.comparison.cures:
-                columns.setdefault(
-                    cure.name, column_so_far(cure.name, trial.tried, trial.begun.total)
+                columns[cure.name] = column_so_far(
+                    cure.name, cure.does, trial.tried, trial.begun.total
                 )
         for one in trial.summed or ():
             columns[one.report.name] = self._column(trial, one)

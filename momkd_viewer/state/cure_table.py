@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from momkd_viewer.state.muting_change import Fact, difference_text
 
 if TYPE_CHECKING:  # torch takes seconds, which the window should not wait for
-    from momkd_core.cohort_change import CaseChange
+    from momkd_core.cohort_change import CaseChange, Difference
     from momkd_core.cohort_prediction import CaseFailure, CaseResult
     from momkd_core.cure_comparison import CuredCase, CureReport
 
@@ -160,7 +160,7 @@ def refused_column(reason: str, does: str = "") -> CureColumn:
     return CureColumn(does, refused=reason)
 
 
-def column_so_far(name: str, tried: Sequence[TriedCase], total: int) -> CureColumn:
+def column_so_far(name: str, does: str, tried: Sequence[TriedCase], total: int) -> CureColumn:
     """While cases arrive: what can be counted already. Intervals wait for all of them."""
     changes = [one.changes[name] for one in tried if name in one.changes]
     failed = sum(name in one.failures for one in tried)
@@ -171,9 +171,8 @@ def column_so_far(name: str, tried: Sequence[TriedCase], total: int) -> CureColu
         Fact("AUC", "when the last case is read"),
         Fact(_GLASS, "when the last case is read"),
     )
-    return CureColumn(
-        facts=facts, notes=(f"{failed} could not be tried so far.",) if failed else ()
-    )
+    notes = (f"{failed} could not be tried so far.",) if failed else ()
+    return CureColumn(_sentence(does), facts, notes=notes)
 
 
 def cohort_column(report: CureReport, named: Named, worded: Named) -> CureColumn:
@@ -183,19 +182,18 @@ def cohort_column(report: CureReport, named: Named, worded: Named) -> CureColumn
     if not change.cases:
         return refused_column(f"No case could be tried. {' '.join(failed)}".strip(), does)
     tried, count = len(change.cases), len(change.cases) + len(change.failures)
-    auc = difference_text(change.auc, "{:.3f}", "{:+.3f}")
     facts = (
         Fact("Cases", f"{tried}" if tried == count else f"{tried} of {count}"),
         Fact("Flips", _flips(change.cases), "Cases of which the other class is predicted"),
         Fact(
             "AUC",
-            worded(auc),
+            worded(_difference(change.auc, "{:.3f}", "{:+.3f}")),
             "Area under the ROC curve, before → after; the interval is that of the difference: "
             f"paired, {change.resamples:,} samples of patients",
         ),
         Fact(
             _GLASS,
-            difference_text(change.background_focus, "{:.1%}", "{:+.1%}"),
+            _difference(change.background_focus, "{:.1%}", "{:+.1%}"),
             f"{_GLASS_TIP}, mean over cases; the interval is that of the difference",
         ),
     )
@@ -246,6 +244,12 @@ def case_column(report: CureReport, note: str, named: Named, worded: Named) -> C
         notes.append("Which components live on background was judged on this case alone.")
     hides = (_sentence(_HIDES + note),) if stays_wrong else ()
     return CureColumn(does, facts, hides, tuple(notes), can_mute=muted)
+
+
+def _difference(found: Difference, value: str, signed: str) -> str:
+    """On two lines, the interval below, where both are known: columns are narrow."""
+    text = difference_text(found, value, signed)
+    return text if found.difference is None else text.replace(" (", "\n(", 1)
 
 
 def _predicted(case: CaseChange) -> str:

@@ -44,6 +44,7 @@ class CureHead(QWidget):
         self.limit.setAccessibleName(f"{kind.title}: {kind.asks}, per cent")
         self.tried.toggled.connect(self.limit.setEnabled)
         asks = _text("quiet", f"{kind.asks[0].upper()}{kind.asks[1:]}")
+        asks.setAlignment(Qt.AlignmentFlag.AlignVCenter)
         row = QHBoxLayout()
         row.addWidget(asks, 1)
         row.addWidget(self.limit)

@@ -106,7 +106,10 @@ class CuresWindow(QDialog):
         layout.addWidget(self._choice)
         layout.addWidget(self._message)
         layout.addWidget(self._results, 1)
-        layout.addWidget(self.strip)
+        progress = QHBoxLayout()
+        progress.addWidget(self.strip)
+        progress.addStretch()
+        layout.addLayout(progress)
 
     def show_offer(self, offer: CuresOffer, *, running: bool) -> None:
         """Shows on what cures can be tried; what was chosen stays where it still can be."""
