@@ -21,7 +21,8 @@ from momkd_core.evaluation import (
 
 CASE_COLUMNS = (
     "case_id patient_id label probability_before probability_after predicted_before predicted_after "
-    "flipped became background_focus_before background_focus_after"
+    "flipped became background_focus_before background_focus_after effective_patches_before "
+    "effective_patches_after"
 ).split()
 
 
@@ -33,6 +34,7 @@ class CaseChange:
         label: as recorded; None where the cohort has none that the model knows.
         background_focus_before, background_focus_after: mean over its slides; None where one of them
             has no tissue fractions.
+        effective_patches_before, effective_patches_after: 1 / Σ α², mean over its slides.
     """
 
     case_id: str
@@ -44,6 +46,8 @@ class CaseChange:
     predicted_after: str
     background_focus_before: float | None
     background_focus_after: float | None
+    effective_patches_before: float
+    effective_patches_after: float
 
     @classmethod
     def of(cls, before: CaseResult, after: CaseResult) -> CaseChange:
@@ -57,6 +61,8 @@ class CaseChange:
             after.predicted,
             before.background_focus,
             after.background_focus,
+            before.effective_patches,
+            after.effective_patches,
         )
 
     @property

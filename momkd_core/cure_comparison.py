@@ -23,6 +23,11 @@ from momkd_core.result import SlideResult
 from momkd_core.settings import ExtractionSettings
 from momkd_core.slide import DEFAULT_WORKERS
 
+#: What is reported of each of both passes over the cohort, with the number of cases; what is reported
+#: between is of one slide.
+JUDGING = "judging components by tissue"
+COMPARING = "comparing cures"
+
 
 @dataclass(frozen=True)
 class CuredCase:
@@ -116,7 +121,9 @@ class CureComparison:
 
     def _slides(self) -> Iterator[SlideResult]:
         """Of the cases that can be read; those that cannot are named by :meth:`cases`."""
-        for outcome in predict_cohort(
+        total = len(self._cohort)
+        self._report(0, total, JUDGING)
+        outcomes = predict_cohort(
             self._model,
             self._cohort,
             features_folder=self._features_folder,
@@ -124,16 +131,19 @@ class CureComparison:
             report=self._report,
             cancel=self._cancel,
             workers=self._workers,
-        ):
+        )
+        for done, outcome in enumerate(outcomes, start=1):
+            self._cancel.raise_if_cancelled()
+            self._report(done, total, JUDGING)
             if isinstance(outcome, CaseResult):
                 yield from outcome.slides
 
     def cases(self) -> Iterator[CuredCase | CaseFailure]:
         """The cohort's cases one by one; one that fails is named and the rest goes on."""
         for position, case in enumerate(self._cohort.cases):
-            self._report(position, len(self._cohort), "comparing cures")
+            self._report(position, len(self._cohort), COMPARING)
             yield self.case(case)
-        self._report(len(self._cohort), len(self._cohort), "comparing cures")
+        self._report(len(self._cohort), len(self._cohort), COMPARING)
 
     def case(self, case: Case) -> CuredCase | CaseFailure:
         """One case under every cure."""

@@ -69,6 +69,14 @@ ACTIONS = (
         needs_slide=True,
     ),
     ActionSpec(
+        "save_report",
+        "&File",
+        "Save report as PDF…",
+        (),
+        "Save what the model says of this case, and why, as pages for a meeting",
+        needs_slide=True,
+    ),
+    ActionSpec(
         "preferences",
         "&File",
         "Preferences…",
@@ -301,6 +309,21 @@ ACTIONS = (
         "Run the open models on the cases that failed, and on no others",
     ),
     ActionSpec("glass_first", "&Cases", "Most attention on glass first", separated=True),
+    ActionSpec(
+        "try_cures",
+        "&Cases",
+        "Try cures…",
+        (),
+        "Mask background, mute components on it, extract more strictly: side by side on the cohort",
+        separated=True,
+    ),
+    ActionSpec(
+        "try_cures_here",
+        "&Cases",
+        "Try cures on this case…",
+        (),
+        "The same on the open case",
+    ),
     ActionSpec(
         "training",
         "&Cases",

@@ -198,6 +198,7 @@ class MainWindow(WindowFrame):
         self.muting = MutingTools(
             self,
             self.components,
+            self.slides,
             self.analysis,
             self.cases,
             self.tools.preferences,
@@ -292,6 +293,7 @@ class MainWindow(WindowFrame):
         self.recent.chosen.connect(self.open_path)
         self.dropped.connect(self.open_path)
         self.results.model_wanted.connect(self.opening.ask_for_model)
+        self.results.cures_wanted.connect(self.muting.cures.show_here)
         self.opening.wanted.connect(self.tools.privacy.meet)
         self.opening.wanted.connect(self.training.remember)
         self.training.told.connect(self.canvas.banner.show_message)
@@ -333,6 +335,7 @@ class MainWindow(WindowFrame):
             self.split.show_names,
             self.annotations.show_names,
             self.muting.rescoring.refresh,
+            self.muting.cures.refresh,
             self.components.show_again,
             self.review.agreement.refresh,
             self.training.refresh,

@@ -24,6 +24,9 @@ _HIDDEN = (
     "muting_changes",
     "save_curated",
     "export_evidence",
+    "save_report",
+    "try_cures",
+    "try_cures_here",
     "open_evidence",
     "tour",
 )

@@ -1,4 +1,4 @@
-"""What evidence bundles need, put together: writing them, opening them, and the view between."""
+"""What leaves the program about a case, put together: bundles (written, opened), and its report."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from momkd_viewer.controllers.evidence_controller import EvidenceController
 from momkd_viewer.controllers.evidence_opening import EvidenceOpening
 from momkd_viewer.controllers.evidence_view import EvidenceView
 from momkd_viewer.controllers.overlay_controller import OverlayController
+from momkd_viewer.controllers.report_controller import ReportController
 from momkd_viewer.controllers.view_pair import ShownView
 from momkd_viewer.controllers.window_tools import WindowTools
 from momkd_viewer.jobs.runner import JobRunner
@@ -21,10 +22,10 @@ from momkd_viewer.state.name_mask import NameMask
 
 
 class EvidenceTools(QObject):
-    """Attributes: writing, opening.
+    """Attributes: writing, opening, report.
 
     Signals:
-        failed(str): a bundle cannot be written or opened, or not to all of what it was.
+        failed(str): a bundle or report cannot be written or opened, or not to all of what it was.
         busy(str): for the status bar: what is being opened or was written, '' for nothing.
     """
 
@@ -63,11 +64,15 @@ class EvidenceTools(QObject):
         self.opening = EvidenceOpening(
             window, slides, analysis, annotations, cases, view, recent, names, jobs, settings
         )
-        for source in (self.writing, self.opening):
+        self.report = ReportController(
+            window, slides, analysis, cases, tools.preferences, names, jobs, settings
+        )
+        for source in (self.writing, self.opening, self.report):
             source.failed.connect(self.failed)
-        self.writing.told.connect(self.busy)
+        for writer in (self.writing, self.report):
+            writer.told.connect(self.busy)
         self.opening.busy.connect(self.busy)
 
     def slots(self) -> dict[str, Callable[[], object]]:
         """What the menu entries do, by their names in the table of actions."""
-        return {"export_evidence": self.writing.ask}
+        return {"export_evidence": self.writing.ask, "save_report": self.report.ask}

@@ -77,7 +77,7 @@ def write_evidence(request: EvidenceRequest) -> Work:
 
         choice, source, outcome = request.choice, request.source, request.outcome
         check_path(request.path)
-        verdicts = _verdicts(request.review, request.model) if choice.verdicts else []
+        verdicts = current_verdicts(request.review, request.model) if choice.verdicts else []
         assert source.slide is not None
         with Slide(source.slide, mpp=source.mpp) as slide:
             evidence = gather(
@@ -118,7 +118,7 @@ def write_evidence(request: EvidenceRequest) -> Work:
     return work
 
 
-def _verdicts(where: str, model: Model) -> list[Verdict]:
+def current_verdicts(where: str, model: Model) -> list[Verdict]:
     """What reviewers say of the model; nothing where there is no review yet."""
     from momkd_core.review import open_review
 

@@ -45,7 +45,7 @@ def rescore_cohort(request: RescoreRequest, slides: CohortSlides) -> Work:
 
         return rescore(
             request.model,
-            _cohort(request),
+            listed_cohort(request.table, request.resolutions),
             request.muted,
             before={},
             encoded=slides.encoded,
@@ -56,8 +56,8 @@ def rescore_cohort(request: RescoreRequest, slides: CohortSlides) -> Work:
     return work
 
 
-def _cohort(request: RescoreRequest) -> Cohort:
-    table = request.table
+def listed_cohort(table: Path, resolutions: Mapping[Path, float | None]) -> Cohort:
+    """A table, or a folder of slides, at the resolutions that hold in the window."""
     cohort = cohort_of_slides(table) if table.is_dir() else read_cohort(table)
     cases = []
     for case in cohort.cases:
@@ -65,7 +65,7 @@ def _cohort(request: RescoreRequest) -> Cohort:
         for slide in case.slides:
             file = slide.slide or slide.features
             assert file is not None  # rows without either are refused on reading
-            slides.append(replace(slide, mpp=request.resolutions.get(file, slide.mpp)))
+            slides.append(replace(slide, mpp=resolutions.get(file, slide.mpp)))
         cases.append(replace(case, slides=tuple(slides)))
     return replace(cohort, cases=tuple(cases))
 

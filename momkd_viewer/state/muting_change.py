@@ -107,19 +107,24 @@ def cohort_facts(change: CohortChange) -> tuple[ChangeFact, ...]:
         ),
         ChangeFact(
             "AUC",
-            _difference(change.auc, "{:.3f}", "{:+.3f}"),
+            difference_text(change.auc, "{:.3f}", "{:+.3f}"),
             "Area under the ROC curve, with all components and without the muted ones. The interval "
             f"is that of the difference: paired, over patients drawn anew {change.resamples:,} times",
         ),
         ChangeFact(
             _FOCUS.capitalize(),
-            _difference(change.background_focus, "{:.1%}", "{:+.1%}"),
+            difference_text(change.background_focus, "{:.1%}", "{:+.1%}"),
             f"{_FOCUS_TIP}, mean over cases; the interval is that of the difference",
         ),
     )
 
 
-def _difference(found: Difference, value: str, signed: str) -> str:
+def difference_text(found: Difference, value: str, signed: str) -> str:
+    """``0.700 → 0.720, +0.020 (95 % interval …; n = 24)``, or why it is unknown.
+
+    Args:
+        value, signed: formats of a number and of a difference.
+    """
     if found.before is None or found.after is None or found.difference is None:
         return f"unknown: {found.reason}"
     interval = (

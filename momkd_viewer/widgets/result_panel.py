@@ -133,11 +133,13 @@ class ResultPanel(QWidget):
     """Signals:
     model_chosen(int), model_closed(int): position in the list.
     model_wanted(): the button to open a model.
+    cures_wanted(): the button to try cures on the open case, there with a result.
     """
 
     model_chosen = Signal(int)
     model_closed = Signal(int)
     model_wanted = Signal()
+    cures_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -145,9 +147,18 @@ class ResultPanel(QWidget):
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(6, 6, 6, 6)
         self._layout.setSpacing(6)
-        self._button = QPushButton("Open model…")
-        self._button.clicked.connect(self.model_wanted)
-        self._layout.addWidget(self._button)
+        button = QPushButton("Open model…")
+        button.clicked.connect(self.model_wanted)
+        self.cures = QPushButton("Try cures on this case")
+        self.cures.setToolTip(
+            "What the answer becomes without background: three ways, side by side"
+        )
+        self.cures.clicked.connect(self.cures_wanted)
+        self.cures.hide()
+        row = QHBoxLayout()
+        row.addWidget(button, 1)
+        row.addWidget(self.cures, 1)
+        self._layout.addLayout(row)
         self._cards: list[_ModelCard] = []
         self.worded: Callable[[str], str] = str  # how messages are shown: names may be masked
         self._views: list[ModelView] = []
@@ -163,6 +174,7 @@ class ResultPanel(QWidget):
             card.hide()
             card.deleteLater()
         self._cards = []
+        self.cures.setVisible(any(view.probability is not None for view in views))
         for position, view in enumerate(views):
             shown = replace(
                 view, message=self.worded(view.message), caution=self.worded(view.caution)

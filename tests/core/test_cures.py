@@ -179,7 +179,7 @@ def change_of(cases: list[CaseChange], auc: tuple[float, float, float]) -> Cohor
 
 def moved(before: float, after: float, label: str | None, focus: tuple[float, float]) -> CaseChange:
     says = ["high" if p >= 0.5 else "low" for p in (before, after)]
-    return CaseChange("c", "p", label, before, after, says[0], says[1], *focus)
+    return CaseChange("c", "p", label, before, after, says[0], says[1], *focus, 9.0, 4.0)
 
 
 def test_a_cure_that_only_hides_is_called_so() -> None:

@@ -154,7 +154,7 @@ def test_a_folder_has_no_labels_and_features_may_know_no_glass(
     assert found.background_focus.difference is None
     assert found.background_focus.reason == "no tissue fractions are known"
     assert all(case.background_focus_after is None for case in found.cases)
-    lone = CaseChange("c", "p", None, 0.1, 0.2, "low", "low", 0.25, 0.5)
+    lone = CaseChange("c", "p", None, 0.1, 0.2, "low", "low", 0.25, 0.5, 9.0, 4.0)
     alone = focus_difference([lone])
     assert (alone.difference, alone.low) == (0.25, None) and "one patient" in alone.reason
 

@@ -7,21 +7,26 @@ import shutil
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 import pytest
 import shapely
 from driving import another_window, drop, open_all, settle
+from PySide6.QtCore import QObject, Qt, QUrl, Slot
+from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
-from momkd_core import load_model
+from momkd_core import load_model, report
 from momkd_core.annotations import Annotation
+from momkd_core.cli.main import main
 from momkd_core.curation import save_curated
 from momkd_core.evidence import read_bundle
 from momkd_core.review import open_review
 from momkd_core.verdicts import Subject, Verdict
 from momkd_viewer.jobs.evidence_work import EvidenceChoice
+from momkd_viewer.jobs.report_work import ReportChoice
 from momkd_viewer.main_window import MainWindow
 from momkd_viewer.state.overlay_values import ComponentName, OverlayChoice
 
@@ -270,3 +275,95 @@ def test_what_cannot_be_the_same_is_said(
     (tmp_path / "none.zip").write_bytes(b"PK\x03\x04 no zip")
     open_all(qtbot, other, tmp_path / "none.zip")
     assert "is no zip" in other.canvas.banner.text
+
+
+class OneMoment(datetime):
+    """A clock that stands."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> OneMoment:
+        return cls(2026, 5, 4, 9, 30, tzinfo=UTC)
+
+
+class Desktop(QObject):
+    """What opens files, as the desktop does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.opened: list[str] = []
+
+    @Slot(QUrl)
+    def take(self, url: QUrl) -> None:
+        self.opened.append(url.toLocalFile())
+
+
+def test_a_report_is_what_the_command_line_writes(
+    qtbot: QtBot,
+    window: MainWindow,
+    slide_file: Path,
+    model_path: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    review, writing = tmp_path / "review.sqlite", window.evidence.report
+    monkeypatch.setenv("MOMKD_REVIEW", str(review))
+    monkeypatch.setattr(report, "datetime", OneMoment)
+    model = load_model(model_path)
+    with open_review(review) as store:
+        said = Verdict(
+            subject=Subject("positive", 1, CASE), term="stroma", note="pale", reviewer=READER,
+            model_sha256=model.origin_sha256,
+        )  # fmt: skip
+        store.record(said)
+    assert writing.ask() is None and "no result to report" in window.canvas.banner.text
+    open_all(qtbot, window, slide_file, model_path)
+    window.analysis.set_muted("negative", 2, True)
+    settle(qtbot, window)
+    dialog = writing.ask()
+    assert dialog is not None
+    dialog.top.setValue(4)
+    dialog.accept()
+    files = window.findChild(QFileDialog)
+    assert files is not None and files.selectedFiles()[0].endswith("/report.pdf")
+    here, there = tmp_path / "here.pdf", tmp_path / "there.pdf"
+    files.fileSelected.emit(str(here))
+    files.close()
+    settle(qtbot, window)
+    assert window.busy.text() == f"Saved {here}"
+    asked = ["report", slide_file, "--model", model_path, "--out", there, "--mute", "negative:2"]
+    assert main([*(str(a) for a in asked), "--top", "4", "--review", str(review)]) == 0
+    assert here.read_bytes() == there.read_bytes()
+    # The button shows it.
+    desktop = Desktop()
+    QDesktopServices.setUrlHandler("file", desktop, "take")
+    try:
+        qtbot.mouseClick(writing.opener, Qt.MouseButton.LeftButton)
+        assert desktop.opened == [str(here)]
+        here.unlink()
+        qtbot.mouseClick(writing.opener, Qt.MouseButton.LeftButton)
+        assert len(desktop.opened) == 1 and "not there any more" in window.canvas.banner.text
+    finally:
+        QDesktopServices.unsetUrlHandler("file")
+    # Who masks names has them in no report, though they were asked for.
+    window.tools.privacy.toggle_names()
+    dialog = writing.ask()
+    assert dialog is not None and not dialog.identities.isEnabled()
+    dialog.reject()
+    writing.save(here, ReportChoice(identities=True, top=4))
+    settle(qtbot, window)
+    assert here.read_bytes() == there.read_bytes()
+    # A failure names the file and leaves nothing behind; so does who cancels.
+    window.tools.privacy.toggle_names()
+    writing.save(tmp_path / "case.txt", ReportChoice())
+    settle(qtbot, window)
+    assert "case.txt does not end in .pdf" in window.canvas.banner.text
+    assert writing.opener.isHidden()
+    writing.save(tmp_path / "stopped.pdf", ReportChoice())
+    writing.save(tmp_path / "second.pdf", ReportChoice())
+    assert "still being written" in window.canvas.banner.text
+    writing.strip.cancelled.emit()
+    settle(qtbot, window)
+    assert not (tmp_path / "stopped.pdf").exists() and writing.opener.isHidden()
+    # Its pages tell the memories apart: not for who judges blinded.
+    window.actions_by_name["blinded"].trigger()
+    assert not window.actions_by_name["save_report"].isVisible()
