@@ -15,7 +15,7 @@ from momkd_viewer.controllers.preferences_controller import PreferencesControlle
 from momkd_viewer.controllers.slide_controller import SlideController
 from momkd_viewer.jobs.report_work import ReportChoice, ReportRequest, write_case_report
 from momkd_viewer.jobs.runner import Job, JobRunner
-from momkd_viewer.state.muting_change import component_names
+from momkd_viewer.state.blinding import component_texts
 from momkd_viewer.state.name_mask import NameMask
 from momkd_viewer.widgets.progress_strip import ProgressStrip
 from momkd_viewer.widgets.report_dialog import ReportDialog
@@ -77,7 +77,7 @@ class ReportController(QObject):
         dialog = ReportDialog(
             masked=self._mask.on,
             has_components=bool(outcome.components),
-            muted=component_names(outcome.result.muted),
+            muted=component_texts(outcome.result.muted),
             parent=self._window,
         )
         dialog.confirmed.connect(

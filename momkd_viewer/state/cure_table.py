@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from momkd_viewer.state.muting_change import Fact, difference_text
+from momkd_viewer.state.muting_change import ChangeFact, difference_text
 
 if TYPE_CHECKING:  # torch takes seconds, which the window should not wait for
     from momkd_core.cohort_change import CaseChange, Difference
@@ -80,7 +80,7 @@ class CureColumn:
     """
 
     does: str = ""
-    facts: tuple[Fact, ...] = ()
+    facts: tuple[ChangeFact, ...] = ()
     hides: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     refused: str = ""
@@ -166,10 +166,10 @@ def column_so_far(name: str, does: str, tried: Sequence[TriedCase], total: int) 
     failed = sum(name in one.failures for one in tried)
     known = _flips(changes) if changes else "none so far"
     facts = (
-        Fact("Cases", f"{len(changes)} of {total} so far"),
-        Fact("Flips", known),
-        Fact("AUC", "when the last case is read"),
-        Fact(_GLASS, "when the last case is read"),
+        ChangeFact("Cases", f"{len(changes)} of {total} so far"),
+        ChangeFact("Flips", known),
+        ChangeFact("AUC", "when the last case is read"),
+        ChangeFact(_GLASS, "when the last case is read"),
     )
     notes = (f"{failed} could not be tried so far.",) if failed else ()
     return CureColumn(_sentence(does), facts, notes=notes)
@@ -183,15 +183,15 @@ def cohort_column(report: CureReport, named: Named, worded: Named) -> CureColumn
         return refused_column(f"No case could be tried. {' '.join(failed)}".strip(), does)
     tried, count = len(change.cases), len(change.cases) + len(change.failures)
     facts = (
-        Fact("Cases", f"{tried}" if tried == count else f"{tried} of {count}"),
-        Fact("Flips", _flips(change.cases), "Cases of which the other class is predicted"),
-        Fact(
+        ChangeFact("Cases", f"{tried}" if tried == count else f"{tried} of {count}"),
+        ChangeFact("Flips", _flips(change.cases), "Cases of which the other class is predicted"),
+        ChangeFact(
             "AUC",
             worded(_difference(change.auc, "{:.3f}", "{:+.3f}")),
             "Area under the ROC curve, before → after; the interval is that of the difference: "
             f"paired, {change.resamples:,} samples of patients",
         ),
-        Fact(
+        ChangeFact(
             _GLASS,
             _difference(change.background_focus, "{:.1%}", "{:+.1%}"),
             f"{_GLASS_TIP}, mean over cases; the interval is that of the difference",
@@ -217,18 +217,18 @@ def case_column(report: CureReport, note: str, named: Named, worded: Named) -> C
         return refused_column(" ".join(_failures(change.failures, named, worded)), does)
     (case,) = change.cases
     facts = (
-        Fact("Predicted", _predicted(case)),
-        Fact(
+        ChangeFact("Predicted", _predicted(case)),
+        ChangeFact(
             "Probability",
             f"{case.probability_before:.3f} → {case.probability_after:.3f}, "
             f"{case.probability_after - case.probability_before:+.3f}",
         ),
-        Fact(
+        ChangeFact(
             _GLASS,
             f"{_share(case.background_focus_before)} → {_share(case.background_focus_after)}",
             _GLASS_TIP,
         ),
-        Fact(
+        ChangeFact(
             "Effective patches",
             f"{case.effective_patches_before:.1f} → {case.effective_patches_after:.1f}",
             "Over how many patches attention is spread: 1 / Σ α²",

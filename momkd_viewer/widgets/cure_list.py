@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
 
 from momkd_viewer.state.cure_table import KINDS, CureCell, CureRow
 from momkd_viewer.widgets.colours import colour
+from momkd_viewer.widgets.table_columns import name_columns
 
 _ROW_HEIGHT = 24
 _COLUMNS = (
@@ -36,9 +37,7 @@ class CureList(QTableWidget):
         self._rows: list[CureRow] = []
         self._flips_only = True
         self.setAccessibleName("Cases under each cure")
-        self.setHorizontalHeaderLabels([title for title, _ in _COLUMNS])
-        for column, (_, tip) in enumerate(_COLUMNS):
-            self.horizontalHeaderItem(column).setToolTip(tip)
+        name_columns(self, _COLUMNS)
         header = self.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setStretchLastSection(True)
