@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -65,6 +66,10 @@ class WorkList:
     def finding(self, asked: Asked | None, path: Path) -> CaseFinding | None:
         return self._findings.get(asked, {}).get(path) if asked else None
 
+    def outcomes(self, asked: Asked) -> Mapping[Path, CaseFinding]:
+        """What a model said, by file; what is found later is in it, too."""
+        return self._findings.setdefault(asked, {})
+
     def missing(self, asked: Asked) -> list[CaseEntry]:
         """Slides that can be opened and have no finding of this model yet."""
         known = self._findings.get(asked, {})
@@ -77,8 +82,9 @@ class WorkList:
 
     def forget_failures(self) -> None:
         """So that they are tried again."""
-        for asked, known in self._findings.items():
-            self._findings[asked] = {s: f for s, f in known.items() if f.failure is None}
+        for known in self._findings.values():
+            for path in [path for path, finding in known.items() if finding.failure is not None]:
+                del known[path]
 
     def rows(
         self, asked: Asked | None, task: str, classes: tuple[str, ...] = ()
