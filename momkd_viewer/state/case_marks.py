@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -32,7 +31,7 @@ class CaseMarks:
     """Marks by case id."""
 
     reviewed: dict[str, Reviewed] = field(default_factory=dict)
-    verdicts: Mapping[str, VerdictMark] = field(default_factory=dict)
+    verdicts: dict[str, VerdictMark] = field(default_factory=dict)
 
     def toggle(self, case_id: str, who: str, when: datetime) -> bool:
         """Ticks a case off, or takes that back; whether it is ticked off now."""

@@ -7,6 +7,7 @@ slide that is analysed.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -33,6 +34,7 @@ NUMBERS: Final[Mapping[str, Callable[[CaseTriage], float | None]]] = {
     "correct": lambda case: None if case.correct is None else float(case.correct),
     "probability": lambda case: case.probability,
     "effective": lambda case: case.effective_patches,
+    "effective_log": lambda case: math.log10(case.effective_patches),
     "patches": lambda case: case.patches,
     "entropy": lambda case: case.entropy_normalised,
 }
@@ -70,6 +72,11 @@ class Cases(tuple[WorkspaceCase, ...]):
             for path in case.paths:
                 found[path] = (*found.get(path, ()), at)
         return found
+
+    @cached_property
+    def positions(self) -> Mapping[str, int]:
+        """By case id."""
+        return {case.case_id: at for at, case in enumerate(self)}
 
 
 def cases_of(entries: Iterable[CaseEntry]) -> Cases:

@@ -19,6 +19,21 @@ Correctness = Literal["", "wrong", "right", "unlabelled"]
 Span = tuple[float, float]
 
 ALL: Span = (0.0, 1.0)
+#: Kinds of flag in words, for a menu.
+FLAG_CHOICES = (
+    ("wrong", "Wrong"),
+    ("confident", "Confidently wrong"),
+    ("undecided", "Undecided"),
+    ("glass", "Attention on glass"),
+    ("glass unknown", "Attention on glass unknown"),
+    ("few patches", "Attention on few patches"),
+    ("outside", "Outside what the model knows"),
+)
+
+
+def flag_choices() -> tuple[tuple[str, str], ...]:
+    """Those that may be asked for now: none that tells of the answer while judging blinded."""
+    return tuple(one for one in FLAG_CHOICES if not (blinded() and one[0] in OF_ANSWER))
 
 
 @dataclass(frozen=True)

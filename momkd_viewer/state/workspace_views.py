@@ -10,6 +10,9 @@ from momkd_core.triage_flags import GLASS
 from momkd_viewer.state.workspace_filter import Filter
 from momkd_viewer.state.workspace_order import TRIAGE, Ordering
 
+#: Background focus that counts as attention on glass.
+ON_GLASS = GLASS
+
 
 @dataclass(frozen=True)
 class View:
@@ -27,6 +30,11 @@ class View:
     ordering: Ordering = field(default_factory=Ordering)
     columns: tuple[str, ...] | None = None
     widths: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def holds(self) -> bool:
+        """Whether all it asks for is asked now; not where that tells of the answer while blinded."""
+        return self.filter == self.filter.open
 
     def as_json(self) -> dict[str, object]:
         return {
@@ -77,7 +85,7 @@ def _ordering(kept: object) -> Ordering:
 #: What every workspace offers; columns and task stay as they are.
 BUILT_IN = (
     View("All cases"),
-    View("Wrong, on glass", filter=Filter(correctness="wrong", background=(GLASS, 1.0))),
+    View("Wrong, on glass", filter=Filter(correctness="wrong", background=(ON_GLASS, 1.0))),
     View(
         "Undecided",
         filter=Filter(flag="undecided"),
