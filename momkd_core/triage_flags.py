@@ -20,12 +20,23 @@ GLASS = 0.2
 FEW_PATCHES = 5.0
 
 
+#: The kinds of flag, the gravest first.
+FLAG_KINDS = ("wrong", "confident", "undecided", "glass", "glass unknown", "few patches", "outside")
+#: Those that tell of the answer itself, which a reader must not know who judges blinded.
+OF_ANSWER = frozenset({"wrong", "confident", "undecided"})
+
+
 @dataclass(frozen=True)
 class Flag:
-    """``words`` for a list, ``reason`` for who wants to know what they rest on."""
+    """``words`` for a list, ``reason`` for who wants to know what they rest on.
+
+    Attributes:
+        kind: one of :data:`FLAG_KINDS`; '' for what a report adds.
+    """
 
     words: str
     reason: str
+    kind: str = ""
 
 
 def certainty(probability: float, threshold: float) -> float:
@@ -43,22 +54,24 @@ def _of_answer(case: CaseTriage) -> Iterator[Flag]:
     sure = case.certainty
     told = f"probability {case.probability:.3f}, threshold {case.threshold:.3f}"
     if case.correct is False:
-        yield Flag("wrong", f"recorded {case.label}, predicted {case.predicted}")
+        yield Flag("wrong", f"recorded {case.label}, predicted {case.predicted}", "wrong")
         if sure >= CONFIDENT:
-            yield Flag("confident", f"{told}: {percent(sure)} of the way to certainty")
+            told_so = f"{told}: {percent(sure)} of the way to certainty"
+            yield Flag("confident", told_so, "confident")
     if sure < UNDECIDED:
-        yield Flag("undecided", told)
+        yield Flag("undecided", told, "undecided")
 
 
 def _of_glass(case: CaseTriage) -> Iterator[Flag]:
     focus, area = case.background_focus, case.glass_area
     if focus is None or area is None:
-        yield Flag("attention on glass unknown", case.background_focus_reason)
+        yield Flag("attention on glass unknown", case.background_focus_reason, "glass unknown")
     elif focus >= GLASS:
         yield Flag(
             f"{percent(focus)} of attention on glass",
             f"glass is {percent(area)} of the area of its patches: attention "
             f"{'seeks' if focus > area else 'does not seek'} it",
+            "glass",
         )
 
 
@@ -66,7 +79,9 @@ def _of_spread(case: CaseTriage) -> Iterator[Flag]:
     effective, patches = case.effective_patches, case.patches
     if effective < FEW_PATCHES and effective < patches / 10:
         yield Flag(
-            "attention on few patches", f"effective patches {effective:.1f}, of {patches:.0f}"
+            "attention on few patches",
+            f"effective patches {effective:.1f}, of {patches:.0f}",
+            "few patches",
         )
 
 
@@ -76,6 +91,7 @@ def _of_slides(case: CaseTriage) -> Iterator[Flag]:
         yield Flag(
             "outside what the model knows",
             f"strangeness {worst.strangeness:.2f} ({worst.slide_name}); up to 1 is familiar",
+            "outside",
         )
 
 

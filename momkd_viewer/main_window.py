@@ -40,6 +40,7 @@ from momkd_viewer.controllers.split_controller import SplitController
 from momkd_viewer.controllers.training_controller import TrainingController
 from momkd_viewer.controllers.view_pair import ShownView
 from momkd_viewer.controllers.window_tools import WindowTools
+from momkd_viewer.controllers.workspace_controller import WorkspaceController
 from momkd_viewer.jobs.cohort_slides import CohortSlides
 from momkd_viewer.jobs.runner import JobRunner
 from momkd_viewer.resource_files import resource
@@ -48,6 +49,7 @@ from momkd_viewer.widgets.about_box import show_about
 from momkd_viewer.widgets.overlay_bar import MagnificationBox, OverlayBar
 from momkd_viewer.widgets.tour import Tour
 from momkd_viewer.widgets.window_frame import WindowFrame
+from momkd_viewer.widgets.workspace_button import WorkspaceButton
 
 #: The demo models in ``resources/demo``; the first is shown.
 DEMO_TASKS = ("her2", "pr")
@@ -192,6 +194,17 @@ class MainWindow(WindowFrame):
             self._names,
             self._jobs,
         )
+        self.workspace = WorkspaceController(
+            self.cases,
+            self.slides,
+            self.analysis,
+            self.review.keeper,
+            self.tools.preferences,
+            self._names,
+            self._jobs,
+            self._settings,
+            self,
+        )
         self.opening = OpeningController(
             self, self.slides, self.analysis, self.cases, self.split, self._settings, self
         )
@@ -254,8 +267,7 @@ class MainWindow(WindowFrame):
             "analyse": self.split.run_again,
             "cancel": self.split.cancel,
             "state_mpp": self.resolution.ask,
-            "next_case": lambda: self.cases.step(1),
-            "previous_case": lambda: self.cases.step(-1),
+            **self.workspace.slots(),
             **self.queue.slots(),
             "glass_first": self.cases_list.sort_by_background,
             "training": self.training.show,
@@ -275,6 +287,9 @@ class MainWindow(WindowFrame):
         self.tools.attach(self.actions_by_name)
         self.review.attach(self.actions_by_name)
         self.queue.attach(self.actions_by_name)
+        shared = ("next_case", "previous_case", "blinded", "mask_names")
+        self.workspace.attach([self.actions_by_name[name] for name in shared])
+        self.add_over_cases(WorkspaceButton(self.actions_by_name["workspace"]))
         file_menu = self.menuBar().actions()[0].menu()
         assert isinstance(file_menu, QMenu)
         self._recent_menu = file_menu.addMenu("Recent")
@@ -315,6 +330,7 @@ class MainWindow(WindowFrame):
             self.review,
             self.muting,
             self.evidence,
+            self.workspace,
         ):
             source.failed.connect(self.show_failure)
         self.review.recovered.connect(self.canvas.banner.withdraw)
@@ -339,8 +355,10 @@ class MainWindow(WindowFrame):
             self.components.show_again,
             self.review.agreement.refresh,
             self.training.refresh,
+            self.workspace.show_again,
         ):
             self.tools.privacy.names_changed.connect(shown)
+        self.blinding.changed.connect(self.workspace.show_again)
         self.cases.opened.connect(self.show_cases)
 
     # -- opening ---------------------------------------------------------------------------------
@@ -395,6 +413,7 @@ class MainWindow(WindowFrame):
             self.annotations.store,
             self.tools.bookmarks,
             self.review.keeper,
+            self.workspace,
         )
         idle = all(one.idle for one in (*runners, *others))
         return idle and self.slides.tiles_complete and self.split.tiles_complete
@@ -402,7 +421,7 @@ class MainWindow(WindowFrame):
     # -- events ----------------------------------------------------------------------------------
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        kept = (self.annotations.store, self.tools.bookmarks, self.review)
+        kept = (self.annotations.store, self.tools.bookmarks, self.review, self.workspace.keeper)
         problems = [one.flush() for one in kept]
         if told := " ".join(problem for problem in problems if problem):
             event.ignore()
@@ -411,6 +430,7 @@ class MainWindow(WindowFrame):
         self.hide()
         self.tools.close_windows()
         self.training.close()
+        self.workspace.close()
         self.review.keeper.close()
         for runner in (self._demo_jobs, self._cohort_jobs, self._analysis_jobs, self._jobs):
             runner.close()

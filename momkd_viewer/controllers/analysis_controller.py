@@ -63,6 +63,7 @@ class AnalysisController(QObject):
         # Analyses run one by one; a model is loaded meanwhile.
         self._jobs, self._loading_jobs = jobs, loading_jobs
         self._running: tuple[OpenModel, Job] | None = None
+        self._loading = 0
         slides.closing.connect(self._on_slide_closing)
         self.starts_itself = True
         slides.opened.connect(self._on_slide_opened)
@@ -88,13 +89,23 @@ class AnalysisController(QObject):
             self._refresh()
             self.run_pending()
 
+        def ended() -> None:
+            self._loading -= 1
+            self.busy.emit("")
+
+        self._loading += 1
         self._loading_jobs.start(
             open_model(path),
             done=done,
             failed=lambda error: self.failed.emit(str(error)),
             progress=lambda at, total, what: self.busy.emit(what),
-            finally_=lambda: self.busy.emit(""),
+            finally_=ended,
         )
+
+    @property
+    def loading(self) -> bool:
+        """Whether a model is being opened."""
+        return self._loading > 0
 
     def adopt(self, other: AnalysisController, *, with_results: bool) -> None:
         """Takes over another view's models, and for the same slide what they said of it."""

@@ -45,7 +45,7 @@ class PatchPictures(QObject):
         self._slides, self._jobs, self._ratio = slides, jobs, ratio
         self._cache: TileCache[PatchPlace, QImage] = TileCache(_BUDGET)
         self._unreadable: dict[PatchPlace, str] = {}
-        self._queue = PictureQueue()
+        self._queue: PictureQueue[PatchPlace] = PictureQueue()
         self._job: Job | None = None
         self._generation = 0
         self._start = QTimer(self)

@@ -21,7 +21,7 @@ _MOST_OPEN = 6
 
 
 def read_pictures(
-    queue: PictureQueue,
+    queue: PictureQueue[PatchPlace],
     open_slide: Slide | None,
     pixels: int,
     deliver: Callable[[PatchPlace, QImage | str], None],

@@ -103,6 +103,12 @@ class ReviewRows:
         """What counts of every reviewer on every subject, as far as it is saved."""
         return [row for counting in self._counting.values() for row in counting.values()]
 
+    @property
+    def cases(self) -> set[str]:
+        """Cases on which, or in which, something was said."""
+        said = {verdict.subject.case_id for verdict in self.waiting} | set(self._counting)
+        return {case_id for case_id in said if case_id is not None}
+
     def _of_case(self, case_id: str | None) -> dict[tuple[Subject, str], Verdict]:
         """What counts on a case and on components in it; None: on components as such."""
         return self._counting.get(case_id, {})

@@ -112,6 +112,16 @@ class WindowFrame(QMainWindow):
         self.tabifyDockWidget(self._side_dock, dock)
         self._side_dock.raise_()
 
+    def add_over_cases(self, widget: QWidget) -> None:
+        """Places a widget over the list of cases."""
+        both = QWidget()
+        column = QVBoxLayout(both)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(widget)
+        column.addWidget(self._cases_dock.widget(), 1)
+        self._cases_dock.setWidget(both)
+
     def show_cases(self) -> None:
         """Shows the list of cases."""
         first = not self._cases_dock.isVisible()

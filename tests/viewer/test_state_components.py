@@ -196,7 +196,7 @@ def test_a_patch_is_compared_with_every_component() -> None:
 
 
 def test_pictures_that_scrolled_away_are_not_read() -> None:
-    queue = PictureQueue()
+    queue: PictureQueue[PatchPlace] = PictureQueue()
     places = [PatchPlace(SLIDE, x, 0, 1) for x in range(6)]
     queue.want(1, places[:3])
     assert queue.take() == places[0]

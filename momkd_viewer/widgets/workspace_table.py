@@ -1,0 +1,285 @@
+"""The table of a workspace: paints what the state says, row by row, and no more rows than are seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    QSize,
+    Qt,
+    QTimer,
+    Signal,
+)
+from PySide6.QtGui import QKeyEvent, QPixmap, QResizeEvent
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+
+from momkd_viewer.state.case_marks import CaseMarks
+from momkd_viewer.state.workspace import FAILED, MISSING, Workspace
+from momkd_viewer.state.workspace_columns import Column, shown_text
+from momkd_viewer.state.workspace_order import Rows
+from momkd_viewer.widgets.colours import colour
+
+_Index = QModelIndex | QPersistentModelIndex
+_ROW_HEIGHT = 44
+#: Room for a slide's picture, logical pixels; all have the same, so that names stand below each other.
+PICTURE = QSize(52, 38)
+# Rows that scroll by within this time are not asked for.
+_REST_MS = 40
+_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+_MIDDLE = Qt.AlignmentFlag.AlignCenter
+_Role = Qt.ItemDataRole
+
+
+class WorkspaceModel(QAbstractTableModel):
+    """Attributes:
+    workspace, rows, columns, marks: what is shown; ``rows`` are positions of cases.
+    named: what the case at a position is called, which may be masked.
+    worded: a message, which may be masked.
+    picture: of a slide.
+    """
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.workspace, self.marks = Workspace(), CaseMarks()
+        self.rows: Rows = np.arange(0)
+        self.columns: tuple[Column, ...] = ()
+        self.named: Callable[[int], str] = lambda at: self.workspace.cases[at].case_id
+        self.worded: Callable[[str], str] = str
+        self.picture: Callable[[Path], QPixmap | None] = lambda path: None
+
+    def show(
+        self, workspace: Workspace, rows: Rows, columns: tuple[Column, ...], marks: CaseMarks
+    ) -> bool:
+        """Shows another state; whether rows or columns are others than before."""
+        same = columns == self.columns and np.array_equal(rows, self.rows)
+        if not same:
+            self.beginResetModel()
+        self.workspace, self.rows, self.columns, self.marks = workspace, rows, columns, marks
+        if same:
+            self.tell_changed()
+        else:
+            self.endResetModel()
+        return not same
+
+    def tell_changed(self) -> None:
+        """All cells may say something else now."""
+        if len(self.rows) and self.columns:
+            last = self.index(len(self.rows) - 1, len(self.columns) - 1)
+            self.dataChanged.emit(self.index(0, 0), last)
+
+    def tell_picture(self, path: Path) -> None:
+        """A picture arrived."""
+        for at in self.workspace.cases.places.get(path, ()):
+            for row in np.flatnonzero(self.rows == at):
+                cell = self.index(int(row), 0)
+                self.dataChanged.emit(cell, cell, [_Role.DecorationRole])
+
+    def rowCount(self, parent: _Index | None = None) -> int:
+        return 0 if parent is not None and parent.isValid() else len(self.rows)
+
+    def columnCount(self, parent: _Index | None = None) -> int:
+        return 0 if parent is not None and parent.isValid() else len(self.columns)
+
+    def headerData(
+        self, section: int, orientation: Qt.Orientation, role: int = _Role.DisplayRole
+    ) -> object:
+        if orientation != Qt.Orientation.Horizontal or section >= len(self.columns):
+            return None
+        column = self.columns[section]
+        if role == _Role.DisplayRole:
+            return column.title
+        if role == _Role.ToolTipRole:
+            return f"{column.tip}. Click to sort"
+        if role == _Role.TextAlignmentRole:
+            return _MIDDLE if column.question >= 0 else Qt.AlignmentFlag.AlignLeft
+        return None
+
+    def data(self, index: _Index, role: int = _Role.DisplayRole) -> object:
+        at, column = int(self.rows[index.row()]), self.columns[index.column()]
+        if role == _Role.DisplayRole:
+            return self._text(at, column)
+        if role == _Role.DecorationRole and column.kind == "case":
+            return self.picture(self.workspace.cases[at].paths[0])
+        if role == _Role.ForegroundRole:
+            return self._foreground(at, column)
+        if role == _Role.TextAlignmentRole:
+            if column.is_numeric:
+                return _RIGHT
+            return _MIDDLE if column.kind in ("correct", "reviewed", "slides") else None
+        if role == _Role.ToolTipRole:
+            return self._tip(at, column)
+        return None
+
+    def _text(self, at: int, column: Column) -> str:
+        if column.kind == "case":
+            return self.named(at)
+        if column.kind == "flags" and self._status(at, column) == FAILED:
+            return "failed: see below"
+        return shown_text(self.workspace, column, at, self.marks)
+
+    def _status(self, at: int, column: Column) -> int:
+        return int(self.workspace.answers[column.question].status[at])
+
+    def _foreground(self, at: int, column: Column) -> object:
+        if column.question < 0:
+            return None
+        status = self._status(at, column)
+        if status == FAILED:
+            return colour("failure")
+        wrong = self.workspace.answers[column.question].number("correct")[at] == 0
+        if wrong and column.kind in ("predicted", "correct"):
+            return None if column.polar and not self._text(at, column) else colour("failure")
+        return colour("quiet") if status == MISSING else None
+
+    def _tip(self, at: int, column: Column) -> str | None:
+        case = self.workspace.cases[at]
+        if column.kind == "reviewed" and case.case_id in self.marks.reviewed:
+            return self.marks.reviewed[case.case_id].text
+        if column.kind == "flags":
+            answer = self.workspace.answers[column.question].of[at]
+            return self.worded(answer.failure) or self._text(at, column) or None
+        return None
+
+
+class WorkspaceTable(QTableView):
+    """Signals:
+    chosen(int): the case at a position is the current one, by hand.
+    opened(int): it is to be shown in the main window.
+    toggled(int): it is to be ticked off, or no more.
+    seen(list): slides whose pictures are in view.
+    sort_wanted(str): the key of a column.
+    width_changed(str, int): the user made a column wider or narrower.
+    """
+
+    chosen = Signal(int)
+    opened = Signal(int)
+    toggled = Signal(int)
+    seen = Signal(list)
+    sort_wanted = Signal(str)
+    width_changed = Signal(str, int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.rows = WorkspaceModel(self)
+        self.setModel(self.rows)
+        self._quiet = False  # what changes now is not by hand
+        self.setAccessibleName("Cases of the cohort")
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setTabKeyNavigation(False)
+        self.setIconSize(PICTURE)
+        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.verticalHeader().hide()
+        self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        self.verticalHeader().setDefaultSectionSize(_ROW_HEIGHT)
+        header = self.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setSectionsClickable(True)
+        header.setMinimumSectionSize(28)
+        header.sectionClicked.connect(lambda at: self.sort_wanted.emit(self.rows.columns[at].key))
+        header.sectionResized.connect(self._on_resized)
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(_REST_MS)
+        self._rest.timeout.connect(self._tell_seen)
+        self.verticalScrollBar().valueChanged.connect(lambda _: self._rest.start())
+        self.selectionModel().currentRowChanged.connect(self._on_row)
+        self.doubleClicked.connect(lambda index: self.opened.emit(self._case(index.row())))
+
+    def show_state(
+        self,
+        workspace: Workspace,
+        rows: Rows,
+        columns: tuple[Column, ...],
+        marks: CaseMarks,
+        widths: Mapping[str, int],
+    ) -> None:
+        """Shows another state; the current case stays current where it is still shown."""
+        before, scrolled = self.current, self.verticalScrollBar().value()
+        columns_before = self.rows.columns
+        self._quiet = True
+        if self.rows.show(workspace, rows, columns, marks):
+            if columns != columns_before:
+                for at, column in enumerate(columns):
+                    self.setColumnWidth(at, widths.get(column.key, column.width))
+            self.verticalScrollBar().setValue(scrolled)
+            self.choose(before, scroll=False)
+        self._quiet = False
+        self._rest.start()
+
+    def show_sorting(self, key: str, *, descending: bool) -> None:
+        """Marks the column that cases are sorted by; none for another order."""
+        keys = [column.key for column in self.rows.columns]
+        at = keys.index(key) if key in keys else -1
+        order = Qt.SortOrder.DescendingOrder if descending else Qt.SortOrder.AscendingOrder
+        header = self.horizontalHeader()
+        header.setSortIndicatorShown(at >= 0)
+        header.setSortIndicator(at, order)
+
+    @property
+    def current(self) -> int:
+        """Position of the current case; -1 for none."""
+        index = self.currentIndex()
+        return self._case(index.row()) if index.isValid() else -1
+
+    def choose(self, case: int, *, scroll: bool = True) -> None:
+        """Makes a case current, without telling; none where it is not shown."""
+        found = np.flatnonzero(self.rows.rows == case)
+        quiet, self._quiet = self._quiet, True
+        if len(found) == 0:
+            self.clearSelection()
+            self.setCurrentIndex(QModelIndex())
+        else:
+            index = self.rows.index(int(found[0]), 0)
+            kept = self.horizontalScrollBar().value()
+            self.setAutoScroll(scroll)
+            self.setCurrentIndex(index)
+            self.setAutoScroll(True)
+            if scroll:
+                self.scrollTo(index)
+            self.horizontalScrollBar().setValue(kept)
+        self._quiet = quiet
+
+    def _case(self, row: int) -> int:
+        return int(self.rows.rows[row])
+
+    def _on_row(self, index: QModelIndex, _: QModelIndex) -> None:
+        if index.isValid() and not self._quiet:
+            self.chosen.emit(self._case(index.row()))
+
+    def _on_resized(self, at: int, _: int, width: int) -> None:
+        if not self._quiet and width > 0 and at < len(self.rows.columns):
+            self.width_changed.emit(self.rows.columns[at].key, width)
+
+    def _tell_seen(self) -> None:
+        if not len(self.rows.rows):
+            return
+        first = max(0, self.rowAt(0))
+        last = self.rowAt(self.viewport().height() - 1)
+        last = len(self.rows.rows) - 1 if last < 0 else last
+        cases = self.rows.workspace.cases
+        self.seen.emit([cases[self._case(row)].paths[0] for row in range(first, last + 1)])
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._rest.start()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        current = self.current
+        plain = event.modifiers() in (
+            Qt.KeyboardModifier.NoModifier,
+            Qt.KeyboardModifier.KeypadModifier,
+        )
+        if plain and current >= 0 and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.opened.emit(current)
+        elif plain and current >= 0 and event.key() in (Qt.Key.Key_Space, Qt.Key.Key_R):
+            self.toggled.emit(current)
+        else:
+            super().keyPressEvent(event)
