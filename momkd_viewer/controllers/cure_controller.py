@@ -105,7 +105,7 @@ class CureController(QObject):
 
     def slots(self) -> dict[str, Callable[[], object]]:
         """What the menu entries do, by their names in the table of actions."""
-        return {"try_cures": self.show, "try_cures_here": self.show_here}
+        return {"try_cures": self.show_whole, "try_cures_here": self.show_here}
 
     # -- showing ---------------------------------------------------------------------------------
 
@@ -123,6 +123,13 @@ class CureController(QObject):
         self.window.show()
         self.window.activateWindow()
         return self.window
+
+    def show_whole(self) -> CuresWindow:
+        """The same, for the cohort where one is listed."""
+        window = self.show()
+        if window.whole.isEnabled():
+            window.whole.setChecked(True)
+        return window
 
     def show_here(self) -> CuresWindow:
         """The same, for the open case."""
