@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QMainWindow
@@ -11,23 +11,14 @@ from PySide6.QtWidgets import QMainWindow
 from momkd_core.errors import MomkdError
 from momkd_viewer.controllers.analysis_controller import AnalysisController
 from momkd_viewer.controllers.case_controller import CaseController
+from momkd_viewer.controllers.cure_trial import CureTrial, worded
 from momkd_viewer.controllers.slide_controller import SlideController
 from momkd_viewer.jobs.cure_work import CureRequest, CuresBegun, SummedCure, sum_up, try_cures
 from momkd_viewer.jobs.runner import Job, JobRunner
 from momkd_viewer.state.analysis import CaseEntry, OpenModel
 from momkd_viewer.state.blinding import HIDDEN, blinded
-from momkd_viewer.state.cure_table import (
-    CureColumn,
-    CureRow,
-    CuresOffer,
-    CuresView,
-    TriedCase,
-    case_column,
-    cohort_column,
-    column_so_far,
-    cure_row,
-    refused_column,
-)
+from momkd_viewer.state.cure_rows import CureRow, cure_row
+from momkd_viewer.state.cure_table import CuresOffer, CuresView, TriedCase
 from momkd_viewer.state.name_mask import NameMask
 from momkd_viewer.widgets.cures_window import CuresWindow
 from momkd_viewer.widgets.progress_strip import ProgressStrip
@@ -36,33 +27,6 @@ _NOTHING_CHOSEN = "No cure is chosen. Tick at least one."
 _NO_MODEL = "No model is open. Open one, then try cures with it."
 _NOTHING_OPEN = "Neither a cohort nor a slide is open. Open one, then try cures on it."
 _READY = "Nothing is retrained: each cure answers anew, and errors judge it."
-_WAITING = "Waiting for other work on the cohort, then reading the first case."
-_STOPPED = "Stopped: these are the numbers of the cases that were compared until then."
-_STOPPED_EARLY = "Stopped before a case was compared."
-_OWN_MUTING = (
-    "Compared with the model as its file is: what is muted in the window does not count here."
-)
-
-
-@dataclass
-class _Trial:
-    """A comparison: what was asked, and what has arrived.
-
-    Attributes:
-        stopped: by the user.
-        summed: None before all is told.
-    """
-
-    request: CureRequest
-    begun: CuresBegun | None = None
-    tried: list[TriedCase] = field(default_factory=list)
-    summed: list[SummedCure] | None = None
-    failure: str = ""
-    stopped: bool = False
-
-    @property
-    def one_case(self) -> bool:
-        return self.request.table is None or self.request.case_id is not None
 
 
 class CureController(QObject):
@@ -85,7 +49,7 @@ class CureController(QObject):
         self._parent, self._slides, self._analysis = parent, slides, analysis
         self._cases, self._mask, self._jobs = cases, mask, jobs
         self.window: CuresWindow | None = None
-        self._trial: _Trial | None = None
+        self._trial: CureTrial | None = None
         self._trying: Job | None = None
         self._running = False  # trying, or summing up
         self.strip = ProgressStrip()
@@ -105,7 +69,7 @@ class CureController(QObject):
 
     def slots(self) -> dict[str, Callable[[], object]]:
         """What the menu entries do, by their names in the table of actions."""
-        return {"try_cures": self.show, "try_cures_here": self.show_here}
+        return {"try_cures": self.show_whole, "try_cures_here": self.show_here}
 
     # -- showing ---------------------------------------------------------------------------------
 
@@ -123,6 +87,13 @@ class CureController(QObject):
         self.window.show()
         self.window.activateWindow()
         return self.window
+
+    def show_whole(self) -> CuresWindow:
+        """The same, for the cohort where one is listed."""
+        window = self.show()
+        if window.whole.isEnabled():
+            window.whole.setChecked(True)
+        return window
 
     def show_here(self) -> CuresWindow:
         """The same, for the open case."""
@@ -188,57 +159,11 @@ class CureController(QObject):
         window, trial = self.window, self._trial
         if window is None or trial is None or blinded():
             return
-        columns: dict[str, CureColumn] = {}
-        if trial.begun is not None and not (trial.stopped and not trial.tried):
-            for name, error in trial.begun.refused.items():
-                columns[name] = refused_column(self._mask.text(str(error)))
-            for cure in trial.begun.comparison.cures:
-                columns[cure.name] = column_so_far(
-                    cure.name, cure.does, trial.tried, trial.begun.total
-                )
-        for one in trial.summed or ():
-            columns[one.report.name] = self._column(trial, one)
-        message = self._mask.text(trial.failure) if trial.failure else self._message(trial)
-        window.show_view(
-            CuresView(
-                self._heading(trial), columns, self._notes(trial), message, bool(trial.failure)
-            )
-        )
-
-    def _column(self, trial: _Trial, one: SummedCure) -> CureColumn:
-        if trial.one_case:
-            return case_column(one.report, one.note, self._case_named(trial), self._mask.text)
-        return cohort_column(one.report, self._mask.case_alone, self._mask.text)
-
-    def _case_named(self, trial: _Trial) -> Callable[[str], str]:
-        source = trial.request.source
-        if trial.request.table is None and source is not None:
-            return lambda _: self._mask.slide(source.path, suffix=False)
-        return self._mask.case_alone
-
-    def _heading(self, trial: _Trial) -> str:
-        card, begun = trial.request.model.card, trial.begun
-        if not trial.one_case:
-            return f"{card.task}, {begun.total} cases" if begun else card.task
-        name = self._case_named(trial)(trial.request.case_id or "")
-        before = trial.tried[0].before if trial.tried else None
-        label = f", label {before.label}" if before is not None and before.label else ""
-        return f"{card.task}, {name}{label}"
-
-    @staticmethod
-    def _message(trial: _Trial) -> str:
-        if trial.stopped:
-            return _STOPPED if trial.tried else _STOPPED_EARLY
-        return _WAITING if trial.begun is None else ""
-
-    def _notes(self, trial: _Trial) -> tuple[str, ...]:
-        found = [*trial.summed[0].report.change.warnings] if trial.summed else []
         entry = self._entry_of(trial)
-        if entry is not None and entry.muted != OpenModel.of(entry.model).muted:
-            found.append(_OWN_MUTING)
-        return tuple(self._mask.text(note) for note in found)
+        muted = entry is not None and entry.muted != OpenModel.of(entry.model).muted
+        window.show_view(worded(trial, self._mask, muted=muted))
 
-    def _entry_of(self, trial: _Trial) -> OpenModel | None:
+    def _entry_of(self, trial: CureTrial) -> OpenModel | None:
         """The model of a trial, where it is still open."""
         models = self._analysis.analysis.models
         sha256 = trial.request.model.sha256
@@ -256,7 +181,7 @@ class CureController(QObject):
             return
         model = models[max(0, window.model.currentIndex())].model
         request = self._on(CureRequest(model, limits), whole=window.whole.isChecked())
-        trial = self._trial = _Trial(request)
+        trial = self._trial = CureTrial(request)
 
         def failed(error: MomkdError) -> None:
             trial.failure = str(error)
@@ -290,7 +215,7 @@ class CureController(QObject):
             case_id=None if whole or entry is None else entry.case_id,
         )
 
-    def _take(self, trial: _Trial, found: object) -> None:
+    def _take(self, trial: CureTrial, found: object) -> None:
         """Something arrived; of a trial that was given up it is dropped."""
         if trial is not self._trial or trial.stopped:
             return
@@ -304,7 +229,7 @@ class CureController(QObject):
                 self.window.cases.add_row(row)
         self._show_numbers()
 
-    def _sum_up(self, trial: _Trial) -> None:
+    def _sum_up(self, trial: CureTrial) -> None:
         assert trial.begun is not None
 
         def done(summed: list[SummedCure]) -> None:

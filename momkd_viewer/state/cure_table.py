@@ -120,41 +120,6 @@ class CuresView:
     failed: bool = False
 
 
-@dataclass(frozen=True)
-class CureCell:
-    """A case under a cure; ``flips`` and ``wrong`` are said in the text, too."""
-
-    text: str
-    flips: bool = False
-    wrong: bool = False
-    tip: str = ""
-
-
-@dataclass(frozen=True)
-class CureRow:
-    """A case before, and under each cure.
-
-    Attributes:
-        case_id: as the cohort names it; ``shown`` may be masked.
-        label: as recorded; '' where there is none that the model knows.
-        cells: in the order of :data:`KINDS`; None for a cure that is not tried.
-    """
-
-    case_id: str
-    shown: str
-    label: str
-    before: str
-    cells: tuple[CureCell | None, ...]
-
-    @property
-    def flips(self) -> bool:
-        """Whether another class is predicted under at least one cure."""
-        return any(cell is not None and cell.flips for cell in self.cells)
-
-
-# -- columns -------------------------------------------------------------------------------------
-
-
 def refused_column(reason: str, does: str = "") -> CureColumn:
     """Of a cure that cannot be tried."""
     return CureColumn(does, refused=reason)
@@ -172,12 +137,12 @@ def column_so_far(name: str, does: str, tried: Sequence[TriedCase], total: int) 
         ChangeFact(_GLASS, "when the last case is read"),
     )
     notes = (f"{failed} could not be tried so far.",) if failed else ()
-    return CureColumn(_sentence(does), facts, notes=notes)
+    return CureColumn(sentence(does), facts, notes=notes)
 
 
 def cohort_column(report: CureReport, named: Named, worded: Named) -> CureColumn:
     """What a cure comes to over a cohort."""
-    change, does = report.change, _sentence(report.does)
+    change, does = report.change, sentence(report.does)
     failed = _failures(change.failures, named, worded)
     if not change.cases:
         return refused_column(f"No case could be tried. {' '.join(failed)}".strip(), does)
@@ -200,8 +165,8 @@ def cohort_column(report: CureReport, named: Named, worded: Named) -> CureColumn
     return CureColumn(
         does,
         facts,
-        tuple(_sentence(_HIDES + reason) for reason in report.hides),
-        (*(_sentence(note) for note in report.notes), *failed),
+        tuple(sentence(_HIDES + reason) for reason in report.hides),
+        (*(sentence(note) for note in report.notes), *failed),
         can_mute=change.muted_after != change.muted_before,
     )
 
@@ -212,7 +177,7 @@ def case_column(report: CureReport, note: str, named: Named, worded: Named) -> C
     Args:
         note: the engine's, on the case.
     """
-    change, does = report.change, _sentence(report.does)
+    change, does = report.change, sentence(report.does)
     if not change.cases:
         return refused_column(" ".join(_failures(change.failures, named, worded)), does)
     (case,) = change.cases
@@ -238,11 +203,11 @@ def case_column(report: CureReport, note: str, named: Named, worded: Named) -> C
     # Of one case there is nothing to average: it is hidden where it was wrong, and stays so.
     stays_wrong = case.label is not None and case.became is None and note != ""
     stays_wrong = stays_wrong and case.predicted_after != case.label
-    notes = [_sentence(note)] if note and not stays_wrong else []
-    notes += [_sentence(said) for said in report.notes]
+    notes = [sentence(note)] if note and not stays_wrong else []
+    notes += [sentence(said) for said in report.notes]
     if muted:
         notes.append("Which components live on background was judged on this case alone.")
-    hides = (_sentence(_HIDES + note),) if stays_wrong else ()
+    hides = (sentence(_HIDES + note),) if stays_wrong else ()
     return CureColumn(does, facts, hides, tuple(notes), can_mute=muted)
 
 
@@ -283,45 +248,11 @@ def _failures(failures: Sequence[CaseFailure], named: Named, worded: Named) -> t
     return tuple(found)
 
 
-# -- rows ----------------------------------------------------------------------------------------
-
-
-def cure_row(tried: TriedCase, named: Named, worded: Named) -> CureRow | None:
-    """A case of the table; None for one that could not be read, which every column names."""
-    before = tried.before
-    if before is None:
-        return None
-    cells: list[CureCell | None] = []
-    for kind in KINDS:
-        if kind.name in tried.changes:
-            cells.append(_cell(tried.changes[kind.name], tried.notes[kind.name]))
-        elif kind.name in tried.failures:
-            why = worded(str(tried.failures[kind.name].error))
-            cells.append(CureCell("not tried", tip=why))
-        else:
-            cells.append(None)
-    wrong = before.label is not None and before.predicted != before.label
-    said = f"{before.probability:.3f} {before.predicted}{' ✗' if wrong else ''}"
-    case = before.case.case_id
-    return CureRow(case, named(case), before.label or "", said, tuple(cells))
-
-
-def _cell(case: CaseChange, note: str) -> CureCell:
-    became = f": {case.became}" if case.became else ""
-    flip = f", flips to {case.predicted_after}{became}" if case.flipped else ""
-    return CureCell(
-        f"{case.probability_after:.3f}{flip}",
-        case.flipped,
-        case.became == "wrong",
-        _sentence(note),
-    )
-
-
 def _share(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.1%}"
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str) -> str:
     """Begins with a capital and ends with a full stop."""
     if not text:
         return ""

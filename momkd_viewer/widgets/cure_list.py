@@ -12,7 +12,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from momkd_viewer.state.cure_table import KINDS, CureCell, CureRow
+from momkd_viewer.state.cure_rows import CureCell, CureRow
+from momkd_viewer.state.cure_table import KINDS
 from momkd_viewer.widgets.colours import colour
 from momkd_viewer.widgets.table_columns import name_columns
 

@@ -17,7 +17,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from momkd_viewer.state.cure_table import CureRow, CuresOffer, CuresView
+from momkd_viewer.state.cure_rows import CureRow
+from momkd_viewer.state.cure_table import CuresOffer, CuresView
 from momkd_viewer.widgets.cure_grid import CureGrid
 from momkd_viewer.widgets.cure_list import CureList
 from momkd_viewer.widgets.progress_strip import ProgressStrip

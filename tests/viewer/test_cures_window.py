@@ -221,6 +221,8 @@ def test_one_case_before_and_after(
         assert f"{case.effective_patches_before:.1f} → {case.effective_patches_after:.1f}" in text
     assert f"label {expected[0].change.cases[0].label}" in text
     assert not cures.cases.isVisible() and "AUC" not in text
+    window.actions_by_name["try_cures"].trigger()
+    assert cures.whole.isChecked()
 
 
 def test_what_cannot_be_tried_is_named_in_its_column(
