@@ -194,7 +194,13 @@ def _run_fold(
         profiles=profiles_of(request, prepared, fitted, use, ledger),
         threshold=threshold,
         fold=fold,
-        metrics={**found, "best_epoch": fitted.best_epoch},
+        metrics={
+            **found,
+            "best_epoch": fitted.best_epoch,
+            "learned_parameters": sum(
+                p.numel() for p in fitted.network.parameters() if p.requires_grad
+            ),
+        },
     )
     familiarity = familiarity_of(
         parts["train"],

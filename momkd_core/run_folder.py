@@ -100,10 +100,10 @@ def _differences(found: dict[str, Any], asked: dict[str, Any]) -> list[str]:
 
 
 def _missing(found: dict[str, Any], asked: dict[str, Any]) -> list[str]:
-    """Keys of ``asked``, groups included, that a record lacks."""
+    """Keys of ``asked``, groups included, that a record lacks; what is not asked for may lack."""
     missing = []
     for key, wanted in asked.items():
-        if key not in found:
+        if key not in found and wanted is not None:
             missing.append(key)
         elif key in _GROUPS and isinstance(wanted, dict) and isinstance(found[key], dict):
             missing += _missing(found[key], wanted)

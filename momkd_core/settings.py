@@ -106,6 +106,9 @@ class TrainingSettings(_Frozen):
     )
     epochs: int = Field(50, ge=1, description="passes over the training cases")
     seed: int = Field(0, ge=0, description="of splits, initialisation, sampling and dropout")
+    split_seed: int | None = Field(
+        None, ge=0, description="of the splits alone, for other seeds on the same folds; None: seed"
+    )
     learning_rate: float = Field(2e-4, gt=0, description="AdamW's")
     weight_decay: float = Field(1e-4, ge=0, description="AdamW's, on weight matrices")
     decay_all: bool = Field(

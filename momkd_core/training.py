@@ -195,7 +195,9 @@ def _asked(
         return slide.case_id, store.sha256(slide.features), slide.label, expression
 
     slides = [[told(slide) for slide in part] for part in (train, validation)]
-    choices = [model.model_dump(), settings.model_dump(), seed, stop_after]
+    # Not the seed of the splits: their cases are here.
+    chosen = settings.model_dump(exclude={"split_seed"})
+    choices = [model.model_dump(), chosen, seed, stop_after]
     text = json.dumps([*choices, slides], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 

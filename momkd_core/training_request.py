@@ -113,7 +113,9 @@ def prepare(request: TrainingRequest, report: Report, cancel: CancelToken) -> Pr
     groups, straddling = _groups(request, cases)
     warnings += straddling
     ids = [case.case_id for case in cases]
-    splits = make_splits(ids, labels, groups, folds=request.folds, seed=request.training.seed)
+    training = request.training
+    split_seed = training.seed if training.split_seed is None else training.split_seed
+    splits = make_splits(ids, labels, groups, folds=request.folds, seed=split_seed)
     warnings += _without_expression(request.expression, ids)
     warnings += _unknown_expression(request.expression, cohort)
     warnings += _derived_from_expression(request, ids, labels)
