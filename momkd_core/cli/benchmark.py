@@ -22,16 +22,23 @@ from typing import TYPE_CHECKING
 
 from momkd_core.cli.console import Progress
 from momkd_core.cli.options import positive_count
-from momkd_core.cli.train import METHODS, add_training_arguments, request_of
+from momkd_core.cli.train import (
+    METHODS,
+    add_training_arguments,
+    request_of,
+    settings_of,
+    uses_expression,
+)
 from momkd_core.errors import SettingsError
 from momkd_core.export import to_json
+from momkd_core.settings import MOMKD, ModelSettings, Preset, TrainingSettings
 
 if TYPE_CHECKING:
     from momkd_core.benchmark_cell import Cell
-    from momkd_core.external_validation import ExternalCohort
-    from momkd_core.training_request import TrainingRequest
 
 log = logging.getLogger(__name__)
+
+_BUDGET = ("epochs", "patience", "earliest_stop")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -125,6 +132,12 @@ def _check(options: argparse.Namespace) -> None:
             raise SettingsError(
                 f"--set {assignment}: {method} is not among the methods", "Correct the name"
             )
+        key = assignment.partition("=")[0].partition(":")[2].strip()
+        if key in _BUDGET:
+            raise SettingsError(
+                f"--set {assignment}: {key} is the same for all methods",
+                f"Write --set {key}=VALUE for all",
+            )
 
 
 def _cells(options: argparse.Namespace) -> list[Cell]:
@@ -150,37 +163,41 @@ def _cells(options: argparse.Namespace) -> list[Cell]:
             ExternalCohort("external", read_cohort(options.external), options.external_features)
         )
     first = options.seed or 0
-    read: dict[str, TrainingRequest] = {}
+    base = replace(request_of(options, [], options.out), cohort=cohort)
+    settings = {method: _settings(options, method, first) for method in options.methods}
     cells = []
     for seed in range(first, first + options.seeds):
-        for method in options.methods:
-            if method not in read:
-                read[method] = replace(_request(options, method, first), cohort=cohort)
-            request = read[method]
+        for method, (model, training) in settings.items():
             request = replace(
-                request,
+                base,
+                method=method,
+                preset=_preset(options, method),
+                expression=base.expression if uses_expression(method) else None,
+                model=model,
+                training=training.model_copy(update={"seed": seed}),
                 out=options.out / method / f"seed{seed}",
-                training=request.training.model_copy(update={"seed": seed}),
             )
             cells.append(Cell(method, seed, request, tuple(external)))
     return cells
 
 
-def _request(options: argparse.Namespace, method: str, first_seed: int) -> TrainingRequest:
-    """A method's training with the budget that all have, on the folds of the first seed."""
-    from momkd_core.settings import choose
-
+def _settings(
+    options: argparse.Namespace, method: str, first_seed: int
+) -> tuple[ModelSettings, TrainingSettings]:
+    """A method's own, with the budget that all have, on the folds of the first seed."""
+    _, all_have = settings_of(MOMKD, options.preset, [], epochs=options.epochs)
+    budget = {name: getattr(all_have, name) for name in _BUDGET}
     shared = [one for one in options.assignments if not _method_of(one)]
     own = [one.partition(":")[2] for one in options.assignments if _method_of(one) == method]
-    preset = options.preset if method == "momkd" else "paper"
-    _, ours = choose(options.preset, [], epochs=options.epochs)
-    budget = [f"{name}={getattr(ours, name)}" for name in ("epochs", "patience", "earliest_stop")]
-    asked = argparse.Namespace(
-        **{**vars(options), "method": method, "preset": preset, "audit_gradients": False}
+    return settings_of(
+        method, _preset(options, method), [*shared, *own], split_seed=first_seed, **budget
     )
-    request = request_of(asked, [*budget, *shared, *own], options.out)
-    training = request.training.model_copy(update={"split_seed": first_seed})
-    return replace(request, training=training)
+
+
+def _preset(options: argparse.Namespace, method: str) -> Preset:
+    """The one of MoMKD that was asked for; the comparison systems have but one."""
+    preset: Preset = options.preset if method == MOMKD else "paper"
+    return preset
 
 
 def _method_of(assignment: str) -> str:
