@@ -8,6 +8,7 @@ on.
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +26,8 @@ from momkd_core.settings import TrainingSettings
 from momkd_core.worker_processes import Piece, run_pieces
 
 log = logging.getLogger(__name__)
+
+_NUMBERS = re.compile(r"\d+(\.\d+)?")
 
 ERROR_COLUMNS = ("method", "seed", "error")
 
@@ -108,15 +111,18 @@ def _budget(training: TrainingSettings) -> dict[str, int]:
 
 
 def _warnings(cells: Sequence[Cell]) -> list[str]:
-    """What the trainings warned of, each once, with the methods that it was said of."""
-    said: dict[str, dict[str, None]] = {}
+    """What the trainings warned of, with the methods that it was said of; once where only numbers
+    differ.
+    """
+    said: dict[str, tuple[str, dict[str, None]]] = {}
     for cell in cells:
         for warning in read_json(cell.training.out / "summary.json")["warnings"]:
-            said.setdefault(warning, {})[cell.method] = None
-    methods = {cell.method for cell in cells}
+            _, methods = said.setdefault(_NUMBERS.sub("#", warning), (warning, {}))
+            methods[cell.method] = None
+    all_methods = {cell.method for cell in cells}
     return [
-        warning if set(of) == methods else f"{', '.join(of)}: {warning}"
-        for warning, of in said.items()
+        warning if set(methods) == all_methods else f"{', '.join(methods)}: {warning}"
+        for warning, methods in said.values()
     ]
 
 

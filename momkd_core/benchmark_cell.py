@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import matplotlib.figure  # noqa: F401 - so that it is loaded once, not by every cell
 import torch
 from threadpoolctl import threadpool_limits
 

@@ -50,7 +50,7 @@ def plot_aucs(out: Path, cells: Sequence[Cell], result: dict[str, Any]) -> Path:
             label = f"{row['method']}  {row['pooled']['auc']:.3f}"
             curves.plot(x, y, color=colour, linestyle=line, linewidth=1.4, label=label)
     points.set_yticks(range(len(rows)), [row["method"] for row in rows])
-    points.invert_yaxis()
+    points.set_ylim(len(rows) - 0.4, -0.6)
     points.axvline(0.5, color="0.6", linestyle="--", linewidth=1)
     points.set_xlabel("AUC: test folds, their mean and its 95 % interval")
     points.grid(axis="x", alpha=0.3)
@@ -93,4 +93,5 @@ def plot_learning(out: Path, cells: Sequence[Cell]) -> Path:
     axes[0][1].set_title("validation AUC", fontsize=10)
     for axis in axes[-1]:
         axis.set_xlabel("epoch")
+        axis.xaxis.get_major_locator().set_params(integer=True)
     return save_figure(figure, out / "learning_curves.png")

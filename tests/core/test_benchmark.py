@@ -159,21 +159,21 @@ def test_it_goes_on_and_names_what_fails(
 ) -> None:
     again = folder / "again"
     shutil.copytree(out, again)
-    (again / "abmil/seed1/folds/2/predictions.csv").unlink()
+    lost = again / "abmil/seed0/folds/2/predictions.csv"
+    lost.unlink()
     models = {path: path.stat().st_mtime_ns for path in again.rglob("model.safetensors")}
-    more = ["--methods", "momkd,abmil,dsmil", "--seeds", "2", "--set", "dsmil:learning_rate=1e30"]
+    more = ["--methods", "momkd,abmil,dsmil", "--set", "dsmil:learning_rate=1e30"]
     assert main([*command(folder, again, *more), "--json"]) == 1
     result = json.loads(capsys.readouterr().out)
     trained = [path for path, time in models.items() if path.stat().st_mtime_ns != time]
-    assert trained == [again / "abmil/seed1/folds/2/model.safetensors"]
+    assert trained == [lost.with_name("model.safetensors")]
+    assert lost.read_bytes() == (out / lost.relative_to(again)).read_bytes()
     with (again / "errors.csv").open() as file:
         errors = list(csv.DictReader(file))
-    assert [(row["method"], row["seed"]) for row in errors] == [("dsmil", "0"), ("dsmil", "1")]
+    assert [(row["method"], row["seed"]) for row in errors] == [("dsmil", "0")]
     assert "not finite" in errors[0]["error"]
     assert "Not trained: dsmil seed 0: " in (again / "benchmark.md").read_text()
-    before = json.loads((out / "benchmark.json").read_text())
-    for new, old in zip(result["methods"], before["methods"], strict=True):
-        assert new["auc"] == old["auc"] and new["pooled"] == old["pooled"]
+    assert [row["method"] for row in result["methods"]] == ["momkd", "abmil"]
 
 
 def test_ctrl_c_ends_its_processes(folder: Path, tmp_path: Path) -> None:
