@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from momkd_core.cli.console import Progress
 from momkd_core.cli.evaluate import print_summary
@@ -184,16 +185,26 @@ def request_of(options: argparse.Namespace, assignments: list[str], out: Path) -
 
 
 def settings_of(
-    method: str, preset: Preset, assignments: list[str], **asked: int | None
+    method: str,
+    preset: Preset,
+    assignments: list[str],
+    *,
+    epochs: int | None = None,
+    **asked: Any,
 ) -> tuple[ModelSettings, TrainingSettings]:
-    """A method's settings: published, then those ``asked`` for by options of their own, then by --set.
+    """Of MoMKD by its preset, of a comparison system by its publication; then those ``asked`` for by
+    options of their own, then ``key=value``.
 
     Raises:
         SettingsError: an unknown key or an impossible value.
     """
-    published = {} if method == MOMKD else comparator(method).recipe.as_settings()
-    known = published | {name: value for name, value in asked.items() if value is not None}
-    return choose(preset, assignments, method=method, **known)
+    if method == MOMKD:
+        return choose(preset, assignments, epochs=epochs, **asked)
+    recipe = comparator(method).recipe
+    if epochs is not None:
+        recipe = replace(recipe, epochs=epochs)
+    given = {name: value for name, value in asked.items() if value is not None}
+    return choose(preset, assignments, method=method, **(recipe.as_settings() | given))
 
 
 def uses_expression(method: str) -> bool:
