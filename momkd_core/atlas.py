@@ -65,6 +65,7 @@ def build_atlas(
 
     Raises:
         ModelFileError: the model is the mean of several folds, which share no components.
+        SettingsError: it is a comparison system, which has none.
         CohortError, SettingsError: of the request.
         Cancelled: between two slides.
     """
@@ -123,7 +124,9 @@ def atlas_of_results(
 
     Raises:
         ModelFileError: the model is the mean of several folds, which share no components.
+        SettingsError: it is a comparison system, which has none.
     """
+    model.require_memory()
     if model.is_ensemble:
         raise ModelFileError(
             f"{model.path} is the mean of {len(model.members)} folds, which share no components",
@@ -249,7 +252,7 @@ class _Gathered:
 def _nearest(model: Model) -> list[tuple[NearComponent, ...]]:
     """Each component's nearest ones in its own and in the opposite memory, best first."""
     with torch.no_grad():
-        unit = torch.cat(model.members[0].network.memory.unit())
+        unit = torch.cat(model.members[0].momkd.memory.unit())
         cosine = (unit @ unit.T).clamp(-1.0, 1.0).numpy()
     count = len(cosine) // 2
     np.fill_diagonal(cosine, -np.inf)

@@ -20,6 +20,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from momkd_core.comparators.comparator import Comparator
+from momkd_core.comparators.registry import COMPARATORS, comparator
 from momkd_core.component_names import component_names
 from momkd_core.component_profile import ComponentProfile
 from momkd_core.curation_record import CurationStep
@@ -27,7 +29,15 @@ from momkd_core.errors import ModelFileError, SettingsError
 from momkd_core.familiarity import Familiarity, from_tensors
 from momkd_core.model.attention import MEMORIES, check_muted
 from momkd_core.model.network import MoMKD
-from momkd_core.settings import ExtractionSettings, ModelSettings, Preset, TrainingSettings
+from momkd_core.result import no_components
+from momkd_core.settings import (
+    COMPARATOR_SETTINGS,
+    MOMKD,
+    ExtractionSettings,
+    ModelSettings,
+    Preset,
+    TrainingSettings,
+)
 from momkd_core.storage import atomic_path, sha256_of_file
 
 log = logging.getLogger(__name__)
@@ -50,7 +60,7 @@ class ModelCard(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     format: int = _FORMAT
-    method: str = "momkd"
+    method: str = MOMKD
     task: str = Field(description="the label column")
     positive: str = Field(description="class value of probability 1")
     negative: str
@@ -86,6 +96,21 @@ class ModelCard(BaseModel):
     curation: tuple[CurationStep, ...] = ()
     versions: dict[str, str] = Field(default_factory=dict)
     note: str = _STANDING_NOTE
+
+    @property
+    def is_momkd(self) -> bool:
+        """Whether it has memories and components; False for a comparison system."""
+        return self.method == MOMKD
+
+    def as_json(self) -> str:
+        """As a model file holds it: without settings that mean nothing to a comparison system."""
+        if self.is_momkd:
+            return self.model_dump_json()
+        theirs = dict.fromkeys(ModelCard.model_fields, True) | {
+            "model": {"feature_width": True, "genes": True},
+            "training": dict.fromkeys(COMPARATOR_SETTINGS, True),
+        }
+        return self.model_dump_json(include=theirs)
 
     @property
     def remark(self) -> str:
@@ -131,10 +156,24 @@ class FoldModel:
     """
 
     path: Path
-    network: MoMKD
+    network: MoMKD | Comparator
     card: ModelCard
     sha256: str
     familiarity: Familiarity | None = None
+
+    @property
+    def momkd(self) -> MoMKD:
+        """The network where it has memories.
+
+        Raises:
+            SettingsError: it is a comparison system.
+        """
+        if isinstance(self.network, Comparator):
+            raise SettingsError(
+                f"A model of {self.card.method} has no memory and no components",
+                f"Name a model of {MOMKD}",
+            )
+        return self.network
 
     @property
     def origin_sha256(self) -> str:
@@ -163,6 +202,17 @@ class Model:
     def is_ensemble(self) -> bool:
         return len(self.members) > 1
 
+    @property
+    def no_components(self) -> str:
+        """Why it has none and what to open, a sentence for people; '' where it has components."""
+        if self.card.is_momkd and not self.is_ensemble:
+            return ""
+        return no_components(self.card.method)
+
+    def require_memory(self) -> None:
+        """Raises :class:`SettingsError` for a comparison system, which has no components."""
+        self.members[0].momkd  # noqa: B018
+
     @cached_property
     def threshold(self) -> float:
         """Mean of the members' thresholds."""
@@ -190,10 +240,11 @@ class Model:
 
 
 def save_model(
-    path: Path, network: MoMKD, card: ModelCard, familiarity: Familiarity | None = None
+    path: Path, network: MoMKD | Comparator, card: ModelCard, familiarity: Familiarity | None = None
 ) -> None:
     """Writes a model file atomically. Raises :class:`~momkd_core.errors.OutputError`."""
-    tensors = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
+    held = network.inference_state() if isinstance(network, Comparator) else network.state_dict()
+    tensors = {k: v.detach().cpu().contiguous() for k, v in held.items()}
     if familiarity is not None:
         tensors |= {_FAMILIARITY + k: v for k, v in familiarity.tensors().items()}
         card = card.model_copy(
@@ -203,7 +254,7 @@ def save_model(
             }
         )
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata={CARD_KEY: card.model_dump_json()})
+        save_file(tensors, temporary, metadata={CARD_KEY: card.as_json()})
 
 
 def load_model(path: str | Path) -> Model:
@@ -299,11 +350,13 @@ def _load_file(path: Path) -> FoldModel:
                 "Update momkd-viewer",
             )
         card = ModelCard.model_validate(content)
-        for memory in MEMORIES:
-            check_muted(card.muted, memory, card.model.components)
-        network = MoMKD(card.model)
+        if not (card.is_momkd or card.method in COMPARATORS):
+            raise ModelFileError(
+                f"{path.name} is a model of {card.method}, which this version does not know",
+                "Update momkd-viewer",
+            )
         weights = {k: v for k, v in state.items() if not k.startswith(_FAMILIARITY)}
-        network.load_state_dict(weights)
+        network = _network(card, weights)
         familiarity = _familiarity(state, card)
     except (
         ValueError, TypeError, KeyError, RuntimeError, AttributeError, SettingsError,
@@ -316,6 +369,19 @@ def _load_file(path: Path) -> FoldModel:
     if bad:
         raise ModelFileError(f"{path.name} has NaN weights ({bad[0]})", "Train the model again")
     return FoldModel(path, network.eval(), card, sha256_of_file(path), familiarity)
+
+
+def _network(card: ModelCard, weights: dict[str, torch.Tensor]) -> MoMKD | Comparator:
+    """The card's network with these weights. Raises where they or its muting do not fit."""
+    if not card.is_momkd:
+        compared = comparator(card.method)(card.model.feature_width, card.model.genes)
+        compared.load_inference_state(weights)
+        return compared
+    for memory in MEMORIES:
+        check_muted(card.muted, memory, card.model.components)
+    network = MoMKD(card.model)
+    network.load_state_dict(weights)
+    return network
 
 
 def _familiarity(state: dict[str, torch.Tensor], card: ModelCard) -> Familiarity | None:

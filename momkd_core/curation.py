@@ -39,6 +39,7 @@ def save_curated(
         ModelFileError: the model's file changed since it was loaded.
     """
     path = Path(path)
+    model.require_memory()
     if model.is_ensemble:
         raise SettingsError(
             "The mean of several folds cannot be curated: each fold has components of its own",

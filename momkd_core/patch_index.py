@@ -192,9 +192,11 @@ class PatchIndexBuilder:
 
     Raises:
         ModelFileError: the model is the mean of several folds, each with a projection of its own.
+        SettingsError: it is a comparison system, which has none.
     """
 
     def __init__(self, model: Model, slides: int, most: int = MOST_PATCHES) -> None:
+        model.require_memory()
         if model.is_ensemble:
             raise ModelFileError(
                 f"{model.path} is the mean of {len(model.members)} folds, each with its own projection",

@@ -157,7 +157,7 @@ def _numbers(record: BundleRecord, focus_reason: str) -> Iterator[Flowable]:
             "Patches",
             f"{result.patches}, of {result.size_level0} × {result.size_level0} px"
             f"{f' ({width})' if width else ''}; "
-            f"attention is spread over {result.effective_patches:.1f} of them (1 / Σ α²)",
+            f"attention is spread over {number(result.effective_patches, '.1f')} of them (1 / Σ α²)",
         ),
         ("Encoder", result.encoder or "unknown"),
         (

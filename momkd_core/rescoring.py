@@ -81,6 +81,7 @@ def case_changes(
     workers: int = DEFAULT_WORKERS,
 ) -> Iterator[CaseChange | CaseFailure]:
     """The cases of :func:`rescore` one by one; one that fails is named and the rest goes on."""
+    model.require_memory()
     if model.is_ensemble:
         raise SettingsError(
             "Components cannot be muted in the mean of several folds: each fold has its own",

@@ -24,6 +24,7 @@ from momkd_core.evaluation import (
 )
 from momkd_core.export import write_json
 from momkd_core.expression import ExpressionTable
+from momkd_core.settings import MOMKD
 from momkd_core.storage import write_text
 
 log = logging.getLogger(__name__)
@@ -71,6 +72,9 @@ def claim(folder: Path, asked: dict[str, Any], warnings: list[str], **unchecked:
         raise TrainingError(
             f"{path} cannot be read ({error})", "Choose another --out folder"
         ) from error
+    was = found.get("method", asked.get("method"))
+    if was != asked.get("method"):  # whose settings are others too
+        raise _another_run(folder, [f"method was {was}, is {asked['method']}"])
     missing = _missing(found, asked)
     if missing:
         raise TrainingError(
@@ -80,10 +84,14 @@ def claim(folder: Path, asked: dict[str, Any], warnings: list[str], **unchecked:
         )
     different = _differences(found, json.loads(json.dumps(asked)))
     if different:
-        raise TrainingError(
-            f"{folder} holds another run (it differs in: {', '.join(different)})",
-            "Choose another --out folder, or delete this one",
-        )
+        raise _another_run(folder, different)
+
+
+def _another_run(folder: Path, different: list[str]) -> TrainingError:
+    return TrainingError(
+        f"{folder} holds another run (it differs in: {', '.join(different)})",
+        "Choose another --out folder, or delete this one",
+    )
 
 
 def _differences(found: dict[str, Any], asked: dict[str, Any]) -> list[str]:
@@ -202,12 +210,13 @@ def read_history(path: Path) -> list[dict[str, str]]:
 
 
 def summarise(
-    folder: Path, *, task: str, positive: str, preset: str, warnings: list[str]
+    folder: Path, *, task: str, positive: str, method: str, preset: str, warnings: list[str]
 ) -> dict[str, Any]:
     """The content of ``summary.json`` from the finished folds of a run.
 
     ``auc`` and its like are means over folds with a t-interval; ``pooled`` takes all held-out
-    cases together, with a bootstrap interval over their patients; ``aggregation`` states the rule.
+    cases together, with a bootstrap interval over their patients; ``aggregation`` states the rule;
+    ``memory`` is empty for a comparison system.
     """
     folds, labels, probabilities, predicted, patients = [], [], [], [], []
     for fold in fold_folders(folder):
@@ -231,7 +240,7 @@ def summarise(
     return {
         "task": task,
         "positive": positive,
-        "method": "momkd",
+        "method": method,
         "preset": preset,
         "aggregation": AGGREGATION,
         "folds": folds,
@@ -245,7 +254,7 @@ def summarise(
             "decisions": bootstrap_decisions(labels, predicted, patients),
             "calibration": calibration(labels, probabilities),
         },
-        "memory": _memory_use(folder, folds),
+        "memory": _memory_use(folder, folds) if method == MOMKD else {},
         "warnings": list(warnings),
     }
 

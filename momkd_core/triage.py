@@ -39,7 +39,8 @@ class CaseTriage:
         label: as recorded; None where the cohort has none that the model knows.
         background_focus: Σ α (1 - tissue fraction), unclipped; None where unknown.
         glass_area: share of glass in the area of its patches: what attention spread evenly would give.
-        effective_patches: 1 / Σ α²; ``patches`` are all there are. Means over slides.
+        effective_patches: 1 / Σ α², None without attention; ``patches`` are all there are. Means over
+            slides.
         entropy: of component use, -Σ p ln p nats over the attention on each component, mean of both
             memories; None for the mean of several folds, which has no components.
         entropy_normalised: the same over its maximum, the logarithm of the components not muted.
@@ -54,7 +55,7 @@ class CaseTriage:
     threshold: float
     background_focus: float | None
     glass_area: float | None
-    effective_patches: float
+    effective_patches: float | None
     patches: float
     entropy: float | None
     entropy_normalised: float | None
@@ -135,7 +136,9 @@ FACTORS: dict[str, Callable[[CaseTriage], float | None]] = {
     "background": lambda case: case.background_focus,
     "margin": lambda case: case.margin,
     "doubt": lambda case: 1.0 - case.certainty,
-    "concentration": lambda case: 1.0 / case.effective_patches,
+    "concentration": lambda case: (
+        None if case.effective_patches is None else 1.0 / case.effective_patches
+    ),
     "strangeness": lambda case: case.strangeness,
 }
 Order = tuple[str, ...]

@@ -73,7 +73,7 @@ def _of_glass(case: CaseResult) -> Iterator[Flag]:
 def _of_spread(case: CaseResult) -> Iterator[Flag]:
     effective = case.effective_patches
     patches = sum(len(slide) for slide in case.slides) / len(case.slides)
-    if effective < FEW_PATCHES and effective < patches / 10:
+    if effective is not None and effective < FEW_PATCHES and effective < patches / 10:
         yield Flag(
             "attention on few patches", f"effective patches {effective:.1f}, of {patches:.0f}"
         )

@@ -3,7 +3,8 @@
 A patch is embedded, gated attention weighs the patches, and a sigmoid reads their weighted mean.
 
 Adapted: the paper learns its patch encoder with the bag; here the encoder is frozen, and the fully
-connected layer after it (500, ReLU) embeds its features. Of the paper's two attentions the gated one.
+connected layer after it (500, ReLU) embeds its features. Of the paper's two attentions the gated
+one.
 """
 
 from __future__ import annotations

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
 # By name: module and class.
 _CLASSES = {
     "abmil": ("abmil", "ABMIL"),
+    "dsmil": ("dsmil", "DSMIL"),
+    "transmil": ("transmil", "TransMIL"),
+    "dtfd": ("dtfd", "DTFD"),
+    "wikg": ("wikg", "WiKG"),
 }
 
 #: Their names, as ``momkd train --method`` takes them.

@@ -55,7 +55,7 @@ def portray(result: SlideResult, model: Model, name: ComponentName) -> Work:
     def work(report: Report, cancel: CancelToken) -> Portrait:
         import pyqtgraph  # noqa: F401 - a third of a second that the window need not wait for
 
-        memory = model.members[0].network.memory
+        memory = model.members[0].momkd.memory
         vectors = {
             "positive": memory.positive.detach().numpy(),
             "negative": memory.negative.detach().numpy(),

@@ -104,7 +104,7 @@ def slide_gallery(
 
     Counter-examples come from what the opposite memory wins: its best similarity is the higher.
     """
-    assert result.match is not None, "the mean of several folds has no components"
+    assert result.match is not None, result.no_components
     own = result.match.of(name.memory)[:, name.index]
     if not np.isfinite(own).all():
         return Gallery((), 0, 0, 0, f"{name.text} is muted: nothing is matched with it.")
@@ -144,6 +144,7 @@ def from_middle(ordered: NDArray[np.int64], count: int) -> NDArray[np.int64]:
 
 def _won_by(result: SlideResult, memory: str) -> NDArray[np.bool_]:
     """(N,) whether a memory's best similarity is the higher of both; none at a tie."""
+    assert result.affinity is not None, result.no_components
     won = result.affinity > 0 if memory == "positive" else result.affinity < 0
     return np.asarray(won)
 
