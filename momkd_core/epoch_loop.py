@@ -62,6 +62,9 @@ class Learner(Protocol):
     def probabilities(self, slides: list[TrainingSlide]) -> list[float]:
         """Of the positive class, histology alone."""
 
+    def keepable(self, epoch: int) -> bool:
+        """Whether the network after this epoch may be the one that is kept."""
+
     def columns(self, row: HistoryRow) -> list[str]:
         """The order in which ``history.csv`` has what a row holds."""
 
@@ -123,8 +126,10 @@ def run_epochs(
         history.append({name: row[name] for name in learner.columns(row)})
         if on_epoch is not None:
             on_epoch(history)
-        quality = (row["validation_auc"] or 0.0, -validation_ce)
-        if best is None or quality > best or not validation:
+        keepable = learner.keepable(epoch)
+        # Worse than any that is: a stage of training is neither the best epoch nor lost patience.
+        quality = (row["validation_auc"] or 0.0, -validation_ce) if keepable else (-1.0, 0.0)
+        if best is None or quality > best or not keepable or not validation:
             best, best_epoch = quality, epoch
             best_state = {k: v.detach().clone() for k, v in network.state_dict().items()}
         if unfinished is not None:

@@ -21,7 +21,8 @@ def gene_groups(
 ) -> NDArray[np.int64]:
     """The group of every gene (G,), from 0; -1 where Welch's test does not tell the labels apart.
 
-    Where fewer genes than groups do, as many as groups are taken, the lowest p first.
+    Where fewer genes than groups do, as many as groups are taken, the lowest p first; fewer genes than
+    groups are a group each.
 
     Args:
         expression: (cases, G), of training cases.
@@ -29,14 +30,9 @@ def gene_groups(
         seed: of the k-means that groups.
 
     Raises:
-        ExpressionError: fewer genes than groups, or fewer than two cases of a label.
+        ExpressionError: fewer than two cases of a label.
     """
-    genes = expression.shape[1]
-    if genes < groups:
-        raise ExpressionError(
-            f"{genes} genes cannot be {groups} groups",
-            "Raise --set top_genes=…, or use another method",
-        )
+    groups = min(groups, expression.shape[1])
     negative, positive = (expression[labels == label].astype(np.float64) for label in (0, 1))
     if min(len(negative), len(positive)) < 2:
         raise ExpressionError(
@@ -47,7 +43,7 @@ def gene_groups(
     chosen = np.flatnonzero(p < _SIGNIFICANT)
     if len(chosen) < groups:
         chosen = np.sort(np.argsort(p, kind="stable")[:groups])
-    found = np.full(genes, -1, np.int64)
+    found = np.full(expression.shape[1], -1, np.int64)
     found[chosen] = _together(expression[:, chosen].T.astype(np.float64), groups, seed)
     return found
 

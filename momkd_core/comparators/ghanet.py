@@ -93,7 +93,7 @@ class GHANet(Comparator):
         """Chooses the genes and their groups on the training cases.
 
         Raises:
-            ExpressionError: fewer than six genes, or fewer than two cases of a label with expression.
+            ExpressionError: fewer than two cases of a label have expression.
         """
         found = {s.case_id: (s.expression, s.label) for s in slides if s.expression is not None}
         expression = [one for one, _ in found.values()]

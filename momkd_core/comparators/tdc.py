@@ -33,6 +33,7 @@ from momkd_core.comparators.contrastive_distillation import ContrastiveDistillat
 from momkd_core.comparators.gradient_agreement import agreement
 from momkd_core.comparators.salience import without_salient_genes, without_salient_patches
 from momkd_core.comparators.tdc_networks import WIDTH, Answers, Histology, Teacher
+from momkd_core.errors import SettingsError
 
 _KEPT = 0.99  # of a moving average, a step
 _CONTRAST = 0.05
@@ -70,7 +71,13 @@ class TDC(Comparator):
     steps: Tensor
 
     def begin(self, slides: Sequence[TrainingSlide], generator: torch.Generator) -> None:
-        """Every case gets a row among those that are contrasted."""
+        """Every case gets a row among those that are contrasted.
+
+        Raises:
+            SettingsError: one epoch, which is not enough for two stages.
+        """
+        if self.recipe.epochs < 2:
+            raise SettingsError("tdc trains in two stages", "Give --epochs 2 or more")
         label: dict[str, int] = {}
         for slide in slides:
             label.setdefault(slide.case_id, slide.label)
@@ -80,6 +87,9 @@ class TDC(Comparator):
 
     def begin_epoch(self, number: int, of: int) -> None:
         self.teaches = 2 * number < of
+
+    def keepable(self, number: int, of: int) -> bool:
+        return 2 * number >= of
 
     def score(self, features: Tensor) -> Scored:
         """The student's answer; before stage 2 it knows nothing."""
