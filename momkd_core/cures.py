@@ -140,7 +140,7 @@ class MuteBackground:
 
     def check(self, model: Model) -> None:
         _check_limit(self.name, self.limit)
-        if model.is_ensemble:
+        if model.no_components:
             chosen_muted(model, {"positive": [0]})  # says which file to name
 
     def chosen(self, model: Model, slides: Iterable[SlideResult]) -> MuteBackground:

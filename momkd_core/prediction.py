@@ -10,13 +10,14 @@ from typing import Literal
 import numpy as np
 import torch
 
-from momkd_core.checkpoint import Model, ModelCard
+from momkd_core.checkpoint import Model
 from momkd_core.cohort import FEATURE_SUFFIXES
 from momkd_core.errors import FeatureError, SettingsError
 from momkd_core.extraction import EncoderLoader, cached_bag
 from momkd_core.features import FeatureBag, read_features
 from momkd_core.member_reading import EncodedMember, encoded_member
 from momkd_core.model.attention import MEMORIES, Muted, check_muted
+from momkd_core.model_card import ModelCard
 from momkd_core.patch_tissue import with_tissue
 from momkd_core.processor import bfloat16_is_fast
 from momkd_core.progress import CancelToken, Report, silent

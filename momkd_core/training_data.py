@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from momkd_core.checkpoint import ModelCard, software_versions
+from momkd_core.checkpoint import software_versions
 from momkd_core.comparators.comparator import Comparator
 from momkd_core.component_profile import CaseUse, ComponentProfile, component_profiles
 from momkd_core.evaluation import best_threshold
@@ -17,6 +17,7 @@ from momkd_core.familiarity import Familiarity, fit_familiarity
 from momkd_core.gene_association import GeneAssociation, associate
 from momkd_core.ledger import Ledger
 from momkd_core.model.network import MoMKD
+from momkd_core.model_card import ModelCard
 from momkd_core.request_checks import with_expression
 from momkd_core.training import Fitted
 from momkd_core.training_request import Prepared, TrainingRequest

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from momkd_core.settings import COMPARATOR_SETTINGS, MOMKD, choose, describe
 
 if TYPE_CHECKING:
     from momkd_core.gradient_audit import GradientAudit
+    from momkd_core.settings import ModelSettings, TrainingSettings
     from momkd_core.training_request import TrainingRequest
 
 METHODS = (MOMKD, *COMPARATORS)
@@ -149,12 +151,7 @@ def request_of(options: argparse.Namespace, assignments: list[str], out: Path) -
     from momkd_core.training_request import TrainingRequest
 
     method = getattr(options, "method", MOMKD)
-    if method != MOMKD:
-        _check_comparator(options)
-    published = {} if method == MOMKD else comparator(method).recipe.as_settings()
-    asked = {"epochs": options.epochs, "seed": options.seed}
-    known = published | {name: value for name, value in asked.items() if value is not None}
-    model, training = choose(options.preset, assignments, method=method, **known)
+    model, training = _settings(options, assignments, method)
     uses_expression = method == MOMKD or comparator(method).uses_expression
     about = {name: getattr(options, name) for name in ("organ", "stain", "note")}
     return TrainingRequest(
@@ -175,6 +172,20 @@ def request_of(options: argparse.Namespace, assignments: list[str], out: Path) -
         refit=getattr(options, "refit", False),
         about={name: value for name, value in about.items() if value is not None},
     )
+
+
+def _settings(
+    options: argparse.Namespace, assignments: list[str], method: str
+) -> tuple[ModelSettings, TrainingSettings]:
+    """Of MoMKD by its preset, of a comparison system by its publication; options come after."""
+    if method == MOMKD:
+        return choose(options.preset, assignments, epochs=options.epochs, seed=options.seed)
+    _check_comparator(options)
+    recipe = comparator(method).recipe
+    if options.epochs is not None:
+        recipe = replace(recipe, epochs=options.epochs)
+    published = recipe.as_settings()
+    return choose(options.preset, assignments, method=method, seed=options.seed, **published)
 
 
 def _check_comparator(options: argparse.Namespace) -> None:

@@ -13,7 +13,7 @@ from momkd_core.result import SlideResult
 from momkd_viewer.state.overlay_values import ComponentName, Floats
 
 if TYPE_CHECKING:  # it comes with torch
-    from momkd_core.checkpoint import ModelCard
+    from momkd_core.model_card import ModelCard
 
 _BINS = 48
 _MEMORIES = ("positive", "negative")  # the engine's own name for them would import torch

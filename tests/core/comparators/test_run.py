@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -36,36 +37,39 @@ def arguments(cohort: Path, out: Path, method: str, *more: str) -> list[str]:
 
 
 @pytest.mark.parametrize("method", COMPARATORS)
-def test_a_run(
-    method: str, cohort: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The files of a MoMKD run, and whatever a slide alone can be asked."""
+def test_a_fold(method: str, cohort: Path, tmp_path: Path) -> None:
+    """The files of a MoMKD fold, and a model that answers a slide from the slide alone."""
     run = tmp_path / "run"
-    assert main(arguments(cohort, run, method, "--refit")) in (0, None)
+    assert main(arguments(cohort, run, method, "--fold", "0")) == 0
     fold = run / "folds" / "0"
-    for name in ("history.csv", "predictions.csv", "split.json", "leakage.json"):
-        assert (fold / name).stat().st_size > 0
     assert not (fold / "unfinished.safetensors").exists()
     with (fold / "history.csv").open() as file:
         history = list(csv.DictReader(file))
     assert len(history) == 2 and float(history[0]["loss"]) > 0
     certificate = json.loads((fold / "leakage.json").read_text())
-    assert certificate["fitted"]["network weights"]["cases"] > 0
+    split = json.loads((fold / "split.json").read_text())
+    for what, part in (("network weights", "train"), ("threshold", "validation")):
+        assert certificate["fitted"][what]["cases"] == len(split[part])
+    learns = comparator(method).uses_expression
+    assert (certificate["fitted"]["expression scaling"]["cases"] > 0) == learns
     asked = json.loads((run / "run.json").read_text())
     assert asked["method"] == method and "components" not in asked["model"]
     assert asked["training"]["epochs"] == 2
-    recipe = comparator(method).recipe
-    assert asked["training"]["learning_rate"] == recipe.learning_rate
+    assert asked["training"]["learning_rate"] == comparator(method).recipe.learning_rate
     summary = json.loads((run / "summary.json").read_text())
     assert summary["method"] == method and summary["memory"] == {}
 
-    model = load_model(run / "final" / "model.safetensors")
+    path = fold / "model.safetensors"
+    model = load_model(path)
     assert model.card.method == method and model.no_components
-    with safe_open(run / "final" / "model.safetensors", "pt") as file:
-        card = json.loads(file.metadata()[CARD_KEY])
+    with safe_open(path, "pt") as held:
+        card = json.loads(held.metadata()[CARD_KEY])
     assert set(card["model"]) == {"feature_width", "genes"} and "ce_weight" not in card["training"]
+    with (fold / "predictions.csv").open() as file:
+        predicted = {row["case_id"]: float(row["probability"]) for row in csv.DictReader(file)}
     result = predict(model, cohort.parent / "c00_0.h5")
-    assert 0 <= result.probability <= 1 and result.affinity is None and result.match is None
+    assert result.probability == pytest.approx(predicted["c00"], abs=1e-6)
+    assert result.affinity is None and result.match is None
     assert result.components() == [] and method in result.no_components
     if result.attention is None:
         assert result.effective_patches is None and method in result.background_focus_reason
@@ -75,13 +79,40 @@ def test_a_run(
     with pytest.raises(SettingsError, match="no memory"):
         predict(model, cohort.parent / "c00_0.h5", muted={"positive": [0]})
 
+
+def test_a_run(cohort: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """All folds, their mean on another cohort, and one model of all cases."""
+    run = tmp_path / "run"
+    assert main(arguments(cohort, run, "abmil", "--refit")) == 0
+    assert load_model(run / "final" / "model.safetensors").card.method == "abmil"
     ensemble = predict(load_model(run), cohort.parent / "c00_0.h5")
     assert ensemble.probability == pytest.approx(np.mean(ensemble.member_probabilities))
+    assert ensemble.attention is not None and ensemble.attention.sum() == pytest.approx(1.0)
     capsys.readouterr()
     assert main(["predict", str(cohort), "--model", str(run), "--out", str(tmp_path / "p")]) == 0
     assert main(["evaluate", str(run)]) == 0
-    assert f"method {method}" in capsys.readouterr().out
+    assert "method abmil" in capsys.readouterr().out
     assert main(["evaluate", str(run), "--cohort", str(cohort)]) == 0
+
+
+@pytest.mark.parametrize("method", ["abmil", "wikg"])
+def test_its_evidence(
+    method: str, slide_path: Path, cohort_path: Path, features_folder: Path, tmp_path: Path
+) -> None:
+    """With attention over the slide where there is some, and no components."""
+    features = ["--features", str(features_folder), "--fold", "0"]
+    assert main(arguments(cohort_path, tmp_path / "run", method, *features)) == 0
+    model = str(tmp_path / "run/folds/0/model.safetensors")
+    bundle, page = tmp_path / "e.zip", tmp_path / "r.pdf"
+    assert main(["bundle", str(slide_path), "--model", model, "--out", str(bundle)]) == 0
+    assert main(["report", str(slide_path), "--model", model, "--out", str(page)]) == 0
+    assert page.read_bytes().startswith(b"%PDF")
+    with zipfile.ZipFile(bundle) as files:
+        record = json.loads(files.read("bundle.json"))
+    captions = [view["caption"] for view in record["views"]]
+    assert captions[-1] == "The slide alone"
+    assert captions[0].startswith("Attention") == (method == "abmil")
+    assert record["components"] == [] and record["model"]["cards"][0]["method"] == method
 
 
 @pytest.mark.parametrize("method", COMPARATORS)
