@@ -63,7 +63,7 @@ class Learner(Protocol):
         """Of the positive class, histology alone."""
 
     def keepable(self, epoch: int) -> bool:
-        """Whether the network after this epoch may be the one that is kept."""
+        """Whether the network after this epoch may be kept; else it is not validated."""
 
     def columns(self, row: HistoryRow) -> list[str]:
         """The order in which ``history.csv`` has what a row holds."""
@@ -121,12 +121,14 @@ def run_epochs(
         report(epoch, last, f"training{_so_far(history)}")
         started = time.perf_counter()
         row: HistoryRow = {"epoch": epoch, **learner.train_epoch(epoch)}
-        row["validation_auc"], validation_ce = _validated(learner, validation, ledger)
+        keepable = learner.keepable(epoch)
+        row["validation_auc"], validation_ce = None, 0.0
+        if keepable:
+            row["validation_auc"], validation_ce = _validated(learner, validation, ledger)
         row["seconds"] = time.perf_counter() - started
         history.append({name: row[name] for name in learner.columns(row)})
         if on_epoch is not None:
             on_epoch(history)
-        keepable = learner.keepable(epoch)
         # Worse than any that is: a stage of training is neither the best epoch nor lost patience.
         quality = (row["validation_auc"] or 0.0, -validation_ce) if keepable else (-1.0, 0.0)
         if best is None or quality > best or not keepable or not validation:

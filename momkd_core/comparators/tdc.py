@@ -7,15 +7,17 @@ most is taken away. Stage 2: a student of histology alone learns from the label 
 losses, of answers and contrasted features, towards the fixed teacher and its own moving average. A
 loss counts for a slide as often as other losses pull the student's feature the same way.
 
-Followed: both stages, the 128-wide features, gated product fusion, moving averages of 0.99, one of
-100 groups and five genes masked, contrast with 6 neighbours and 4,096 negatives at temperature
-0.07, query weights by the margin between teacher and student (1 to 2), agreement above a cosine of
-0.25, loss weights 1 and 0.05, Adam, 16 slides a step, linear decay over 30 epochs a stage.
+Followed, in detail as its public code has it: both stages, the 128-wide features, gated product
+fusion, moving averages of 0.99, one of 100 groups and five genes masked, contrast with 6 neighbours
+and 4,096 negatives at temperature 0.07, query weights by the margin between teacher and student (1
+to 2), agreement above a cosine of 0.25, loss weights 1 and 0.05, Adam, 16 slides a step, linear
+decay over 30 epochs a stage.
 Adapted, since the paper grades regions of interest by a CNN: patches are read by ABMIL (512, gated
 attention 128) instead; superpixels are groups of similar patches, which leave the bag; without
 images to augment, teacher and student differ by dropout alone; salience is the size of a gradient,
-not its signed sum. A case without expression is taught by the label and the moving averages. The
-fixed teacher is asked without dropout.
+not its signed sum; parts are masked from the first epoch on, not the second. A case without
+expression is taught by the label and the moving averages. The fixed teacher is asked without
+dropout.
 """
 
 from __future__ import annotations

@@ -190,6 +190,7 @@ def test_the_epoch_that_is_kept_is_of_the_last_stage(cohort: Path, tmp_path: Pat
     with (tmp_path / "r/folds/0/history.csv").open() as file:
         history = list(csv.DictReader(file))
     assert [float(row["loss_ce"]) > 0 for row in history[:4]] == [False, False, False, True]
+    assert [row["validation_auc"] != "" for row in history[:4]] == [False, False, False, True]
     metrics = load_model(tmp_path / "r/folds/0/model.safetensors").card.metrics
     assert metrics["best_epoch"] >= 3
 
