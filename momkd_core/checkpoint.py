@@ -268,7 +268,7 @@ def _load_file(path: Path) -> FoldModel:
 def _network(card: ModelCard, weights: dict[str, torch.Tensor]) -> MoMKD | Comparator:
     """The card's network with these weights. Raises where they or its muting do not fit."""
     if not card.is_momkd:
-        compared = comparator(card.method)(card.model.feature_width, card.model.genes)
+        compared = comparator(card.method)(card.model.feature_width)
         compared.load_inference_state(weights)
         return compared
     for memory in MEMORIES:

@@ -98,6 +98,9 @@ class ComparatorLearner:
     def probabilities(self, slides: list[TrainingSlide]) -> list[float]:
         return predict_slides(self.network, slides, self._store, self._cancel)
 
+    def keepable(self, epoch: int) -> bool:
+        return self.network.keepable(epoch, self._settings.epochs)
+
     def columns(self, row: HistoryRow) -> list[str]:
         return list(row)
 

@@ -62,6 +62,9 @@ class Learner(Protocol):
     def probabilities(self, slides: list[TrainingSlide]) -> list[float]:
         """Of the positive class, histology alone."""
 
+    def keepable(self, epoch: int) -> bool:
+        """Whether the network after this epoch may be kept; else it is not validated."""
+
     def columns(self, row: HistoryRow) -> list[str]:
         """The order in which ``history.csv`` has what a row holds."""
 
@@ -118,13 +121,17 @@ def run_epochs(
         report(epoch, last, f"training{_so_far(history)}")
         started = time.perf_counter()
         row: HistoryRow = {"epoch": epoch, **learner.train_epoch(epoch)}
-        row["validation_auc"], validation_ce = _validated(learner, validation, ledger)
+        keepable = learner.keepable(epoch)
+        row["validation_auc"], validation_ce = None, 0.0
+        if keepable:
+            row["validation_auc"], validation_ce = _validated(learner, validation, ledger)
         row["seconds"] = time.perf_counter() - started
         history.append({name: row[name] for name in learner.columns(row)})
         if on_epoch is not None:
             on_epoch(history)
-        quality = (row["validation_auc"] or 0.0, -validation_ce)
-        if best is None or quality > best or not validation:
+        # Worse than any that is: a stage of training is neither the best epoch nor lost patience.
+        quality = (row["validation_auc"] or 0.0, -validation_ce) if keepable else (-1.0, 0.0)
+        if best is None or quality > best or not keepable or not validation:
             best, best_epoch = quality, epoch
             best_state = {k: v.detach().clone() for k, v in network.state_dict().items()}
         if unfinished is not None:

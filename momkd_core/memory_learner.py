@@ -99,6 +99,9 @@ class MemoryLearner:
     def probabilities(self, slides: list[TrainingSlide]) -> list[float]:
         return predict_slides(self.network, slides, self._store, self._cancel)
 
+    def keepable(self, epoch: int) -> bool:
+        return True
+
     def columns(self, row: HistoryRow) -> list[str]:
         each = [name for kind in ("drift_", "activity_") for name in row if name.startswith(kind)]
         return [*HISTORY_COLUMNS, *MEMORY_COLUMNS, *each]

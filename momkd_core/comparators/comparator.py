@@ -154,6 +154,10 @@ class Comparator(nn.Module, ABC):
     def begin_epoch(self, number: int, of: int) -> None:
         """Before each epoch, from 0: for methods with stages."""
 
+    def keepable(self, number: int, of: int) -> bool:
+        """Whether what answers has been trained once this epoch is over: not before the last stage."""
+        return True
+
     def after_step(self) -> None:
         """After each step of the optimisers: for teachers that follow."""
 

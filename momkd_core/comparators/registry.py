@@ -15,6 +15,9 @@ _CLASSES = {
     "transmil": ("transmil", "TransMIL"),
     "dtfd": ("dtfd", "DTFD"),
     "wikg": ("wikg", "WiKG"),
+    "tdc": ("tdc", "TDC"),
+    "mkd": ("mkd", "MKD"),
+    "ghanet": ("ghanet", "GHANet"),
 }
 
 #: Their names, as ``momkd train --method`` takes them.

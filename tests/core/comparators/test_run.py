@@ -180,3 +180,23 @@ def test_verbs_on_components_say_why_not(
         assert main(verb) == 1
         assert "A model of abmil has no memory and no components" in capsys.readouterr().err
     assert main(["triage", str(cohort), "--model", model]) == 0
+
+
+def test_the_epoch_that_is_kept_is_of_the_last_stage(cohort: Path, tmp_path: Path) -> None:
+    """TDC's student answers, and is not trained in the first half: no luck makes that the best model,
+    and no patience is lost on it."""
+    more = ("--fold", "0", "--epochs", "6", "--set", "patience=1")
+    assert main(arguments(cohort, tmp_path / "r", "tdc", *more)) == 0
+    with (tmp_path / "r/folds/0/history.csv").open() as file:
+        history = list(csv.DictReader(file))
+    assert [float(row["loss_ce"]) > 0 for row in history[:4]] == [False, False, False, True]
+    assert [row["validation_auc"] != "" for row in history[:4]] == [False, False, False, True]
+    metrics = load_model(tmp_path / "r/folds/0/model.safetensors").card.metrics
+    assert metrics["best_epoch"] >= 3
+
+
+def test_one_epoch_is_too_few_for_two_stages(
+    cohort: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments(cohort, tmp_path / "r", "tdc", "--epochs", "1")) == 1
+    assert "tdc trains in two stages" in capsys.readouterr().err
