@@ -25,7 +25,7 @@ from momkd_core.atlas_record import (
     CounterExample,
     NearComponent,
 )
-from momkd_core.checkpoint import Model, refuse_folds
+from momkd_core.checkpoint import Model
 from momkd_core.cohort import Cohort
 from momkd_core.cohort_prediction import CaseFailure, OnEncoded, predict_cohort
 from momkd_core.component_names import MEMORIES
@@ -62,7 +62,7 @@ def build_atlas(
         on_encoded: as for :func:`momkd_core.cohort_prediction.predict_cohort`.
 
     Raises:
-        SettingsError: the model is the mean of several folds.
+        SettingsError: the model has no components: it is a comparison system, or the mean of folds.
         CohortError: of the request.
         Cancelled: between two slides.
     """
@@ -114,9 +114,9 @@ def atlas_of_results(
         per_patient: how many of one patient, while others remain.
 
     Raises:
-        SettingsError: the model is the mean of several folds.
+        SettingsError: the model has no components: it is a comparison system, or the mean of folds.
     """
-    refuse_folds(model)
+    model.require_components()
     gathered = _Gathered(model, Wanted(top, typical, counter_examples, per_patient))
     for case_id, patient_id, result, label in results:
         gathered.add(case_id, patient_id, result, label)
@@ -237,7 +237,7 @@ class _Gathered:
 def _nearest(model: Model) -> list[tuple[NearComponent, ...]]:
     """Each component's nearest ones in its own and in the opposite memory, best first."""
     with torch.no_grad():
-        unit = torch.cat(model.members[0].network.memory.unit())
+        unit = torch.cat(model.members[0].momkd.memory.unit())
         cosine = (unit @ unit.T).clamp(-1.0, 1.0).numpy()
     count = len(cosine) // 2
     np.fill_diagonal(cosine, -np.inf)

@@ -70,10 +70,12 @@ class SlidePatches:
 
     def rows(self, memory: str, index: int, patches: Indices) -> Rows:
         """These patches as candidates of a component."""
+        affinity, attention = self._result.affinity, self._result.attention
+        assert affinity is not None and attention is not None, self._result.no_components
         rows = np.zeros(len(patches), _ROW)
         rows["similarity"] = self.similarity(memory, index)[patches]
-        rows["affinity"] = self._result.affinity[patches]
-        rows["attention"] = self._result.attention[patches]
+        rows["affinity"] = affinity[patches]
+        rows["attention"] = attention[patches]
         rows["x"], rows["y"] = self._result.coords[patches].T
         rows["lot"], rows["patch"] = self.lots[patches], patches
         rows["slide"], rows["patient"] = self._number, self._patient

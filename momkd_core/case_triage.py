@@ -83,8 +83,14 @@ class CaseTriage:
         return _mean([slide.glass_area for slide in self.slides])
 
     @cached_property
-    def effective_patches(self) -> float:
-        return _mean_of([slide.effective_patches for slide in self.slides])
+    def effective_patches(self) -> float | None:
+        """None where a method gives its patches no attention."""
+        return _mean([slide.effective_patches for slide in self.slides])
+
+    @property
+    def concentration(self) -> float | None:
+        """Share of the attention that each of its effective patches has."""
+        return None if self.effective_patches is None else 1.0 / self.effective_patches
 
     @property
     def patches(self) -> float:
@@ -149,7 +155,7 @@ FACTORS: dict[str, Callable[[CaseTriage], float | None]] = {
     "background": lambda case: case.background_focus,
     "margin": lambda case: case.margin,
     "doubt": lambda case: 1.0 - case.certainty,
-    "concentration": lambda case: 1.0 / case.effective_patches,
+    "concentration": lambda case: case.concentration,
     "strangeness": lambda case: case.strangeness,
 }
 Order = tuple[str, ...]

@@ -13,22 +13,22 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from momkd_core.component_names import MEMORIES, component_names
-from momkd_core.component_profile import ComponentProfile
-from momkd_core.curation_record import CurationStep
+from momkd_core.comparators.comparator import Comparator
+from momkd_core.comparators.registry import COMPARATORS, comparator
+from momkd_core.component_names import MEMORIES
 from momkd_core.decision import Decision
 from momkd_core.errors import ModelFileError, SettingsError
 from momkd_core.familiarity import Familiarity, from_tensors
 from momkd_core.model.attention import check_muted
 from momkd_core.model.network import MoMKD
-from momkd_core.settings import ExtractionSettings, ModelSettings, Preset, TrainingSettings
+from momkd_core.model_card import ModelCard
+from momkd_core.result import no_components
+from momkd_core.settings import MOMKD
 from momkd_core.storage import atomic_path, sha256_of_file
 
 log = logging.getLogger(__name__)
@@ -39,88 +39,8 @@ CARD_KEY = "momkd"
 _FAMILIARITY = "familiarity."
 # What the folds of one run have in common.
 _SHARED = ("task", "method", "positive", "negative", "encoder", "encoder_sha256", "extraction")
-_FORMAT = 1
 #: Of curated files: a version that knows no muting must refuse them, or it would mute nothing.
 CURATED_FORMAT = 2
-_STANDING_NOTE = "Research use only, not a medical device."
-
-
-class ModelCard(BaseModel):
-    """What a model is, was made from, and is fit for."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    format: int = _FORMAT
-    method: str = "momkd"
-    task: str = Field(description="the label column")
-    positive: str = Field(description="class value of probability 1")
-    negative: str
-    organ: str | None = None
-    stain: str | None = None
-    preset: Preset = "paper"
-    threshold: float = Field(0.5, ge=0, le=1)
-    extraction: ExtractionSettings | None = Field(
-        None, description="how slides become features; None where the features' file did not say"
-    )
-    encoder: str | None = None
-    encoder_sha256: str | None = None
-    model: ModelSettings
-    training: TrainingSettings | None = None
-    genes: tuple[str, ...] = ()
-    profiles: tuple[ComponentProfile, ...] = Field(
-        default=(), description="its components over the training cases; empty in older files"
-    )
-    fold: int | None = None
-    cohort_fingerprint: str | None = None
-    metrics: dict[str, Any] = Field(default_factory=dict)
-    familiarity_limit: float | None = Field(
-        default=None,
-        gt=0,
-        description="distance from the training patches up to which a slide is familiar",
-    )
-    familiarity_cases: int = Field(
-        default=0, ge=0, description="validation slides that set the limit"
-    )
-    muted: dict[str, tuple[int, ...]] = Field(
-        default_factory=dict, description="components left out unless a prediction says otherwise"
-    )
-    curation: tuple[CurationStep, ...] = ()
-    versions: dict[str, str] = Field(default_factory=dict)
-    note: str = _STANDING_NOTE
-
-    @property
-    def remark(self) -> str:
-        """What its maker added to the standing note, and its curator; '' where nothing."""
-        said = self.note.removeprefix(_STANDING_NOTE).strip()
-        return " ".join(part for part in (said, self.curated) if part)
-
-    @property
-    def curated(self) -> str:
-        """Who saved it without which components, and what that does not change; '' where nobody."""
-        if not self.muted or not self.curation:
-            return ""
-        last = self.curation[-1]
-        return (
-            f"Saved without {component_names(self.muted)} by {last.who} on {last.when[:10]} "
-            f"({last.why}); threshold and metrics are those of the model with them."
-        )
-
-    def profile_of(self, memory: str, index: int) -> ComponentProfile | None:
-        """What a component was in training; None where the file does not say."""
-        found = (p for p in self.profiles if (p.memory, p.index) == (memory, index))
-        return next(found, None)
-
-    def described(
-        self, organ: str | None = None, stain: str | None = None, note: str | None = None
-    ) -> ModelCard:
-        """The card with what its maker says; a note is added to the standing one."""
-        return self.model_copy(
-            update={
-                "organ": organ or self.organ,
-                "stain": stain or self.stain,
-                "note": f"{self.note} {note}" if note else self.note,
-            }
-        )
 
 
 @dataclass(frozen=True)
@@ -132,10 +52,24 @@ class FoldModel:
     """
 
     path: Path
-    network: MoMKD
+    network: MoMKD | Comparator
     card: ModelCard
     sha256: str
     familiarity: Familiarity | None = None
+
+    @property
+    def momkd(self) -> MoMKD:
+        """The network where it has memories.
+
+        Raises:
+            SettingsError: it is a comparison system.
+        """
+        if isinstance(self.network, Comparator):
+            raise SettingsError(
+                f"A model of {self.card.method} has no memory and no components",
+                f"Name a model of {MOMKD}",
+            )
+        return self.network
 
     @property
     def origin_sha256(self) -> str:
@@ -163,6 +97,27 @@ class Model:
     @property
     def is_ensemble(self) -> bool:
         return len(self.members) > 1
+
+    @property
+    def no_components(self) -> str:
+        """Why it has none and what to open, a sentence for people; '' where it has components."""
+        if self.card.is_momkd and not self.is_ensemble:
+            return ""
+        return no_components(self.card.method)
+
+    def require_components(self) -> None:
+        """For what is about components.
+
+        Raises:
+            SettingsError: it is a comparison system, or the mean of folds, each of which has its own.
+        """
+        self.members[0].momkd  # noqa: B018
+        if self.is_ensemble:
+            raise SettingsError(
+                f"{self.path} is the mean of several folds, each with components of its own: none can "
+                "be muted or browsed",
+                f"Name one fold's model file, for instance {self.members[0].path}",
+            )
 
     @cached_property
     def threshold(self) -> float:
@@ -196,25 +151,12 @@ class Model:
         return self.path.stem if self.card.fold is None else f"fold {self.card.fold}"
 
 
-def refuse_folds(model: Model) -> None:
-    """For what is about components.
-
-    Raises:
-        SettingsError: the model is the mean of several folds, each of which has its own.
-    """
-    if model.is_ensemble:
-        raise SettingsError(
-            f"{model.path} is the mean of several folds, each with components of its own: none can be "
-            "muted or browsed",
-            f"Name one fold's model file, for instance {model.members[0].path}",
-        )
-
-
 def save_model(
-    path: Path, network: MoMKD, card: ModelCard, familiarity: Familiarity | None = None
+    path: Path, network: MoMKD | Comparator, card: ModelCard, familiarity: Familiarity | None = None
 ) -> None:
     """Writes a model file atomically. Raises :class:`~momkd_core.errors.OutputError`."""
-    tensors = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
+    held = network.inference_state() if isinstance(network, Comparator) else network.state_dict()
+    tensors = {k: v.detach().cpu().contiguous() for k, v in held.items()}
     if familiarity is not None:
         tensors |= {_FAMILIARITY + k: v for k, v in familiarity.tensors().items()}
         card = card.model_copy(
@@ -224,7 +166,7 @@ def save_model(
             }
         )
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata={CARD_KEY: card.model_dump_json()})
+        save_file(tensors, temporary, metadata={CARD_KEY: card.as_json()})
 
 
 def load_model(path: str | Path) -> Model:
@@ -320,11 +262,13 @@ def _load_file(path: Path) -> FoldModel:
                 "Update momkd-viewer",
             )
         card = ModelCard.model_validate(content)
-        for memory in MEMORIES:
-            check_muted(card.muted, memory, card.model.components)
-        network = MoMKD(card.model)
+        if not (card.is_momkd or card.method in COMPARATORS):
+            raise ModelFileError(
+                f"{path.name} is a model of {card.method}, which this version does not know",
+                "Update momkd-viewer",
+            )
         weights = {k: v for k, v in state.items() if not k.startswith(_FAMILIARITY)}
-        network.load_state_dict(weights)
+        network = _network(card, weights)
         familiarity = _familiarity(state, card)
     except (
         ValueError, TypeError, KeyError, RuntimeError, AttributeError, SettingsError,
@@ -337,6 +281,19 @@ def _load_file(path: Path) -> FoldModel:
     if bad:
         raise ModelFileError(f"{path.name} has NaN weights ({bad[0]})", "Train the model again")
     return FoldModel(path, network.eval(), card, sha256_of_file(path), familiarity)
+
+
+def _network(card: ModelCard, weights: dict[str, torch.Tensor]) -> MoMKD | Comparator:
+    """The card's network with these weights. Raises where they or its muting do not fit."""
+    if not card.is_momkd:
+        compared = comparator(card.method)(card.model.feature_width)
+        compared.load_inference_state(weights)
+        return compared
+    for memory in MEMORIES:
+        check_muted(card.muted, memory, card.model.components)
+    network = MoMKD(card.model)
+    network.load_state_dict(weights)
+    return network
 
 
 def _familiarity(state: dict[str, torch.Tensor], card: ModelCard) -> Familiarity | None:

@@ -10,8 +10,8 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -123,6 +123,33 @@ class Cohort:
                 f"{self.path.name} has no column {column!r} (it has: {', '.join(self.columns)})",
                 "Name one of these columns",
             )
+
+    def hold_out(self, column: str, values: Sequence[str]) -> tuple[Cohort, Cohort]:
+        """The cohort without the cases that have one of these values, and those cases.
+
+        Other cases of their patients are in neither, since the patient would be on both sides.
+
+        Raises:
+            CohortError: no such column or value, or no case is left on one side.
+        """
+        self.require_column(column)
+        present = {case.values[column] for case in self.cases}
+        unknown = [value for value in values if value not in present]
+        if unknown:
+            raise CohortError(
+                f"Column {column!r} of {self.path.name} never has the value {unknown[0]!r} (it has: "
+                f"{', '.join(sorted(present - {''}))})",
+                "Choose among these with --hold-out",
+            )
+        held = tuple(case for case in self.cases if case.values[column] in values)
+        patients = {case.patient_id for case in held}
+        rest = tuple(case for case in self.cases if case.patient_id not in patients)
+        if not rest:
+            raise CohortError(
+                f"Holding out {column} {', '.join(values)} leaves no case to train on",
+                "Hold fewer values out",
+            )
+        return replace(self, cases=rest), replace(self, cases=held)
 
     def feature_path(self, slide: CohortSlide, features_folder: Path | None) -> Path:
         """Where a slide's features are: in the given folder, else as its row says.

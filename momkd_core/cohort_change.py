@@ -46,8 +46,8 @@ class CaseChange:
     predicted_after: str
     background_focus_before: float | None
     background_focus_after: float | None
-    effective_patches_before: float
-    effective_patches_after: float
+    effective_patches_before: float | None
+    effective_patches_after: float | None
 
     @classmethod
     def of(cls, before: CaseResult, after: CaseResult) -> CaseChange:

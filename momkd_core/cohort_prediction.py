@@ -63,9 +63,11 @@ class CaseResult:
         )
 
     @property
-    def effective_patches(self) -> float:
-        """Mean over the slides."""
-        return float(np.mean([slide.effective_patches for slide in self.slides]))
+    def effective_patches(self) -> float | None:
+        """Mean over the slides; None without attention."""
+        known = [slide.effective_patches for slide in self.slides]
+        values = [value for value in known if value is not None]
+        return float(np.mean(values)) if values else None
 
 
 @dataclass(frozen=True)
@@ -110,10 +112,10 @@ def predict_cohort(
     check_precision(precision)
     cohort.check_distinct(features_folder)
     loader = EncoderLoader()
-    if len(cohort) >= _CASES_WORTH_COMPILING:
+    if model.card.is_momkd and len(cohort) >= _CASES_WORTH_COMPILING:
         report(0, 0, "compiling")
         for member in model.members:
-            member.network.use_kernels(compiled_kernels())
+            member.momkd.use_kernels(compiled_kernels())
     for position, case in enumerate(cohort.cases, start=1):
 
         def case_report(

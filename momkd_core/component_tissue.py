@@ -29,7 +29,7 @@ class ComponentTissue:
 
     def add(self, result: SlideResult) -> None:
         """A slide's patches, by their winners in each memory; nothing where its tissue is unknown."""
-        if result.tissue_fraction is None:
+        if result.tissue_fraction is None or result.attention is None:
             return
         attention = result.attention.astype(float)
         for memory in MEMORIES:

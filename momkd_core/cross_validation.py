@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from momkd_core.checkpoint import missing_folds, save_model
-from momkd_core.component_profile import CaseUse
+from momkd_core.epoch_loop import HistoryRow
 from momkd_core.evaluation import metrics
 from momkd_core.export import write_json
 from momkd_core.final_model import check_folds, refit
@@ -32,9 +32,12 @@ from momkd_core.run_folder import (
 )
 from momkd_core.run_lock import hold_run
 from momkd_core.run_plots import plot_dynamics, plot_reliability
-from momkd_core.training import HistoryRow, fit, predict_slides
+from momkd_core.settings import COMPARATOR_SETTINGS, MOMKD
+from momkd_core.slide_scoring import predict_slides
+from momkd_core.training import fit
 from momkd_core.training_data import (
     card_of,
+    component_use,
     familiarity_of,
     fit_expression,
     profiles_of,
@@ -99,6 +102,7 @@ def _cross_validate(
         request.out,
         task=request.label,
         positive=request.positive,
+        method=request.method,
         preset=request.preset,
         warnings=prepared.warnings,
     )
@@ -108,7 +112,8 @@ def _cross_validate(
     summary["warnings"] += missing_folds(request.out, len(summary["folds"]))
     write_json(request.out / "summary.json", summary)
     if summary["folds"]:
-        plot_dynamics(request.out)
+        if request.method == MOMKD:
+            plot_dynamics(request.out)
         plot_reliability(request.out, summary)
     if request.refit:
         refit(request, prepared, asked, summary, report, cancel)
@@ -117,11 +122,16 @@ def _cross_validate(
 
 def _asked(request: TrainingRequest, prepared: Prepared) -> dict[str, Any]:
     """What the run's outcome depends on; one fold more or less is still the same run."""
+    model = prepared.model.model_dump(exclude={"genes"})
+    training = request.training.model_dump()
+    if request.method != MOMKD:  # all else is MoMKD's
+        model = {"feature_width": prepared.model.feature_width}
+        training = {name: training[name] for name in COMPARATOR_SETTINGS}
     return {
         "task": request.label,
         "positive": request.positive,
         "negative": prepared.negative,
-        "method": "momkd",
+        "method": request.method,
         "preset": request.preset,
         "folds": request.folds,
         "group": request.group or "patient_id",
@@ -132,8 +142,8 @@ def _asked(request: TrainingRequest, prepared: Prepared) -> dict[str, Any]:
         "encoder": prepared.header.encoder,
         "encoder_sha256": prepared.header.encoder_sha256,
         "extraction": prepared.extraction.model_dump() if prepared.extraction else None,
-        "model": prepared.model.model_dump(exclude={"genes"}),
-        "training": request.training.model_dump(),
+        "model": model,
+        "training": training,
         "about": dict(request.about),
     }
 
@@ -173,6 +183,7 @@ def _run_fold(
         prepared.model.model_copy(update={"genes": len(genes)}),
         request.training,
         seed=request.training.seed + fold,
+        method=request.method,
         store=prepared.store,
         report=report,
         cancel=cancel,
@@ -181,7 +192,7 @@ def _run_fold(
         unfinished=folder / UNFINISHED,
         ledger=ledger,
     )
-    use = CaseUse(fitted.network.settings.components)
+    use = component_use(fitted.network)
     probabilities = {
         name: by_case(
             slides,
@@ -198,12 +209,17 @@ def _run_fold(
     card = card_of(
         request,
         prepared,
-        model=fitted.network.settings,
         genes=genes,
         profiles=profiles_of(request, prepared, fitted, use, ledger),
         threshold=threshold,
         fold=fold,
-        metrics={**found, "best_epoch": fitted.best_epoch},
+        metrics={
+            **found,
+            "best_epoch": fitted.best_epoch,
+            "learned_parameters": sum(
+                p.numel() for p in fitted.network.parameters() if p.requires_grad
+            ),
+        },
     )
     familiarity = familiarity_of(
         parts["train"],

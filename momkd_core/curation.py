@@ -10,7 +10,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from momkd_core.checkpoint import CARD_KEY, CURATED_FORMAT, FoldModel, Model, refuse_folds
+from momkd_core.checkpoint import CARD_KEY, CURATED_FORMAT, FoldModel, Model
 from momkd_core.curation_record import CurationStep
 from momkd_core.errors import ModelFileError, OutputError, SettingsError
 from momkd_core.model.attention import Muted
@@ -39,7 +39,7 @@ def save_curated(
         ModelFileError: the model's file changed since it was loaded.
     """
     path = Path(path)
-    refuse_folds(model)
+    model.require_components()
     chosen = {name: tuple(indices) for name, indices in chosen_muted(model, muted).items()}
     if chosen == _own(model):
         raise SettingsError(

@@ -13,7 +13,7 @@ from typing import ClassVar, Protocol
 
 import numpy as np
 
-from momkd_core.checkpoint import Model, refuse_folds
+from momkd_core.checkpoint import Model
 from momkd_core.component_names import component_names
 from momkd_core.component_tissue import ComponentTissue
 from momkd_core.errors import FeatureError, SettingsError, TissueError
@@ -140,7 +140,7 @@ class MuteBackground:
 
     def check(self, model: Model) -> None:
         _check_limit(self.name, self.limit)
-        refuse_folds(model)
+        model.require_components()
 
     def chosen(self, model: Model, slides: Iterable[SlideResult]) -> MuteBackground:
         """With the components that live on background in these slides.

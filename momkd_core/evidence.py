@@ -236,7 +236,7 @@ def _model(
 ) -> ModelRecord:
     model = evidence.model
     named = model.is_ensemble or model.card.fold is not None
-    cards = (member.card.model_dump(mode="json") for member in model.members)
+    cards = (json.loads(member.card.as_json()) for member in model.members)
     return ModelRecord(
         sha256=model.sha256,
         # A file's name may be told only where names are.

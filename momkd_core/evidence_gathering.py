@@ -58,12 +58,17 @@ def gather(
     report(0, 0, "drawing the slide")
     thumbnail = slide_thumbnail(slide, cancel)
     card = model.card
-    tints = (
-        ("overview", affinity_tint(result, card.negative, card.positive)),
+    tints = [
+        ("affinity", affinity_tint(result, card.negative, card.positive)),
         ("attention", attention_tint(result)),
         ("slide", None),
+    ]
+    # A comparison system lacks the first, or both: the overview is the first that there is.
+    drawn = [(name, tint) for name, tint in tints if tint is not None or name == "slide"]
+    views = tuple(
+        _view(name if place else "overview", thumbnail, slide, result, tint)
+        for place, (name, tint) in enumerate(drawn)
     )
-    views = tuple(_view(name, thumbnail, slide, result, tint) for name, tint in tints)
     components = component_records(result, unmuted, top)
     montages: dict[tuple[str, int], RgbImage] = {}
     for done, component in enumerate(components):
@@ -140,7 +145,8 @@ def _component(
 ) -> ComponentRecord:
     muted = use.index in result.muted.get(use.memory, ())
     shown = unmuted if muted and unmuted is not None else result
-    assert shown.match is not None
+    affinity, attention = shown.affinity, shown.attention
+    assert shown.match is not None and affinity is not None and attention is not None
     similarity = shown.match.of(use.memory)[:, use.index]
     return ComponentRecord.model_validate(
         {
@@ -155,8 +161,8 @@ def _component(
                     y=int(shown.coords[patch, 1]),
                     size=shown.size_level0,
                     similarity=float(similarity[patch]),
-                    affinity=float(shown.affinity[patch]),
-                    attention=float(shown.attention[patch]),
+                    affinity=float(affinity[patch]),
+                    attention=float(attention[patch]),
                 )
                 for patch in shown.top_patches(use.memory, use.index, top)
             ),

@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from momkd_core.evidence_record import NOTICE, BundleRecord, ComponentRecord, VerdictRecord
+from momkd_core.result import no_components
 
 _UNKNOWN = "unknown"
 
@@ -25,6 +26,7 @@ def page(record: BundleRecord) -> str:
                 ("negative", f"Negative memory C⁻ ({record.model.card['negative']})"),
             )
         ],
+        no_components=no_components(record.model.card["method"]),
         verdicts_of=_by_component(record),
         muted=[component for component in record.components if component.muted],
     )

@@ -49,16 +49,20 @@ class Tint:
         return f"{self.scale.low:.3g}".replace("-", "−"), f"{self.scale.high:.3g}"
 
 
-def affinity_tint(result: SlideResult, negative: str, positive: str) -> Tint:
-    """Eq. 6, around zero."""
+def affinity_tint(result: SlideResult, negative: str, positive: str) -> Tint | None:
+    """Eq. 6, around zero; None for a comparison system."""
+    if result.affinity is None:
+        return None
     return Tint(
         "Memory affinity", result.affinity, affinity_scale(result.affinity),
         (f"towards {negative}", f"towards {positive}"),
     )  # fmt: skip
 
 
-def attention_tint(result: SlideResult) -> Tint:
-    """Eq. 7, as multiples of even attention."""
+def attention_tint(result: SlideResult) -> Tint | None:
+    """Eq. 7, as multiples of even attention; None where the method has none."""
+    if result.attention is None:
+        return None
     even = (result.attention * len(result)).astype(np.float32)
     scale = attention_scale(result.attention)
     return Tint("Attention", even, scale, ("none", "most"))

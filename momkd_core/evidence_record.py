@@ -118,7 +118,7 @@ class ResultRecord(Answer):
     size_level0: int
     region: str | None = None
     patches_of_slide: int | None = None
-    effective_patches: float
+    effective_patches: float | None
     strangeness: float | None
     outside: bool | None
     encoder: str | None

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from momkd_core.component_names import MEMORIES
-from momkd_core.result import SlideResult
+from momkd_core.result import Floats, SlideResult
 from momkd_core.storage import write_text
 
 _COLUMNS = (
@@ -82,8 +82,8 @@ def _rows(result: SlideResult) -> list[dict[str, Any]]:
         "x": result.coords[:, 0].tolist(),
         "y": result.coords[:, 1].tolist(),
         "size": [result.size_level0] * len(result),
-        "affinity": result.affinity.tolist(),
-        "attention": result.attention.tolist(),
+        "affinity": _column(result.affinity, len(result)),
+        "attention": _column(result.attention, len(result)),
     }
     empty = [None] * len(result)
     for memory in MEMORIES:
@@ -92,11 +92,15 @@ def _rows(result: SlideResult) -> list[dict[str, Any]]:
         columns[f"{memory}_similarity"] = (
             result.best_similarity(memory).tolist() if known else empty
         )
-    fraction = result.tissue_fraction
-    columns["tissue_fraction"] = empty if fraction is None else fraction.tolist()
+    columns["tissue_fraction"] = _column(result.tissue_fraction, len(result))
     return [
         dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
     ]
+
+
+def _column(values: Floats | None, count: int) -> list[Any]:
+    """A value a patch; None for each where there is none."""
+    return [None] * count if values is None else values.tolist()
 
 
 def _finite(value: Any) -> Any:

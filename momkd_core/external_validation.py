@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,25 @@ from momkd_core.evaluation import (
     mean_over_folds,
     metrics,
 )
-from momkd_core.progress import Report, silent
+from momkd_core.progress import CancelToken, Report, silent
 from momkd_core.run_folder import seen_in_training
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ExternalCohort:
+    """A cohort to test on.
+
+    Attributes:
+        name: what it is called in files and tables.
+        features_folder: where its feature files are, or None to take its own column or slides.
+    """
+
+    name: str
+    cohort: Cohort
+    features_folder: Path | None = None
+
 
 _MEANS = ("auc", "accuracy", "balanced_accuracy", "f1", "f1_macro")
 
@@ -36,14 +52,18 @@ def evaluate_cohort(
     features_folder: Path | None = None,
     mpp: float | None = None,
     report: Report = silent,
+    cancel: CancelToken | None = None,
+    on_case: Callable[[CaseResult], None] | None = None,
 ) -> dict[str, Any]:
     """Metrics of the mean of a run's folds on another cohort, in the form of ``summary.json``.
 
     The threshold is the models' own, frozen on their validation cases. ``members`` has the metrics of
-    each fold's model on all cases, with its own threshold, and their mean and sd (Table 2).
+    each fold's model on all cases, with its own threshold, and their mean and sd (Table 2). ``on_case``
+    is told of each case that was predicted.
 
     Raises:
         CohortError: the cohort lacks the model's label, or no case could be predicted.
+        Cancelled: on request.
     """
     card = model.card
     cases, labels, _ = cohort.labelled(card.task, card.positive, card.negative)
@@ -60,12 +80,14 @@ def evaluate_cohort(
     known, probabilities, patients, failed = [], [], [], []
     of_members: list[list[float]] = []
     for outcome in predict_cohort(
-        model, chosen, features_folder=features_folder, mpp=mpp, report=report
+        model, chosen, features_folder=features_folder, mpp=mpp, report=report, cancel=cancel
     ):
         if isinstance(outcome, CaseFailure):
             log.warning("case %s: %s", outcome.case_id, outcome.error)
             failed.append(outcome.case_id)
             continue
+        if on_case is not None:
+            on_case(outcome)
         if any(slide.outside for slide in outcome.slides):
             outside.append(outcome.case.case_id)
         known.append(label_of[outcome.case.case_id])

@@ -11,18 +11,20 @@ from typing import Any
 import numpy as np
 
 from momkd_core.checkpoint import save_model
-from momkd_core.component_profile import CaseUse
+from momkd_core.epoch_loop import HistoryRow
 from momkd_core.errors import TrainingError
 from momkd_core.export import write_json
 from momkd_core.leakage import final_certificate
 from momkd_core.progress import CancelToken, Report
 from momkd_core.request_checks import with_expression
 from momkd_core.run_folder import UNFINISHED, is_finished, write_table
+from momkd_core.slide_scoring import predict_slides
 from momkd_core.splits import Split
 from momkd_core.storage import sha256_of_file
-from momkd_core.training import HistoryRow, fit, predict_slides
+from momkd_core.training import fit
 from momkd_core.training_data import (
     card_of,
+    component_use,
     familiarity_of,
     fit_expression,
     profiles_of,
@@ -115,6 +117,7 @@ def refit(
         prepared.model.model_copy(update={"genes": len(genes)}),
         request.training,
         seed=request.training.seed,
+        method=request.method,
         store=prepared.store,
         report=all_report,
         cancel=cancel,
@@ -122,8 +125,9 @@ def refit(
         unfinished=folder / UNFINISHED,
         stop_after=epochs,
     )
-    use = CaseUse(fitted.network.settings.components)
-    predict_slides(fitted.network, slides, prepared.store, cancel, use)
+    use = component_use(fitted.network)
+    if use is not None:
+        predict_slides(fitted.network, slides, prepared.store, cancel, use)
     limits = [fold["familiarity_limit"] for fold in folds if fold["familiarity_limit"]]
     familiarity = None  # where an older version trained the folds
     if limits:
@@ -133,7 +137,6 @@ def refit(
     card = card_of(
         request,
         prepared,
-        model=fitted.network.settings,
         genes=genes,
         profiles=profiles_of(request, prepared, fitted, use),
         threshold=float(np.mean([fold["threshold"] for fold in folds])),

@@ -63,6 +63,6 @@ def audit_finished(
     """
     cases = list(prepared.splits[fold].train)
     train = slides_of(request, prepared, cases, fit_expression(request, prepared, cases))
-    network = load_model(folder / "model.safetensors").members[0].network
+    network = load_model(folder / "model.safetensors").members[0].momkd
     network.memory.requires_grad_(request.training.memory == "momentum")
     audit_fold(network, train, prepared.store, request.training, folder, on_audit)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from momkd_core.checkpoint import Model, refuse_folds
+from momkd_core.checkpoint import Model
 from momkd_core.cohort import Case, Cohort
 from momkd_core.cohort_prediction import CaseFailure, predict_cohort
 from momkd_core.errors import AtlasError
@@ -191,11 +191,11 @@ class PatchIndexBuilder:
             fixed seed.
 
     Raises:
-        SettingsError: the model is the mean of several folds, each with a projection of its own.
+        SettingsError: the model has no components: it is a comparison system, or the mean of folds.
     """
 
     def __init__(self, model: Model, slides: int, most: int = MOST_PATCHES) -> None:
-        refuse_folds(model)
+        model.require_components()
         self._model = model
         self._each = max(1, most // max(1, slides))
         self._slides: list[IndexedSlide] = []

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
 
-from momkd_core.checkpoint import FoldModel, Model, ModelCard, refuse_folds
+from momkd_core.checkpoint import Model
 from momkd_core.cohort import FEATURE_SUFFIXES
 from momkd_core.component_names import MEMORIES
 from momkd_core.errors import FeatureError, SettingsError
 from momkd_core.extraction import EncoderLoader, cached_bag
 from momkd_core.features import FeatureBag, read_features
-from momkd_core.graph import slide_edges
+from momkd_core.member_reading import EncodedMember, encoded_member
 from momkd_core.model.attention import Muted, check_muted
-from momkd_core.model.neighbourhood import patch_graph
-from momkd_core.model.network import EncodedPatches
+from momkd_core.model_card import ModelCard
 from momkd_core.patch_tissue import with_tissue
-from momkd_core.patch_weights import patch_weights
 from momkd_core.processor import bfloat16_is_fast
 from momkd_core.progress import CancelToken, Report, silent
 from momkd_core.region import Region, inside
-from momkd_core.result import Floats, MemoryMatch, SlideResult
+from momkd_core.result import Floats, SlideResult
 from momkd_core.slide import DEFAULT_WORKERS
 
 Precision = Literal["float32", "bfloat16"]
@@ -194,14 +192,9 @@ def check_precision(precision: Precision) -> None:
         )
 
 
-@dataclass(frozen=True)
-class _Encoded:
-    member: FoldModel
-    patches: EncodedPatches
-
-
 class EncodedSlide:
-    """A slide after the graph encoder of a model: another result, with components muted, is cheap.
+    """A slide after the part of a model that no muting changes: another result, with components
+    muted, is cheap.
 
     Args:
         region: patches outside are left out of everything: graph, attention and strangeness.
@@ -227,32 +220,24 @@ class EncodedSlide:
             bag = inside(bag, region)
         self.bag = bag
         self.name = name
-        features = torch.from_numpy(bag.features)
         known = [m.familiarity for m in model.members if m.familiarity is not None]
         # Of a run: the mean over its folds, whose limits differ.
         self.strangeness = (
             float(np.mean([one.strangeness(bag.features) for one in known])) if known else None
         )
-        self._encoded: list[_Encoded] = []
         with (
             torch.no_grad(),
             torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"),
         ):
-            for member in model.members:
-                edges = slide_edges(name, bag, member.card.model)
-                graph = patch_graph(edges, len(features))
-                patches = member.network.encode_patches(features, graph)
-                weights = patch_weights(bag, member.card.model, name)
-                patches = EncodedPatches(
-                    patches.encoded.float(), patches.projected.float(), weights
-                )
-                self._encoded.append(_Encoded(member, patches))
+            self._encoded: list[EncodedMember] = [
+                encoded_member(member, bag, name) for member in model.members
+            ]
 
     @property
     def projected(self) -> Floats:
         """(N, D_N) what is matched with the memory. Raises ``AssertionError`` for several folds."""
         (encoded,) = self._encoded
-        return encoded.patches.projected.numpy()
+        return encoded.projected
 
     def result(self, muted: Muted | None = None) -> SlideResult:
         """The result without the muted components, by default the model's own.
@@ -261,19 +246,9 @@ class EncodedSlide:
             SettingsError: see :func:`chosen_muted`.
         """
         chosen = chosen_muted(self.model, muted)
-        probabilities, affinities, attentions = [], [], []
-        match: MemoryMatch | None = None
         with torch.no_grad():
-            for encoded in self._encoded:
-                network = encoded.member.network
-                reading = network.read(encoded.patches, chosen)
-                _, logits = network.classify(reading.attention, encoded.patches.encoded)
-                probabilities.append(float(torch.softmax(logits.double(), dim=0)[1]))
-                affinities.append(reading.affinity.numpy())
-                attentions.append(reading.attention.numpy())
-                match = MemoryMatch(
-                    reading.positive_similarity.numpy(), reading.negative_similarity.numpy()
-                )
+            readings = [encoded.reading(chosen) for encoded in self._encoded]
+        probabilities = [reading.probability for reading in readings]
         card, threshold = self.model.card, self.model.threshold
         probability = float(np.mean(probabilities))
         if not np.isfinite(probability):
@@ -288,9 +263,10 @@ class EncodedSlide:
             threshold=threshold,
             coords=self.bag.coords,
             size_level0=self.bag.size_level0,
-            affinity=_mean(affinities),
-            attention=_mean(attentions),
-            match=None if self.model.is_ensemble else match,
+            method=card.method,
+            affinity=_mean([reading.affinity for reading in readings]),
+            attention=_mean([reading.attention for reading in readings]),
+            match=None if self.model.is_ensemble else readings[0].match,
             tissue_fraction=self.bag.tissue_fraction,
             tissue_reason=self.bag.tissue_reason,
             model_sha256=self.model.sha256,
@@ -318,14 +294,15 @@ class EncodedSlide:
         fraction = self.bag.tissue_fraction
         held = self.bag.features.nbytes + self.bag.coords.nbytes
         held += 0 if fraction is None else fraction.nbytes
-        for one in self._encoded:
-            held += one.patches.encoded.nbytes + one.patches.projected.nbytes
-        return held
+        return held + sum(one.bytes_held for one in self._encoded)
 
 
-def _mean(values: list[Floats]) -> Floats:
-    """Element-wise mean over folds, (N,)."""
-    mean: Floats = np.stack(values).mean(axis=0, dtype=np.float64).astype(np.float32)
+def _mean(values: list[Floats | None]) -> Floats | None:
+    """Element-wise mean over folds, (N,); None where the method has none."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return None
+    mean: Floats = np.stack(known).mean(axis=0, dtype=np.float64).astype(np.float32)
     return mean
 
 
@@ -333,15 +310,15 @@ def chosen_muted(model: Model, muted: Muted | None) -> dict[str, list[int]]:
     """The components that a prediction leaves out, by memory, sorted; the model's own for None.
 
     Raises:
-        SettingsError: no such component, a whole memory, or the model is the mean of several folds.
+        SettingsError: no such component, a whole memory, or the model is the mean of several folds or a
+            comparison system.
     """
     asked = model.card.muted if muted is None else muted
+    if any(asked.values()):
+        model.require_components()
     components = model.card.model.components
     checked = {name: check_muted(asked, name, components) for name in MEMORIES}
-    chosen: dict[str, list[int]] = {name: indices for name, indices in checked.items() if indices}
-    if chosen:
-        refuse_folds(model)
-    return chosen
+    return {name: indices for name, indices in checked.items() if indices}
 
 
 def parse_muted(text: str | None) -> dict[str, list[int]] | None:

@@ -14,9 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from momkd_core.checkpoint import ModelCard, software_versions
+from momkd_core.checkpoint import software_versions
 from momkd_core.errors import ModelFileError, SettingsError
 from momkd_core.model.network import MoMKD
+from momkd_core.model_card import ModelCard
 from momkd_core.settings import choose
 
 _NAMES = {

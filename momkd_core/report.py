@@ -14,7 +14,7 @@ from momkd_core.component_names import component_names
 from momkd_core.errors import OutputError
 from momkd_core.evidence import Evidence, pseudonyms_of, record_of
 from momkd_core.evidence_page import number, words
-from momkd_core.evidence_record import NOTICE, BundleRecord
+from momkd_core.evidence_record import NOTICE, BundleRecord, ResultRecord
 from momkd_core.progress import CancelToken, Report, silent
 from momkd_core.report_caveats import caveats
 from momkd_core.report_certainty import certainty
@@ -124,8 +124,10 @@ def _views(evidence: Evidence, record: BundleRecord) -> Iterator[Flowable]:
         view_of_slide(view, WIDTH / 2 - 9, _HIGHEST, _microns_across(record))
         for view in evidence.views[1:]
     ]
+    if not cells:  # a model without affinity and attention: the slide alone is above
+        return
     yield room(200)
-    yield heading("Attention, and the slide alone")
+    yield heading("Attention, and the slide alone" if len(cells) > 1 else "The slide alone")
     yield side_by_side(cells, 2)
 
 
@@ -156,8 +158,7 @@ def _numbers(record: BundleRecord, focus_reason: str) -> Iterator[Flowable]:
         (
             "Patches",
             f"{result.patches}, of {result.size_level0} × {result.size_level0} px"
-            f"{f' ({width})' if width else ''}; "
-            f"attention is spread over {result.effective_patches:.1f} of them (1 / Σ α²)",
+            f"{f' ({width})' if width else ''}{_spread(result)}",
         ),
         ("Encoder", result.encoder or "unknown"),
         (
@@ -168,6 +169,12 @@ def _numbers(record: BundleRecord, focus_reason: str) -> Iterator[Flowable]:
     ]
     yield heading("In numbers")
     yield facts(rows)
+
+
+def _spread(result: ResultRecord) -> str:
+    if result.effective_patches is None:
+        return ""
+    return f"; attention is spread over {result.effective_patches:.1f} of them (1 / Σ α²)"
 
 
 def _muting(record: BundleRecord) -> Iterator[tuple[str, str]]:

@@ -57,7 +57,9 @@ def _of_model(evidence: Evidence, told: bool) -> Iterator[Flag]:
     # Who curated it stands in the model card, under the name that may be told.
     if said := model.card.model_copy(update={"curation": ()}).remark:
         yield Flag("its maker says", said)
-    if model.is_ensemble:
+    if not model.card.is_momkd:
+        yield Flag("no components", f"{model.card.method} has no memory")
+    elif model.is_ensemble:
         yield Flag("no components", "each fold has a memory of its own, and a mean has none")
 
 

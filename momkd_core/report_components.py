@@ -19,6 +19,7 @@ from momkd_core.report_layout import (
     small,
     text,
 )
+from momkd_core.result import no_components
 
 _COLUMNS = 3
 _CARD = WIDTH / _COLUMNS - 9
@@ -29,10 +30,7 @@ def components(evidence: Evidence, record: BundleRecord) -> Iterator[Flowable]:
     """Both memories: components that a patch of the slide went to, muted ones, and judged ones."""
     if not record.components:
         yield heading("Components")
-        yield text(
-            "None: the mean of several folds has no components, since each fold has a memory of its "
-            "own. A report with one fold's model file has them."
-        )
+        yield text(f"None. {no_components(record.model.card['method'])}")
         return
     card, width = record.model.card, patch_width(record)
     for memory, name in (("positive", "Positive memory C⁺"), ("negative", "Negative memory C⁻")):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from momkd_core.checkpoint import Model, refuse_folds
+from momkd_core.checkpoint import Model
 from momkd_core.cohort import Case, Cohort
 from momkd_core.cohort_change import CaseChange, CohortChange, auc_difference, focus_difference
 from momkd_core.cohort_prediction import CaseFailure, CaseResult, source_of
@@ -81,7 +81,7 @@ def case_changes(
     workers: int = DEFAULT_WORKERS,
 ) -> Iterator[CaseChange | CaseFailure]:
     """The cases of :func:`rescore` one by one; one that fails is named and the rest goes on."""
-    refuse_folds(model)
+    model.require_components()
     sets = (chosen_muted(model, before), chosen_muted(model, after))
     cohort.check_distinct(features_folder)
     pass_ = _Pass(model, cohort, features_folder, mpp, encoded, cancel, workers)

@@ -9,9 +9,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from momkd_core.component_names import MEMORIES
+from momkd_core.settings import MOMKD
 
 Floats = NDArray[np.float32]
 Indices = NDArray[np.int64]
+
+
+def no_components(method: str) -> str:
+    """Why a model has none, a sentence for people: it is another method's, or the mean of folds."""
+    if method != MOMKD:
+        return f"A model of {method} has no memory and no components: open one of {MOMKD}."
+    return "The mean of several folds has no components: open one fold's model."
+
+
+def no_attention(method: str) -> str:
+    """Why a model's patches have no attention."""
+    return f"{method} gives its patches no attention"
 
 
 @dataclass(frozen=True)
@@ -53,9 +66,11 @@ class SlideResult:
         predicted: the class value.
         threshold: at or above it the positive class is predicted.
         coords: (N, 2) int64 level-0 corners; ``size_level0`` their side.
-        affinity, attention: (N,) eq. 6 and 7.
+        affinity, attention: (N,) eq. 6 and 7; of a comparison system no affinity, and attention in its
+            own sense, or None.
         match: similarities to every component; None for the mean of several folds, whose
-            components have nothing to do with each other.
+            components have nothing to do with each other, and for a comparison system.
+        method: of the model.
         tissue_fraction: (N,) or None where unknown.
         tissue_reason: why they could not be taken from the slide; '' where that was not tried.
         strangeness: how far its patches lie from those of training, in units of the limit that the
@@ -73,12 +88,13 @@ class SlideResult:
     threshold: float
     coords: Indices
     size_level0: int
-    affinity: Floats
-    attention: Floats
+    affinity: Floats | None
+    attention: Floats | None
     match: MemoryMatch | None
     tissue_fraction: Floats | None
     model_sha256: str
     encoder: str | None
+    method: str = MOMKD
     strangeness: float | None = None
     muted: dict[str, list[int]] = field(default_factory=dict)
     bounds_offset: tuple[int, int] = (0, 0)
@@ -93,21 +109,30 @@ class SlideResult:
     @property
     def background_focus(self) -> float | None:
         """Σ α_i (1 - tissue fraction_i), unclipped; None without tissue fractions."""
-        if self.tissue_fraction is None:
+        if self.tissue_fraction is None or self.attention is None:
             return None
         return float((self.attention.astype(float) * (1.0 - self.tissue_fraction)).sum())
 
     @property
     def background_focus_reason(self) -> str:
         """Why it is None; '' where it is known."""
+        if self.attention is None:
+            return no_attention(self.method)
         if self.tissue_fraction is not None:
             return ""
         return self.tissue_reason or "the features hold no tissue fractions, and no slide is named"
 
     @property
-    def effective_patches(self) -> float:
-        """1 / Σ α_i²: how many patches the attention is spread over."""
+    def effective_patches(self) -> float | None:
+        """1 / Σ α_i²: how many patches the attention is spread over; None without attention."""
+        if self.attention is None:
+            return None
         return float(1.0 / (self.attention.astype(float) ** 2).sum())
+
+    @property
+    def no_components(self) -> str:
+        """Why it has none and what to open, a sentence for people; '' where it has components."""
+        return no_components(self.method) if self.match is None else ""
 
     @property
     def outside(self) -> bool | None:
@@ -116,19 +141,19 @@ class SlideResult:
 
     def winners(self, memory: str) -> Indices:
         """(N,) the best component of each patch in one memory."""
-        assert self.match is not None, "the mean of several folds has no components"
+        assert self.match is not None, self.no_components
         winners: Indices = self.match.of(memory).argmax(axis=1)
         return winners
 
     def best_similarity(self, memory: str) -> Floats:
         """(N,) similarity of each patch to its best component."""
-        assert self.match is not None, "the mean of several folds has no components"
+        assert self.match is not None, self.no_components
         best: Floats = self.match.of(memory).max(axis=1)
         return best
 
     def components(self) -> list[ComponentUse]:
-        """Use of every component, positive ones first; empty for the mean of several folds."""
-        if self.match is None:
+        """Use of every component, positive ones first; empty where there is none."""
+        if self.match is None or self.attention is None:
             return []
         found = []
         for memory in MEMORIES:
@@ -144,7 +169,7 @@ class SlideResult:
 
     def top_patches(self, memory: str, component: int, count: int) -> Indices:
         """The patches most similar to a component, best first (ties: lower index)."""
-        assert self.match is not None, "the mean of several folds has no components"
+        assert self.match is not None, self.no_components
         similarity = np.ascontiguousarray(self.match.of(memory)[:, component])
         patches = np.flatnonzero(np.isfinite(similarity))
         if 0 < count < len(patches):

@@ -25,6 +25,7 @@ from momkd_core.evaluation import (
 )
 from momkd_core.export import write_json
 from momkd_core.expression import ExpressionTable
+from momkd_core.settings import MOMKD
 from momkd_core.storage import write_text
 
 log = logging.getLogger(__name__)
@@ -72,6 +73,9 @@ def claim(folder: Path, asked: dict[str, Any], warnings: list[str], **unchecked:
         raise TrainingError(
             f"{path} cannot be read ({error})", "Choose another --out folder"
         ) from error
+    was = found.get("method", asked.get("method"))
+    if was != asked.get("method"):  # whose settings are others too
+        raise _another_run(folder, [f"method was {was}, is {asked['method']}"])
     missing = _missing(found, asked)
     if missing:
         raise TrainingError(
@@ -81,10 +85,14 @@ def claim(folder: Path, asked: dict[str, Any], warnings: list[str], **unchecked:
         )
     different = _differences(found, json.loads(json.dumps(asked)))
     if different:
-        raise TrainingError(
-            f"{folder} holds another run (it differs in: {', '.join(different)})",
-            "Choose another --out folder, or delete this one",
-        )
+        raise _another_run(folder, different)
+
+
+def _another_run(folder: Path, different: list[str]) -> TrainingError:
+    return TrainingError(
+        f"{folder} holds another run (it differs in: {', '.join(different)})",
+        "Choose another --out folder, or delete this one",
+    )
 
 
 def _differences(found: dict[str, Any], asked: dict[str, Any]) -> list[str]:
@@ -101,10 +109,10 @@ def _differences(found: dict[str, Any], asked: dict[str, Any]) -> list[str]:
 
 
 def _missing(found: dict[str, Any], asked: dict[str, Any]) -> list[str]:
-    """Keys of ``asked``, groups included, that a record lacks."""
+    """Keys of ``asked``, groups included, that a record lacks; what is not asked for may lack."""
     missing = []
     for key, wanted in asked.items():
-        if key not in found:
+        if key not in found and wanted is not None:
             missing.append(key)
         elif key in _GROUPS and isinstance(wanted, dict) and isinstance(found[key], dict):
             missing += _missing(found[key], wanted)
@@ -203,12 +211,13 @@ def read_history(path: Path) -> list[dict[str, str]]:
 
 
 def summarise(
-    folder: Path, *, task: str, positive: str, preset: str, warnings: list[str]
+    folder: Path, *, task: str, positive: str, method: str, preset: str, warnings: list[str]
 ) -> dict[str, Any]:
     """The content of ``summary.json`` from the finished folds of a run.
 
     ``auc`` and its like are means over folds with a t-interval; ``pooled`` takes all held-out
-    cases together, with a bootstrap interval over their patients; ``aggregation`` states the rule.
+    cases together, with a bootstrap interval over their patients; ``aggregation`` states the rule;
+    ``memory`` is empty for a comparison system.
     """
     folds, labels, probabilities, predicted, patients = [], [], [], [], []
     for fold in fold_folders(folder):
@@ -232,7 +241,7 @@ def summarise(
     return {
         "task": task,
         "positive": positive,
-        "method": "momkd",
+        "method": method,
         "preset": preset,
         "aggregation": AGGREGATION,
         "folds": folds,
@@ -246,7 +255,7 @@ def summarise(
             "decisions": bootstrap_decisions(labels, predicted, patients),
             "calibration": calibration(labels, probabilities),
         },
-        "memory": _memory_use(folder, folds),
+        "memory": _memory_use(folder, folds) if method == MOMKD else {},
         "warnings": list(warnings),
     }
 

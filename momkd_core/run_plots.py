@@ -27,7 +27,7 @@ def plot_dynamics(run: Path) -> Path:
     Raises:
         OutputError: the folder cannot be written.
     """
-    figure = _figure(width=6.4, height=6.4)
+    figure = new_figure(width=6.4, height=6.4)
     axes = figure.subplots(2, 1, sharex=True)
     for folder in fold_folders(run):
         if not is_finished(folder):
@@ -48,7 +48,7 @@ def plot_dynamics(run: Path) -> Path:
     axes[0].legend(loc="best")
     axes[1].set_xlabel("epoch")
     axes[0].set_title("Memory dynamics, one line a fold")
-    return _save(figure, run / "memory_dynamics.png")
+    return save_figure(figure, run / "memory_dynamics.png")
 
 
 def plot_reliability(run: Path, summary: dict[str, Any]) -> Path:
@@ -62,7 +62,7 @@ def plot_reliability(run: Path, summary: dict[str, Any]) -> Path:
     """
     calibration = summary["pooled"]["calibration"]
     bins = calibration["bins"]
-    figure = _figure(width=5.2, height=5.2)
+    figure = new_figure(width=5.2, height=5.2)
     axis = figure.subplots()
     axis.plot([0, 1], [0, 1], color="0.6", linestyle="--", linewidth=1)
     probability = [row["probability"] for row in bins]
@@ -93,17 +93,18 @@ def plot_reliability(run: Path, summary: dict[str, Any]) -> Path:
     axis.set_title(
         "Reliability" if error is None else f"Expected calibration error {error:.3f}", fontsize=11
     )
-    return _save(figure, run / "reliability.png")
+    return save_figure(figure, run / "reliability.png")
 
 
-def _figure(*, width: float, height: float) -> Figure:
+def new_figure(*, width: float, height: float) -> Figure:
     """A figure that belongs to no window. Imported here: matplotlib takes a while."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def _save(figure: Figure, path: Path) -> Path:
+def save_figure(figure: Figure, path: Path) -> Path:
+    """As PNG, atomically. Raises :class:`~momkd_core.errors.OutputError`."""
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=150)
     write_bytes(path, content.getvalue())

@@ -13,6 +13,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from momkd_core.errors import SettingsError
 
+#: The method of the paper; every other one is a comparison system.
+MOMKD = "momkd"
+
+#: What a comparison system takes of :class:`TrainingSettings`, with the defaults of its publication.
+COMPARATOR_SETTINGS = (
+    "epochs", "seed", "split_seed", "learning_rate", "weight_decay", "accumulate", "bags_per_pass",
+    "patience", "earliest_stop", "balanced_sampling", "top_genes", "expression_clip",
+)  # fmt: skip
+
 Preset = Literal["paper", "reference"]
 TieRule = Literal["lower-index", "kd-tree"]
 MemoryUpdate = Literal["momentum", "ema", "fixed"]
@@ -106,6 +115,9 @@ class TrainingSettings(_Frozen):
     )
     epochs: int = Field(50, ge=1, description="passes over the training cases")
     seed: int = Field(0, ge=0, description="of splits, initialisation, sampling and dropout")
+    split_seed: int | None = Field(
+        None, ge=0, description="of the splits alone, for other seeds on the same folds; None: seed"
+    )
     learning_rate: float = Field(2e-4, gt=0, description="AdamW's")
     weight_decay: float = Field(1e-4, ge=0, description="AdamW's, on weight matrices")
     decay_all: bool = Field(
@@ -226,9 +238,11 @@ ABLATED_WEIGHTS: dict[Ablation, tuple[str, ...]] = {
 
 
 def choose(
-    preset: Preset, assignments: list[str], **known: Any
+    preset: Preset, assignments: list[str], *, method: str = MOMKD, **known: Any
 ) -> tuple[ModelSettings, TrainingSettings]:
     """Settings of a run: the preset, then ``known`` values, then the user's ``key=value``s.
+
+    A comparison system takes :data:`COMPARATOR_SETTINGS` alone.
 
     Raises:
         SettingsError: an unknown key or an impossible value, with the cure.
@@ -247,6 +261,11 @@ def choose(
             )
         if key in ("feature_width", "genes"):
             raise SettingsError(f"{key} follows from the data", "Leave it out")
+        if method != MOMKD and key not in COMPARATOR_SETTINGS:
+            raise SettingsError(
+                f"{key} is a setting of {MOMKD}, not of {method}",
+                f"{method} takes {', '.join(COMPARATOR_SETTINGS)}",
+            )
         values[key] = text.strip()
     _ablate(values, assignments)
     model_values = {key: values[key] for key in values if key in ModelSettings.model_fields}

@@ -20,7 +20,7 @@ class SlideSummary:
         background_focus: Σ α (1 - tissue fraction), unclipped; None where unknown, and
             ``background_focus_reason`` says why.
         glass_area: share of glass in the area of its patches; None where unknown.
-        effective_patches: 1 / Σ α²; ``patches`` are all there are.
+        effective_patches: 1 / Σ α², None without attention; ``patches`` are all there are.
         entropy: of component use, nats; None for the mean of several folds, which has no components.
         entropy_normalised: the same, 0 to 1; see :func:`component_entropy`.
         strangeness: in units of the limit that training set; None where the model does not say.
@@ -31,7 +31,7 @@ class SlideSummary:
     background_focus: float | None
     background_focus_reason: str
     glass_area: float | None
-    effective_patches: float
+    effective_patches: float | None
     patches: int
     entropy: float | None
     entropy_normalised: float | None

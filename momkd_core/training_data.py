@@ -8,15 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from momkd_core.checkpoint import ModelCard, software_versions
+from momkd_core.checkpoint import software_versions
+from momkd_core.comparators.comparator import Comparator
 from momkd_core.component_profile import CaseUse, ComponentProfile, component_profiles
 from momkd_core.evaluation import best_threshold
 from momkd_core.expression import ExpressionTransform, fit_transform
 from momkd_core.familiarity import Familiarity, fit_familiarity
 from momkd_core.gene_association import GeneAssociation, associate
 from momkd_core.ledger import Ledger
+from momkd_core.model.network import MoMKD
+from momkd_core.model_card import ModelCard
 from momkd_core.request_checks import with_expression
-from momkd_core.settings import ModelSettings
 from momkd_core.training import Fitted
 from momkd_core.training_request import Prepared, TrainingRequest
 from momkd_core.training_slides import SlideStore, TrainingSlide
@@ -100,11 +102,16 @@ def familiarity_of(
     )
 
 
+def component_use(network: MoMKD | Comparator) -> CaseUse | None:
+    """A count of what cases find in the memories; None for a comparison system, which has none."""
+    return None if isinstance(network, Comparator) else CaseUse(network.settings.components)
+
+
 def profiles_of(
     request: TrainingRequest,
     prepared: Prepared,
     fitted: Fitted,
-    use: CaseUse,
+    use: CaseUse | None,
     ledger: Ledger | None = None,
 ) -> tuple[ComponentProfile, ...]:
     """What the components are over the cases of ``use``, with the genes that go with them.
@@ -112,6 +119,8 @@ def profiles_of(
     Raises:
         LeakageError: of the ledger, which is told whose slides and whose expression are read.
     """
+    if use is None:
+        return ()
     ledger = ledger or Ledger()
     cases = list(use.case_ids)
     ledger.note("component profiles", cases)
@@ -130,7 +139,6 @@ def card_of(
     request: TrainingRequest,
     prepared: Prepared,
     *,
-    model: ModelSettings,
     genes: tuple[str, ...],
     profiles: tuple[ComponentProfile, ...],
     threshold: float,
@@ -139,6 +147,7 @@ def card_of(
 ) -> ModelCard:
     """The model card of a network that a request asked for."""
     return ModelCard(
+        method=request.method,
         task=request.label,
         positive=request.positive,
         negative=prepared.negative,
@@ -147,7 +156,7 @@ def card_of(
         extraction=prepared.extraction,
         encoder=prepared.header.encoder,
         encoder_sha256=prepared.header.encoder_sha256,
-        model=model,
+        model=prepared.model.model_copy(update={"genes": len(genes)}),
         training=request.training,
         genes=genes,
         profiles=profiles,

@@ -19,6 +19,7 @@ from momkd_core.request_checks import (
     with_expression,
 )
 from momkd_core.settings import (
+    MOMKD,
     ExtractionSettings,
     ModelSettings,
     Preset,
@@ -39,6 +40,7 @@ class TrainingRequest:
         group: column whose values stay together; None groups by patient.
         only_fold: train this fold alone, or None for all.
         refit: afterwards, train one more model on all cases.
+        method: ``momkd``, or a comparison system of :mod:`momkd_core.comparators.registry`.
         about: what the model card says of organ, stain and data (``organ``, ``stain``, ``note``).
         features_folder: where the feature files are, or None to take the cohort's column.
     """
@@ -51,6 +53,7 @@ class TrainingRequest:
     out: Path
     model: ModelSettings
     training: TrainingSettings
+    method: str = MOMKD
     preset: Preset = "paper"
     features_folder: Path | None = None
     folds: int = 5
@@ -113,7 +116,9 @@ def prepare(request: TrainingRequest, report: Report, cancel: CancelToken) -> Pr
     groups, straddling = _groups(request, cases)
     warnings += straddling
     ids = [case.case_id for case in cases]
-    splits = make_splits(ids, labels, groups, folds=request.folds, seed=request.training.seed)
+    training = request.training
+    split_seed = training.seed if training.split_seed is None else training.split_seed
+    splits = make_splits(ids, labels, groups, folds=request.folds, seed=split_seed)
     warnings += _without_expression(request.expression, ids)
     warnings += _unknown_expression(request.expression, cohort)
     warnings += _derived_from_expression(request, ids, labels)
@@ -263,7 +268,7 @@ def _derived_from_expression(
 def _units(table: ExpressionTable | None, ids: list[str]) -> list[str]:
     """What the columns of the expression table were taken for."""
     if table is None:
-        return []
+        return ["training is by histology alone: no expression is used"]
     told = {
         "counts": "counts (log2(1 + x))",
         "TPM": "TPM or other raw values with fractions (log2(1 + x))",

@@ -1,12 +1,14 @@
 """An unfinished fold on disk: everything that its next epoch depends on, as one safetensors file.
 
 A killed training goes on from its last finished epoch with the same numbers as an uninterrupted one:
-weights, the best ones so far, AdamW's moments, the step of the schedule, both random generators.
+weights, the best ones so far, the optimisers' moments, the step of the schedule, both random
+generators.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,7 +48,7 @@ def save_state(
     path: Path,
     progressed: Progressed,
     network: torch.nn.Module,
-    optimiser: torch.optim.Optimizer,
+    optimisers: Sequence[torch.optim.Optimizer],
     random: np.random.Generator,
     request: str,
 ) -> None:
@@ -60,8 +62,9 @@ def save_state(
     """
     tensors = {f"network.{k}": v for k, v in network.state_dict().items()}
     tensors |= {f"best.{k}": v for k, v in progressed.best_state.items()}
-    for index, moments in optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser.{index}.{k}": torch.as_tensor(v) for k, v in moments.items()}
+    for prefix, optimiser in _named(optimisers):
+        for index, moments in optimiser.state_dict()["state"].items():
+            tensors |= {f"{prefix}{index}.{k}": torch.as_tensor(v) for k, v in moments.items()}
     tensors["random.torch"] = torch.get_rng_state()
     facts = {
         "request": request,
@@ -83,11 +86,11 @@ def save_state(
 def load_state(
     path: Path,
     network: torch.nn.Module,
-    optimiser: torch.optim.Optimizer,
+    optimisers: Sequence[torch.optim.Optimizer],
     random: np.random.Generator,
     request: str,
 ) -> Progressed | None:
-    """Puts a saved state back into ``network``, ``optimiser`` and the generators.
+    """Puts a saved state back into ``network``, ``optimisers`` and the generators.
 
     Returns:
         What was done so far, or None where there is no file.
@@ -108,9 +111,10 @@ def load_state(
                 )
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         network.load_state_dict(_part(tensors, "network."))
-        saved = optimiser.state_dict()
-        saved["state"] = _moments(_part(tensors, "optimiser."))
-        optimiser.load_state_dict(saved)
+        for prefix, optimiser in _named(optimisers):
+            saved = optimiser.state_dict()
+            saved["state"] = _moments(_part(tensors, prefix))
+            optimiser.load_state_dict(saved)
         torch.set_rng_state(tensors["random.torch"])
         random.bit_generator.state = facts["random"]
         return Progressed(
@@ -126,6 +130,13 @@ def load_state(
             f"{path} is damaged ({str(error).splitlines()[0]})",
             "Delete it: the fold is then trained from its first epoch",
         ) from error
+
+
+def _named(
+    optimisers: Sequence[torch.optim.Optimizer],
+) -> list[tuple[str, torch.optim.Optimizer]]:
+    """Each with what its tensors' names begin with; of most methods there is one."""
+    return [(f"optimiser{index or ''}.", one) for index, one in enumerate(optimisers)]
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

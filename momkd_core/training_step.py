@@ -49,13 +49,17 @@ def forward_pass(
         if len(slides) == 1
         else _several(network, slides, store, settings)
     )
-    if not torch.isfinite(found.terms.total):
-        cases = ", ".join(slide.case_id for slide in slides)
+    refuse_infinite(found.terms.total, [slide.case_id for slide in slides])
+    return found
+
+
+def refuse_infinite(loss: Tensor, case_ids: Sequence[str]) -> None:
+    """Raises :class:`TrainingError` where the loss of these cases is not finite."""
+    if not torch.isfinite(loss):
         raise TrainingError(
-            f"The loss of case {cases} is not finite",
+            f"The loss of case {', '.join(case_ids)} is not finite",
             "Lower --set learning_rate=…, or check the case's features and expression",
         )
-    return found
 
 
 def _one(

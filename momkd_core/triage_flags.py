@@ -77,7 +77,7 @@ def _of_glass(case: CaseTriage) -> Iterator[Flag]:
 
 def _of_spread(case: CaseTriage) -> Iterator[Flag]:
     effective, patches = case.effective_patches, case.patches
-    if effective < FEW_PATCHES and effective < patches / 10:
+    if effective is not None and effective < FEW_PATCHES and effective < patches / 10:
         yield Flag(
             "attention on few patches",
             f"effective patches {effective:.1f}, of {patches:.0f}",

@@ -16,6 +16,7 @@ from momkd_core.cli.console import Progress
 from momkd_core.cli.options import add_features, add_json, add_slide_mpp
 from momkd_core.errors import ModelFileError
 from momkd_core.export import to_json
+from momkd_core.settings import MOMKD
 
 _SHOWN = ("balanced_accuracy", "sensitivity", "specificity")
 
@@ -73,7 +74,9 @@ def print_summary(summary: dict[str, Any]) -> None:
     def show(value: Any) -> str:
         return "   –  " if value is None else f"{value:6.3f}"
 
-    print(f"task {summary['task']}, positive {summary['positive']}, preset {summary['preset']}")
+    method = summary.get("method", MOMKD)
+    how = f"preset {summary['preset']}" if method == MOMKD else f"method {method}"
+    print(f"task {summary['task']}, positive {summary['positive']}, {how}")
     names = ("auc", "accuracy", "f1", "f1_macro")
     print("fold   " + "  ".join(f"{name:>8}" for name in names) + "   cases")
 

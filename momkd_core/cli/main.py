@@ -11,6 +11,7 @@ from momkd_core import __version__
 from momkd_core.cli import (
     ablate,
     atlas,
+    benchmark,
     bundle,
     curate,
     demo,
@@ -34,6 +35,7 @@ VERBS = {
     "extract": extract,
     "train": train,
     "ablate": ablate,
+    "benchmark": benchmark,
     "evaluate": evaluate,
     "predict": predict,
     "atlas": atlas,

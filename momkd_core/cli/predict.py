@@ -134,7 +134,9 @@ def _print_result(result: SlideResult, model: Model) -> None:
         print(f"muted                  {memory} {', '.join(str(index) for index in indices)}")
     if result.region is not None:
         print(f"inside                 {result.region}, of {result.patches_of_slide} patches")
-    print(f"patches                {len(result)}, effective {result.effective_patches:.1f}")
+    effective = result.effective_patches
+    spread = "" if effective is None else f", effective {effective:.1f}"
+    print(f"patches                {len(result)}{spread}")
     told_focus = f"unknown: {result.background_focus_reason}" if focus is None else f"{focus:.3f}"
     print(f"background focus       {told_focus}")
     if result.strangeness is not None:

@@ -9,27 +9,42 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from momkd_core.cli.console import Progress, ends_on_request
 from momkd_core.cli.evaluate import print_summary
 from momkd_core.cli.options import add_features, add_json, positive_count
+from momkd_core.comparators.registry import COMPARATORS, comparator
+from momkd_core.errors import SettingsError
 from momkd_core.export import to_json
 from momkd_core.run_lock import hold_run
-from momkd_core.settings import choose, describe
+from momkd_core.settings import (
+    COMPARATOR_SETTINGS,
+    MOMKD,
+    ModelSettings,
+    Preset,
+    TrainingSettings,
+    choose,
+    describe,
+)
 
 if TYPE_CHECKING:
     from momkd_core.gradient_audit import GradientAudit
     from momkd_core.training_request import TrainingRequest
 
-METHODS = ("momkd",)  # the comparison systems are not in this version
+METHODS = (MOMKD, *COMPARATORS)
 
 
 class _ListSettings(argparse.Action):
     """``--list-settings``: prints and exits, like ``--help``, so that nothing else is required."""
 
     def __call__(self, parser: argparse.ArgumentParser, *ignored: object) -> None:
+        print(
+            f"{MOMKD} has all of these; a comparison system, whose defaults are those published for it,"
+        )
+        print(f"has {', '.join(COMPARATOR_SETTINGS)}\n")
         width = max(len(name) for name, _, _ in describe())
         for name, default, meaning in describe():
             print(f"{name:<{width}}  {default:<10}  {meaning}")
@@ -38,6 +53,12 @@ class _ListSettings(argparse.Action):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_training_arguments(parser)
+    parser.add_argument(
+        "--method",
+        choices=METHODS,
+        default=MOMKD,
+        help="MoMKD, or a system to compare it with, on the same folds (default %(default)s)",
+    )
     parser.add_argument(
         "--audit-gradients",
         action="store_true",
@@ -54,7 +75,11 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
     """What a training needs, alone or as one of many."""
     parser.add_argument("cohort", type=Path, metavar="COHORT", help="cohort CSV")
     parser.add_argument(
-        "--expression", type=Path, required=True, metavar="FILE", help="cases x genes, CSV/Parquet"
+        "--expression",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="cases x genes, CSV/Parquet; methods of histology alone leave it unread",
     )
     parser.add_argument("--label", required=True, metavar="COLUMN", help="the column to predict")
     parser.add_argument(
@@ -77,7 +102,6 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
         default="paper",
         help="the paper's text, or the authors' public settings (default %(default)s)",
     )
-    parser.add_argument("--method", choices=METHODS, default="momkd", help="default %(default)s")
     parser.add_argument(
         "--folds", type=positive_count, default=5, metavar="N", help="default %(default)s"
     )
@@ -88,7 +112,12 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
         help="keep cases with one value together, instead of those of one patient; "
         "for instance site, for site-preserving folds",
     )
-    parser.add_argument("--epochs", type=positive_count, metavar="N", help="default 50")
+    parser.add_argument(
+        "--epochs",
+        type=positive_count,
+        metavar="N",
+        help="default 50, or as published for another --method",
+    )
     parser.add_argument("--seed", type=int, metavar="S", help="default 0")
     parser.add_argument(
         "--set",
@@ -132,17 +161,23 @@ def request_of(options: argparse.Namespace, assignments: list[str], out: Path) -
     from momkd_core.expression import read_expression
     from momkd_core.training_request import TrainingRequest
 
-    model, training = choose(options.preset, assignments, epochs=options.epochs, seed=options.seed)
+    method = getattr(options, "method", MOMKD)
+    if method != MOMKD:
+        _check_comparator(options)
+    model, training = settings_of(
+        method, options.preset, assignments, epochs=options.epochs, seed=options.seed
+    )
     about = {name: getattr(options, name) for name in ("organ", "stain", "note")}
     return TrainingRequest(
         cohort=read_cohort(options.cohort),
-        expression=read_expression(options.expression),
+        expression=read_expression(options.expression) if uses_expression(method) else None,
         label=options.label,
         positive=options.positive,
         negative=options.negative,
         out=out,
         model=model,
         training=training,
+        method=method,
         preset=options.preset,
         features_folder=options.features,
         folds=options.folds,
@@ -151,6 +186,46 @@ def request_of(options: argparse.Namespace, assignments: list[str], out: Path) -
         refit=getattr(options, "refit", False),
         about={name: value for name, value in about.items() if value is not None},
     )
+
+
+def settings_of(
+    method: str,
+    preset: Preset,
+    assignments: list[str],
+    *,
+    epochs: int | None = None,
+    **asked: Any,
+) -> tuple[ModelSettings, TrainingSettings]:
+    """Of MoMKD by its preset, of a comparison system by its publication; then those ``asked`` for by
+    options of their own, then ``key=value``.
+
+    Raises:
+        SettingsError: an unknown key or an impossible value.
+    """
+    if method == MOMKD:
+        return choose(preset, assignments, epochs=epochs, **asked)
+    recipe = comparator(method).recipe
+    if epochs is not None:
+        recipe = replace(recipe, epochs=epochs)
+    given = {name: value for name, value in asked.items() if value is not None}
+    return choose(preset, assignments, method=method, **(recipe.as_settings() | given))
+
+
+def uses_expression(method: str) -> bool:
+    """Whether a method looks at expression in training."""
+    return method == MOMKD or comparator(method).uses_expression
+
+
+def _check_comparator(options: argparse.Namespace) -> None:
+    """Raises :class:`SettingsError` for what only MoMKD has."""
+    given = {
+        "--preset reference": options.preset != "paper",
+        "--audit-gradients": options.audit_gradients,
+    }
+    for option in (name for name, is_given in given.items() if is_given):
+        raise SettingsError(
+            f"{option} belongs to --method {MOMKD}, not to {options.method}", "Leave it out"
+        )
 
 
 def _print_audit(audit: GradientAudit) -> None:

@@ -160,9 +160,11 @@ def _print_list(found: Triage, positive: str) -> None:
     )
     for case in found.cases:
         focus = "unknown" if case.background_focus is None else f"{case.background_focus:.3f}"
+        effective = case.effective_patches
+        spread = "unknown" if effective is None else f"{effective:.1f}"
         print(
             f"{case.case_id}\t{case.label or 'unknown'}\t{case.predicted}\t{case.probability:.3f}\t"
-            f"{focus}\t{case.effective_patches:.1f}\t"
+            f"{focus}\t{spread}\t"
             f"{', '.join(flag.words for flag in case.flags)}"
         )
     for warning in found.warnings:

@@ -28,7 +28,6 @@ _SETTLE_MS = 300
 _NO_COHORT = "Open a cohort (Ctrl+Shift+O) to see this component's patches over all of its slides."
 _NO_MODEL = "There is no model to read the cohort with. Open one first."
 _BEING_READ = "The cohort is being read with this model. Its patches appear when that is done."
-_NO_COMPONENTS = "The mean of several folds has no components. Open one fold's model file."
 _STOPPED = "Reading the cohort was stopped. Analysis ▸ Build cohort atlas starts it again."
 
 
@@ -121,14 +120,14 @@ class AtlasController(QObject):
 
     def _request(self, size: AtlasSize) -> AtlasRequest | None:
         shown, entries = self._analysis.analysis.shown, self._cases.readable
-        if shown is None or shown.model.is_ensemble or not entries:
+        if shown is None or shown.model.no_components or not entries:
             return None
         return AtlasRequest(shown.model, shown.model.sha256, shown.muted, entries, size)
 
     def _missing(self) -> str:
         shown = self._analysis.analysis.shown
-        if shown is not None and shown.model.is_ensemble:
-            return _NO_COMPONENTS
+        if shown is not None and shown.model.no_components:
+            return shown.model.no_components
         return _NO_COHORT if shown is not None else _NO_MODEL
 
     def _want(self, request: AtlasRequest) -> None:

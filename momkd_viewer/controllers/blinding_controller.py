@@ -67,7 +67,7 @@ class BlindingController(QObject):
         shown = self._analysis.analysis.shown
         if shown is not None:
             model = shown.model
-            components = 0 if model.is_ensemble else model.card.model.components
+            components = 0 if model.no_components else model.card.model.components
             meet_components(model.origin_sha256, components)
 
     def _show(self) -> None:

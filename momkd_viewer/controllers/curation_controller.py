@@ -17,7 +17,6 @@ from momkd_viewer.widgets.curate_dialog import CurateDialog
 
 _NO_MODEL = "There is no model to save. Open one, and mute a component."
 _SAME = "There is nothing to save: exactly these components are left out by the model itself."
-_NO_COMPONENTS = "The mean of several folds cannot be curated. Open one fold's model file."
 
 
 class CurationController(QObject):
@@ -107,6 +106,6 @@ def _reason(shown: OpenModel | None) -> str:
     """Why there is nothing to save; '' where there is."""
     if shown is None:
         return _NO_MODEL
-    if shown.model.is_ensemble:
-        return _NO_COMPONENTS
+    if shown.model.no_components:
+        return shown.model.no_components
     return _SAME if shown.muted == OpenModel.of(shown.model).muted else ""

@@ -29,10 +29,6 @@ from momkd_viewer.widgets.distribution import Distribution
 from momkd_viewer.widgets.memory_browser import MemoryBrowser
 
 _JUMP_MAGNIFICATION = 20.0
-_NO_COMPONENTS = (
-    "This is the mean of several folds, whose memories have nothing to do with each "
-    "other. Open one fold's model file to browse its components."
-)
 
 
 class MemoryController(QObject):
@@ -112,9 +108,12 @@ class MemoryController(QObject):
             self._distribution.clear()
             self._show_none(self._reason())
             return
-        self._distribution.show_values(result.affinity, result.attention)
+        if result.affinity is None or result.attention is None:
+            self._distribution.clear()
+        else:
+            self._distribution.show_values(result.affinity, result.attention)
         if result.match is None:
-            self._show_none(_NO_COMPONENTS)
+            self._show_none(result.no_components)
             return
         self._show_cards()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from momkd_core.result import SlideResult
 from momkd_viewer.state.analysis import OpenModel, Outcome
 from momkd_viewer.state.blinding import HIDDEN, blinded, component_texts
 from momkd_viewer.widgets.result_panel import ModelView
@@ -87,12 +88,17 @@ def _with_result(view: ModelView, outcome: Outcome) -> ModelView:
             ),
             (
                 "effective patches",
-                f"{result.effective_patches:.0f} of {len(result)}",
+                _spread(result),
                 "How many patches the attention is spread over: 1 / Σ α²",
             ),
         ),
         message=" ".join(_remarks(outcome)),
     )
+
+
+def _spread(result: SlideResult) -> str:
+    effective = result.effective_patches
+    return "unknown" if effective is None else f"{effective:.0f} of {len(result)}"
 
 
 def _remarks(outcome: Outcome) -> list[str]:
@@ -105,6 +111,6 @@ def _remarks(outcome: Outcome) -> list[str]:
     if outcome.unmuted is not None:
         names = component_texts(result.muted)
         remarks.append(f"Muted: {names}; without muting {outcome.unmuted.probability:.3f}.")
-    if result.effective_patches > 0.95 * len(result):
+    if (result.effective_patches or 0.0) > 0.95 * len(result):
         remarks.append(_EVEN)
     return remarks

@@ -106,7 +106,7 @@ class OverlayPanelController(QObject):
 
     def _refresh(self) -> None:
         choice, shown = self._overlay.choice, self._analysis.analysis.shown
-        alone = shown is not None and not shown.model.is_ensemble
+        alone = shown is not None and not shown.model.no_components
         components = shown.model.card.model.components if shown is not None and alone else 0
         self._bar.show_choice(choice, components)
         mapped = (choice.component.memory, choice.component.index)

@@ -36,7 +36,6 @@ DEBOUNCE_MS = 500
 _HEIGHT = 300
 _NOTHING = "Nothing is muted. Mute a component to see what the predictions become without it."
 _NO_MODEL = "No model is open."
-_NO_COMPONENTS = "The mean of several folds has no components to mute. Open one fold's model file."
 _NO_COHORT = "No cohort is open: open one to see which of its cases flip."
 _STOPPED = "Scoring the cohort was stopped."
 _DRAWN = "The cohort is scored when its slides are drawn."
@@ -170,8 +169,8 @@ class RescoreController(QObject):
             return ChangeView(_NO_MODEL)
         if blinded():  # labels and predictions
             return ChangeView(HIDDEN)
-        if shown.model.is_ensemble:
-            return ChangeView(_NO_COMPONENTS)
+        if shown.model.no_components:
+            return ChangeView(shown.model.no_components)
         can_save = shown.muted != OpenModel.of(shown.model).muted
         if not shown.muted:
             return ChangeView(_NOTHING, can_save=can_save)
@@ -215,7 +214,7 @@ class RescoreController(QObject):
         shown, asked, table = self._analysis.analysis.shown, self._analysis.asked, self._cases.table
         if shown is None or asked is None or table is None:
             return None
-        if shown.model.is_ensemble or not shown.muted:
+        if shown.model.no_components or not shown.muted:
             return None
         return _Wanted(asked, table, tuple(self._cases.resolutions.items()))
 

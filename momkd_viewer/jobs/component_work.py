@@ -55,7 +55,7 @@ def portray(result: SlideResult, model: Model, name: ComponentName) -> Work:
     def work(report: Report, cancel: CancelToken) -> Portrait:
         import pyqtgraph  # noqa: F401 - a third of a second that the window need not wait for
 
-        units = model.members[0].network.memory.unit()
+        units = model.members[0].momkd.memory.unit()
         vectors: dict[str, Floats] = {
             memory: unit.detach().numpy() for memory, unit in zip(MEMORIES, units, strict=True)
         }

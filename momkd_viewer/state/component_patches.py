@@ -102,7 +102,7 @@ def slide_gallery(
     result: SlideResult, slide: Path, name: ComponentName, kind: GalleryKind, count: int
 ) -> Gallery:
     """At most ``count`` patches of one slide, chosen as an atlas of it alone would."""
-    assert result.match is not None, "the mean of several folds has no components"
+    assert result.match is not None, result.no_components
     if not np.isfinite(result.match.of(name.memory)[:, name.index]).all():
         return Gallery((), 0, 0, 0, f"{name.text} is muted: nothing is matched with it.")
     opposite = other_memory(name.memory)
@@ -114,6 +114,7 @@ def slide_gallery(
         won = result.winners(name.memory) == name.index
         rows, available = picks.typical(), int(np.count_nonzero(won))
     else:
+        assert result.affinity is not None, result.no_components
         lost = result.affinity < 0 if opposite == "negative" else result.affinity > 0
         rows, available = picks.counter_examples(), int(np.count_nonzero(lost))
     patches = tuple(

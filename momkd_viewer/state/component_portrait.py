@@ -13,7 +13,7 @@ from momkd_core.result import SlideResult
 from momkd_viewer.state.overlay_values import ComponentName, Floats
 
 if TYPE_CHECKING:  # it comes with torch
-    from momkd_core.checkpoint import ModelCard
+    from momkd_core.model_card import ModelCard
 
 _BINS = 48
 
@@ -93,7 +93,7 @@ class Portrait:
 
 def histogram(result: SlideResult, name: ComponentName) -> Histogram | None:
     """The distribution of one component's similarities; None where it is muted."""
-    assert result.match is not None, "the mean of several folds has no components"
+    assert result.match is not None and result.affinity is not None, result.no_components
     values = result.match.of(name.memory)[:, name.index].astype(float)
     if not np.isfinite(values).all():
         return None

@@ -195,7 +195,7 @@ def case_column(report: CureReport, note: str, named: Named, worded: Named) -> C
         ),
         ChangeFact(
             "Effective patches",
-            f"{case.effective_patches_before:.1f} → {case.effective_patches_after:.1f}",
+            f"{_spread(case.effective_patches_before)} → {_spread(case.effective_patches_after)}",
             "Over how many patches attention is spread: 1 / Σ α²",
         ),
     )
@@ -246,6 +246,10 @@ def _failures(failures: Sequence[CaseFailure], named: Named, worded: Named) -> t
     if more:
         found.append(f"And {more} more case{'s' if more > 1 else ''} could not be tried.")
     return tuple(found)
+
+
+def _spread(patches: float | None) -> str:
+    return "unknown" if patches is None else f"{patches:.1f}"
 
 
 def _share(value: float | None) -> str:

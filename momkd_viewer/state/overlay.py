@@ -67,21 +67,22 @@ def colour_patches(result: SlideResult, choice: OverlayChoice, classes: Classes)
     if choice.is_categorical:
         rgba[:, :3], categories = _categories(result, WINNERS[choice.kind], inside)
     else:
-        scale = _scale(result, choice)
+        scale = _scale(result, choice, values)
         rgba[:, :3] = scale.apply(values)
         ramp = _ramp(scale, choice, classes)
     notes = _notes(choice, inside)
     return PatchColours(rgba, values, LegendContent(_title(choice), ramp, categories, notes))
 
 
-def _scale(result: SlideResult, choice: OverlayChoice) -> Scale:
-    """The map of a continuous overlay; the range never stretches it."""
+def _scale(result: SlideResult, choice: OverlayChoice, values: Floats) -> Scale:
+    """The map of a continuous overlay's values (N,); the range never stretches it."""
     if choice.is_ranked:
         # Ranks have no sign and no zero: a diverging map would claim both.
         return sequential_scale(0.0, 1.0, "rank")
     if choice.kind == "affinity":
-        return affinity_scale(result.affinity)
+        return affinity_scale(values)
     if choice.kind == "attention":
+        assert result.attention is not None
         return attention_scale(result.attention)
     if choice.kind == "tissue":
         return sequential_scale(0.0, 1.0, "")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from momkd_core.component_names import MEMORIES
-from momkd_core.result import SlideResult
+from momkd_core.result import SlideResult, no_attention
 from momkd_viewer.state.blinding import HIDDEN, blinded, component_order, component_text
 
 OverlayKind = Literal[
@@ -30,8 +30,6 @@ POLAR: tuple[OverlayKind, ...] = ("affinity", "attention", "positive_winner", "n
 WINNERS: dict[str, str] = {"positive_winner": "positive", "negative_winner": "negative"}
 ScaleKind = Literal["raw", "rank"]
 Floats = NDArray[np.float32]
-
-_NO_COMPONENTS = "The mean of several folds has no components: open one fold's model."
 
 
 def kinds() -> tuple[tuple[OverlayKind, str], ...]:
@@ -128,11 +126,15 @@ def missing(result: SlideResult, choice: OverlayChoice) -> str | None:
         return HIDDEN
     if choice.kind == "tissue" and result.tissue_fraction is None:
         return "The feature file does not say how much tissue its patches hold."
+    if choice.kind == "attention" and result.attention is None:
+        return f"There is nothing to show: {no_attention(result.method)}."
+    if choice.kind == "affinity" and result.affinity is None:
+        return f"A model of {result.method} has no memory and no affinity: choose another overlay."
     if choice.is_categorical and result.match is None:
-        return _NO_COMPONENTS
+        return result.no_components
     if choice.kind == "similarity":
         if result.match is None:
-            return _NO_COMPONENTS
+            return result.no_components
         name = choice.component
         if name.index >= result.match.of(name.memory).shape[1]:
             return f"This model has no component {name.text}."
@@ -147,8 +149,10 @@ def raw_values(result: SlideResult, choice: OverlayChoice) -> Floats:
     The choice must not be :func:`missing`, nor none.
     """
     if choice.kind == "affinity":
+        assert result.affinity is not None
         return result.affinity
     if choice.kind == "attention":
+        assert result.attention is not None
         return (result.attention * len(result)).astype(np.float32)
     if choice.kind == "tissue":
         assert result.tissue_fraction is not None

@@ -46,19 +46,14 @@ def patch_facts(
 
 def _polar_facts(result: SlideResult, patch: int, choice: OverlayChoice) -> list[Fact]:
     """What tells which memory wins the patch."""
-    raw = not choice.is_ranked
-    return [
-        Fact(
-            "affinity, C⁺ − C⁻",
-            f"{result.affinity[patch]:+.3f}",
-            choice.kind == "affinity" and raw,
-        ),
-        Fact(
-            "attention",
-            f"{result.attention[patch] * len(result):.2f} × even",
-            choice.kind == "attention" and raw,
-        ),
-    ]
+    raw, facts = not choice.is_ranked, []
+    if result.affinity is not None:
+        told = f"{result.affinity[patch]:+.3f}"
+        facts.append(Fact("affinity, C⁺ − C⁻", told, choice.kind == "affinity" and raw))
+    if result.attention is not None:
+        told = f"{result.attention[patch] * len(result):.2f} × even"
+        facts.append(Fact("attention", told, choice.kind == "attention" and raw))
+    return facts
 
 
 def _memory_facts(result: SlideResult, patch: int, choice: OverlayChoice) -> list[Fact]:

@@ -48,7 +48,7 @@ class Inspection:
 
 
 def inspect(result: SlideResult, slide: Path, patch: int) -> Inspection:
-    """Everything the memories say of a patch. There are no rows for the mean of several folds."""
+    """Everything the memories say of a patch. There are no rows without components."""
     x, y = (int(v) for v in result.coords[patch])
     found: list[tuple[ComponentName, float, bool]] = []
     muted = 0

@@ -34,10 +34,16 @@ NUMBERS: Final[Mapping[str, Callable[[CaseTriage], float | None]]] = {
     "correct": lambda case: None if case.correct is None else float(case.correct),
     "probability": lambda case: case.probability,
     "effective": lambda case: case.effective_patches,
-    "effective_log": lambda case: math.log10(case.effective_patches),
+    "effective_log": lambda case: _log10(case.effective_patches),
     "patches": lambda case: case.patches,
     "entropy": lambda case: case.entropy_normalised,
 }
+
+
+def _log10(value: float | None) -> float | None:
+    return None if value is None else math.log10(value)
+
+
 _ROW = {name: row for row, name in enumerate(NUMBERS)}
 _BIT = {kind: 1 << bit for bit, kind in enumerate(FLAG_KINDS)}
 

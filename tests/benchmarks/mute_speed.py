@@ -19,9 +19,10 @@ import numpy as np
 import torch
 from engine_speed import timed, tissue
 
-from momkd_core.checkpoint import FoldModel, Model, ModelCard
+from momkd_core.checkpoint import FoldModel, Model
 from momkd_core.features import FeatureBag
 from momkd_core.model.network import MoMKD
+from momkd_core.model_card import ModelCard
 from momkd_core.prediction import encode
 from momkd_core.progress import CancelToken, silent
 from momkd_core.settings import ModelSettings

@@ -13,9 +13,10 @@ from scipy import stats
 from synthetic import TINY, write_feature_cohort
 
 from momkd_core import predict
-from momkd_core.checkpoint import ModelCard, load_model
+from momkd_core.checkpoint import load_model
 from momkd_core.cli.main import main
 from momkd_core.gene_association import associate
+from momkd_core.model_card import ModelCard
 
 
 def _curve(n: int) -> Any:

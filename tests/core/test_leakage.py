@@ -11,7 +11,7 @@ import pytest
 import torch
 from synthetic import write_feature_cohort
 
-from momkd_core import cross_validation, expression, training, training_data
+from momkd_core import cross_validation, expression, memory_learner, training_data
 from momkd_core.checkpoint import load_model
 from momkd_core.cohort import read_cohort
 from momkd_core.errors import LeakageError
@@ -47,7 +47,7 @@ def test_changing_the_test_cases_changes_nothing_fitted(
         transforms.append(expression.fit_transform(*given, **options))
         return transforms[-1]
 
-    monkeypatch.setattr(training, "initialise_memory", initialise)
+    monkeypatch.setattr(memory_learner, "initialise_memory", initialise)
     monkeypatch.setattr(training_data, "fit_transform", fit_transform)
     write_feature_cohort(tmp_path)
     cross_validation.cross_validate(request(tmp_path, "a"))

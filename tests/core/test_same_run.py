@@ -20,6 +20,7 @@ from momkd_core.errors import Cancelled, CohortError, ExpressionError, TrainingE
 from momkd_core.evaluation import auc
 from momkd_core.expression import ExpressionTable, read_expression
 from momkd_core.progress import CancelToken, silent
+from momkd_core.run_folder import UNFINISHED, claim
 from momkd_core.training_request import Prepared, TrainingRequest, prepare
 
 
@@ -117,6 +118,15 @@ def test_a_run_of_an_earlier_version_is_named(
     (out / "run.json").write_text(json.dumps(record))
     with pytest.raises(TrainingError, match=r"did not write down features_sha256, heads.*--out"):
         cross_validate(request(cohort_path, features_folder, out))
+
+
+def test_a_setting_that_nobody_asked_for_may_be_younger_than_the_run(tmp_path: Path) -> None:
+    (tmp_path / "folds" / "0").mkdir(parents=True)
+    (tmp_path / "folds" / "0" / UNFINISHED).touch()
+    (tmp_path / "run.json").write_text(json.dumps({"training": {"seed": 0}}))
+    claim(tmp_path, {"training": {"seed": 0, "split_seed": None}}, [])
+    with pytest.raises(TrainingError, match="did not write down split_seed"):
+        claim(tmp_path, {"training": {"seed": 0, "split_seed": 1}}, [])
 
 
 def test_a_run_goes_on_wherever_its_features_lie(

@@ -57,6 +57,7 @@ ROWS: list[tuple[str, object, object]] = [
     ("ablation", "full", "full"),
     ("epochs", 50, 50),
     ("seed", 0, 0),
+    ("split_seed", None, None),
 ]
 
 

@@ -28,10 +28,10 @@ from momkd_core.expression import read_expression
 from momkd_core.external_validation import evaluate_cohort
 from momkd_core.familiarity import fit_familiarity
 from momkd_core.memory_initialisation import initial_components
+from momkd_core.memory_learner import HISTORY_COLUMNS, MEMORY_COLUMNS
 from momkd_core.progress import CancelToken
 from momkd_core.run_folder import trained_cases
 from momkd_core.settings import Preset, choose
-from momkd_core.training import HISTORY_COLUMNS, MEMORY_COLUMNS
 from momkd_core.training_request import TrainingRequest
 
 SMALL = [
