@@ -105,7 +105,8 @@ class WorkspaceController(QObject):
     @property
     def idle(self) -> bool:
         """Whether nothing is being worked out, read or kept."""
-        return not (self._renewing or self._timer.isActive()) and self.keeper.idle
+        drawn = self.window is None or not self.shown or self.window.charts.idle
+        return not (self._renewing or self._timer.isActive()) and drawn and self.keeper.idle
 
     def show(self) -> None:
         """Opens the window, or brings it to the front."""

@@ -119,7 +119,7 @@ class WorkspaceDisplay(QObject):
     def _show_chosen(self) -> None:
         session, at = self._session, self._session.position
         self.window.charts.show_current(at)
-        if at < 0:
+        if at not in session.rows:  # none, or one that the filters leave out
             self.window.detail.show_nothing()
             return
         detail = detail_of(session.workspace, at, session.marks)

@@ -75,11 +75,11 @@ _FIRST = tuple(kind for kind in _OF_MODEL if kind != "strangeness")
 _OTHERS = ("label", "predicted", "correct", "probability", "background")
 
 _CASE = (
-    Column("case", "Case", "With a picture of its first slide", "case", 190),
+    Column("case", "Case", "With a picture of its first slide", "case", 160),
     Column("patient", "Patient", "As the table names them", "patient", 90, private=True),
     Column("slides", "Slides", "How many the case has", "slides", 50),
     Column("reviewed", "Reviewed", "Space or R ticks a case off", "reviewed", 70),
-    Column("verdict", "Verdict", "On the case, with the chosen model", "verdict", 100),
+    Column("verdict", "Verdict", "On the case, with the chosen model", "verdict", 80),
 )
 
 

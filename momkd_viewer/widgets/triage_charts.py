@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPointF, Qt, Signal
+from PySide6.QtCore import QPointF, Qt, QTimer, Signal
 from PySide6.QtWidgets import QToolTip, QVBoxLayout, QWidget
 
 from momkd_viewer.state.blinding import HIDDEN, blinded
@@ -20,6 +21,9 @@ from momkd_viewer.widgets.colours import colour
 if TYPE_CHECKING:
     import pyqtgraph
 
+# Points are drawn when the table has rested for this long, one chart after the other: ten thousand of
+# them take longer to draw than a letter to type.
+_REST_MS = 120
 _REACH = 12.0  # pixels from a point that still mean it
 #: (correct, symbol, its sign in the key, token, meaning): told apart without colours, too.
 _Kind = tuple[bool | None, str, str, str, str]
@@ -29,6 +33,8 @@ _KINDS: tuple[_Kind, ...] = (
     (False, "x", "✕", "failure", "wrong"),
 )
 _UNTOLD: tuple[_Kind, ...] = ((None, "o", "●", "quiet", "cases"),)
+#: (place, text) on a logarithmic axis.
+_LOG_TICKS = [(math.log10(v), f"{v:,}") for v in (1, 3, 10, 30, 100, 300, 1000, 3000, 10_000)]
 _NO_MODEL = "Open a model and analyse the cases: their points come here."
 _NO_POINTS = "None of the shown cases has both numbers yet."
 
@@ -42,8 +48,12 @@ class TriageChart(Chart):
 
     chosen = Signal(int)
 
-    def __init__(self, name: str, x: tuple[str, str], y: tuple[str, str]) -> None:
+    def __init__(self, name: str, x: tuple[str, str], y: tuple[str, str], rest_ms: int) -> None:
         super().__init__(name)
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(rest_ms)
+        self._rest.timeout.connect(self._show_points)
         self._x, self._y = x, y  # number and label of each axis
         self.points: TriagePoints | None = None
         self._threshold = 0.5
@@ -55,18 +65,27 @@ class TriageChart(Chart):
         """Shows the cases at ``rows``."""
         if answers is None:
             self.points = None
+            self._rest.stop()
             self.show_reason(_NO_MODEL)
             return
         self.points = points_of(answers, rows, self._x[0], self._y[0])
         self._threshold = answers.question.decision.threshold
-        self.show_reason("" if len(self.points) else _NO_POINTS)
+        self._rest.start()
+
+    def _show_points(self) -> None:
+        if self.points is not None:
+            self.show_reason("" if len(self.points) else _NO_POINTS)
 
     def show_current(self, case: int) -> None:
         """Marks a case's point; none where it has none."""
         self._current = case
         if self._mark is not None and self.points is not None:
-            at = self.points.cases == case
-            self._mark.setData(*self._placed(at))
+            self._mark.setData(*self._placed(self.points.cases == case))
+
+    @property
+    def drawing(self) -> bool:
+        """Whether other points are going to be drawn."""
+        return self._rest.isActive()
 
     @property
     def ready(self) -> bool:
@@ -144,12 +163,14 @@ class _GlassChart(TriageChart):
             "Attention on glass against probability",
             ("probability", "probability of the positive class"),
             ("background", "background focus"),
+            _REST_MS,
         )
 
-    def show_points(self, answers: Answers | None, rows: Rows) -> None:
-        super().show_points(answers, rows)
+    def _show_points(self) -> None:
         if blinded():
             self.show_reason(HIDDEN)
+        else:
+            super()._show_points()
 
     def draw_lines(self, item: pyqtgraph.PlotItem) -> None:
         import pyqtgraph
@@ -178,11 +199,12 @@ class _SpreadChart(TriageChart):
             "How attention is spread",
             ("effective_log", "effective patches: few means concentrated"),
             ("entropy", "entropy of component use"),
+            2 * _REST_MS,
         )
 
     def set_up(self, item: pyqtgraph.PlotItem) -> None:
         super().set_up(item)
-        item.getAxis("bottom").setLogMode(True)
+        item.getAxis("bottom").setTicks([_LOG_TICKS])
 
     def draw_lines(self, item: pyqtgraph.PlotItem) -> None:
         assert self.points is not None
@@ -215,6 +237,11 @@ class TriageCharts(QWidget):
         """Shows the cases at ``rows``."""
         for chart in self.both:
             chart.show_points(answers, rows)
+
+    @property
+    def idle(self) -> bool:
+        """Whether all points are drawn."""
+        return not any(chart.drawing for chart in self.both)
 
     def show_current(self, case: int) -> None:
         """Marks a case in both."""

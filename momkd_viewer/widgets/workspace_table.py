@@ -10,13 +10,21 @@ from PySide6.QtCore import (
     QAbstractTableModel,
     QModelIndex,
     QPersistentModelIndex,
+    QRect,
     QSize,
     Qt,
     QTimer,
     Signal,
 )
-from PySide6.QtGui import QKeyEvent, QPixmap, QResizeEvent
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+from PySide6.QtGui import QFontMetrics, QKeyEvent, QPainter, QPixmap, QResizeEvent
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableView,
+    QWidget,
+)
 
 from momkd_viewer.state.case_marks import CaseMarks
 from momkd_viewer.state.workspace import FAILED, MISSING, Workspace
@@ -31,7 +39,9 @@ PICTURE = QSize(52, 38)
 # Rows that scroll by within this time are not asked for.
 _REST_MS = 40
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 _MIDDLE = Qt.AlignmentFlag.AlignCenter
+_MARGIN = 4
 _Role = Qt.ItemDataRole
 
 
@@ -77,7 +87,7 @@ class WorkspaceModel(QAbstractTableModel):
         for at in self.workspace.cases.places.get(path, ()):
             for row in np.flatnonzero(self.rows == at):
                 cell = self.index(int(row), 0)
-                self.dataChanged.emit(cell, cell, [_Role.DecorationRole])
+                self.dataChanged.emit(cell, cell)
 
     def rowCount(self, parent: _Index | None = None) -> int:
         return 0 if parent is not None and parent.isValid() else len(self.rows)
@@ -96,26 +106,23 @@ class WorkspaceModel(QAbstractTableModel):
         if role == _Role.ToolTipRole:
             return f"{column.tip}. Click to sort"
         if role == _Role.TextAlignmentRole:
-            return _MIDDLE if column.question >= 0 else Qt.AlignmentFlag.AlignLeft
+            return _MIDDLE if column.question >= 0 else _LEFT
         return None
 
     def data(self, index: _Index, role: int = _Role.DisplayRole) -> object:
-        at, column = int(self.rows[index.row()]), self.columns[index.column()]
+        at, column = self.cell(index)
         if role == _Role.DisplayRole:
-            return self._text(at, column)
-        if role == _Role.DecorationRole and column.kind == "case":
-            return self.picture(self.workspace.cases[at].paths[0])
-        if role == _Role.ForegroundRole:
-            return self._foreground(at, column)
-        if role == _Role.TextAlignmentRole:
-            if column.is_numeric:
-                return _RIGHT
-            return _MIDDLE if column.kind in ("correct", "reviewed", "slides") else None
+            return self.text(at, column)
         if role == _Role.ToolTipRole:
             return self._tip(at, column)
         return None
 
-    def _text(self, at: int, column: Column) -> str:
+    def cell(self, index: _Index) -> tuple[int, Column]:
+        """The case of a cell, by its position, and the column."""
+        return int(self.rows[index.row()]), self.columns[index.column()]
+
+    def text(self, at: int, column: Column) -> str:
+        """What a cell says."""
         if column.kind == "case":
             return self.named(at)
         if column.kind == "flags" and self._status(at, column) == FAILED:
@@ -125,16 +132,17 @@ class WorkspaceModel(QAbstractTableModel):
     def _status(self, at: int, column: Column) -> int:
         return int(self.workspace.answers[column.question].status[at])
 
-    def _foreground(self, at: int, column: Column) -> object:
+    def token(self, at: int, column: Column) -> str:
+        """The colour of its text."""
         if column.question < 0:
-            return None
+            return "text"
         status = self._status(at, column)
         if status == FAILED:
-            return colour("failure")
-        wrong = self.workspace.answers[column.question].number("correct")[at] == 0
-        if wrong and column.kind in ("predicted", "correct"):
-            return None if column.polar and not self._text(at, column) else colour("failure")
-        return colour("quiet") if status == MISSING else None
+            return "failure"
+        if column.kind in ("predicted", "correct"):
+            wrong = self.workspace.answers[column.question].number("correct")[at] == 0
+            return "failure" if wrong else "text"
+        return "quiet" if status == MISSING else "text"
 
     def _tip(self, at: int, column: Column) -> str | None:
         case = self.workspace.cases[at]
@@ -142,8 +150,43 @@ class WorkspaceModel(QAbstractTableModel):
             return self.marks.reviewed[case.case_id].text
         if column.kind == "flags":
             answer = self.workspace.answers[column.question].of[at]
-            return self.worded(answer.failure) or self._text(at, column) or None
+            return self.worded(answer.failure) or self.text(at, column) or None
         return None
+
+
+class _Cells(QStyledItemDelegate):
+    """Paints a cell. Qt's own way, through a style sheet and seven questions a cell, is too slow."""
+
+    def __init__(self, table: QTableView, rows: WorkspaceModel) -> None:
+        super().__init__(table)
+        self._table, self._rows = table, rows
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
+        box: QRect = option.rect
+        metrics: QFontMetrics = option.fontMetrics
+        at, column = self._rows.cell(index)
+        if index.row() == self._table.currentIndex().row():  # flags of the state are slow to ask
+            painter.fillRect(box, colour("chosen"))
+        box = box.adjusted(_MARGIN, 0, -_MARGIN, 0)
+        if column.kind == "case":
+            picture = self._rows.picture(self._rows.workspace.cases[at].paths[0])
+            if picture is not None:
+                top = box.top() + (box.height() - PICTURE.height()) // 2
+                painter.drawPixmap(box.left(), top, picture)
+            box = box.adjusted(PICTURE.width() + 2 * _MARGIN, 0, 0, 0)
+        text = self._rows.text(at, column)
+        if not text:
+            return
+        painter.setPen(colour(self._rows.token(at, column)))
+        if column.question < 0 or column.kind == "flags":  # of any length
+            text = metrics.elidedText(text, Qt.TextElideMode.ElideRight, box.width())
+        painter.drawText(box, _alignment(column), text)
+
+
+def _alignment(column: Column) -> Qt.AlignmentFlag:
+    if column.is_numeric:
+        return _RIGHT
+    return _MIDDLE if column.kind in ("correct", "reviewed", "slides") else _LEFT
 
 
 class WorkspaceTable(QTableView):
@@ -167,6 +210,7 @@ class WorkspaceTable(QTableView):
         super().__init__(parent)
         self.rows = WorkspaceModel(self)
         self.setModel(self.rows)
+        self.setItemDelegate(_Cells(self, self.rows))
         self._quiet = False  # what changes now is not by hand
         self.setAccessibleName("Cases of the cohort")
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -174,7 +218,6 @@ class WorkspaceTable(QTableView):
         self.setShowGrid(False)
         self.setWordWrap(False)
         self.setTabKeyNavigation(False)
-        self.setIconSize(PICTURE)
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.verticalHeader().hide()
         self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)

@@ -229,7 +229,7 @@ def test_space_ticks_off_and_the_detail_says_why(
 
 
 def test_thumbnails_come_for_rows_in_view(qtbot: QtBot, window: MainWindow, cohort: Path) -> None:
-    found = opened(qtbot, window, cohort)
+    opened(qtbot, window, cohort)
     first = window.cases.work.entries[0].path
 
     def there() -> bool:
@@ -237,8 +237,6 @@ def test_thumbnails_come_for_rows_in_view(qtbot: QtBot, window: MainWindow, coho
         return picture.pixelColor(picture.width() // 2, picture.height() // 2).alpha() == 255
 
     qtbot.waitUntil(there, timeout=LIMIT_MS)
-    index = found.table.rows.index(0, 0)
-    assert not index.data(Qt.ItemDataRole.DecorationRole).isNull()
 
 
 def test_charts_show_what_the_table_shows_and_open_a_case(
@@ -250,7 +248,7 @@ def test_charts_show_what_the_table_shows_and_open_a_case(
     assert "wrong 2" in chart._key.text() and "right 1" in chart._key.text()
     found.bar.view_chosen.emit(BUILT_IN[1])
     assert len(chart.points) == 1
-    QApplication.processEvents()
+    settle(qtbot, window)
     assert chart._plot is not None
     box = chart._plot.getPlotItem().getViewBox()
     scene = box.mapViewToScene(QPointF(0.99, 0.6))
@@ -292,6 +290,7 @@ def test_blinded_the_workspace_tells_nothing_of_the_answer(
         menu.aboutToShow.emit()
     offered = [a.text() for a in (*found.bar.order.menu().actions(),)]
     assert "wrong" not in offered and "background focus" in offered
+    settle(qtbot, window)
     key = found.charts.spread._key.text()
     assert "cases 4" in key and "wrong" not in key
     window.actions_by_name["blinded"].trigger()
