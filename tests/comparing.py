@@ -10,17 +10,22 @@ from momkd_core.comparators.comparator import Comparator, TrainingSlide
 WIDTH, GENES = 16, 24
 
 
-def small_bags() -> list[TrainingSlide]:
-    """Twelve slides of 5 to 40 patches. Of a positive one a fifth of the patches are shifted."""
-    random = torch.Generator().manual_seed(5)
+def key_patches(slide: TrainingSlide) -> int:
+    """How many of its first patches tell that a positive slide is one."""
+    return -(-len(slide.features) // 5)
+
+
+def small_bags(count: int = 12, seed: int = 5) -> list[TrainingSlide]:
+    """Slides of 5 to 40 patches. Of a positive one a fifth of the patches are shifted."""
+    random = torch.Generator().manual_seed(seed)
     found = []
-    for case in range(12):
+    for case in range(count):
         label = case % 2
-        count = int(torch.randint(5, 41, (1,), generator=random))
-        features = torch.randn(count, WIDTH, generator=random)
-        features[: -(-count // 5)] += 2.0 * label
+        patches = int(torch.randint(5, 41, (1,), generator=random))
+        features = torch.randn(patches, WIDTH, generator=random)
         expression = torch.randn(GENES, generator=random) + label
         found.append(TrainingSlide(features, expression, label, f"c{case}"))
+        features[: key_patches(found[-1])] += 2.0 * label
     return found
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
-from comparing import WIDTH, train_until_right
+from comparing import WIDTH, key_patches, small_bags, train_until_right
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -19,6 +20,7 @@ from momkd_core.comparators.nystrom import NystromAttention, pseudo_inverse, squ
 from momkd_core.comparators.registry import COMPARATORS, comparator
 from momkd_core.comparators.transmil import PPEG, TransMIL
 from momkd_core.comparators.wikg import WiKG, gather, nearest_tails
+from momkd_core.evaluation import auc
 
 HISTOLOGY_ONLY = [name for name in COMPARATORS if not comparator(name).uses_expression]
 
@@ -61,6 +63,25 @@ def test_a_small_set_is_learned_by_heart(name: str, bags: list[TrainingSlide]) -
     method = made(comparator(name))
     method.recipe = replace(method.recipe, learning_rate=1e-3)
     assert train_until_right(method, bags, 100)
+
+
+@pytest.mark.parametrize("name", ["abmil", "dsmil", "dtfd", "wikg"])
+def test_key_patches_are_found_in_new_slides(name: str) -> None:
+    """As in MUSK, a few patches make a slide positive: new slides are told apart by them."""
+    method = made(comparator(name))
+    method.recipe = replace(method.recipe, learning_rate=1e-3)
+    train_until_right(method, small_bags(60), 15)
+    new = small_bags(40, seed=6)
+    with torch.no_grad():
+        scored = [method.score(slide.features) for slide in new]
+    assert auc([s.label for s in new], [float(s.logits.diff()) for s in scored]) > 0.9
+    if scored[0].attention is not None:
+        on_key = [
+            float(s.attention[: key_patches(slide)].sum()) / key_patches(slide) * len(s.attention)
+            for s, slide in zip(scored, new, strict=True)
+            if slide.label
+        ]
+        assert np.mean(on_key) > 1.2, "times their even share"
 
 
 @torch.no_grad()
