@@ -22,8 +22,8 @@ def work(path: Path, report: Report, cancel: CancelToken) -> None:
         raise CohortError("No such case", "Choose another")
     if what == "breaks":
         raise KeyError("gene")
-    report(0, 1, os.environ["OMP_NUM_THREADS"])
     path.write_text("begun")
+    report(0, 1, os.environ["OMP_NUM_THREADS"])
     while what == "waits":
         cancel.raise_if_cancelled()
         time.sleep(0.01)
