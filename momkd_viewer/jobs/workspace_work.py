@@ -46,10 +46,13 @@ def renew(asked: Renewal) -> Work:
 
     def work(report: Report, cancel: CancelToken) -> Workspace:
         cases = asked.before.cases if asked.entries is None else cases_of(asked.entries)
+        many = sum(map(len, asked.found)) - asked.before.findings >= _MANY
+        if many:
+            gc.freeze()
         workspace = asked.before.renewed(cases, asked.questions, asked.found, _AT_ONCE)
-        if workspace.findings - asked.before.findings >= _MANY:
-            # Python would look for cycles in them again and again, for half a second each time with
-            # ten thousand cases; there are none. What is let go of is freed as ever.
+        if many:
+            # Python would look for cycles in all of this again and again, for half a second each time
+            # with ten thousand cases; there are none. What is let go of is freed as ever.
             gc.freeze()
         return workspace
 

@@ -49,6 +49,11 @@ class NameMask:
             return f"Slide {number}"
         return path.name if suffix else path.stem
 
+    def file(self, path: Path) -> str:
+        """What a table or folder is called: its name and that of the folder it is in, or ``File 2``."""
+        number = _number(self._files, str(path))
+        return f"File {number}" if self.on else f"{path.parent.name}/{path.name}"
+
     def case(self, row: str, path: Path) -> str:
         """What a row of the case list is called: its name, or ``Case 2`` (``Case 2 · Slide 3``)."""
         case = _case_of(row, path)

@@ -307,6 +307,7 @@ def test_masked_no_name_is_told(qtbot: QtBot, window: MainWindow, cohort: Path) 
     for name in ("Ada", "Bea", "Dan", "Lake", "P-", "cohort.csv"):
         assert name not in text, name
     assert "Case 4" in text
+    assert "cohort.csv" not in window.canvas.welcome._recent.text()
     assert [column.kind for column in found.table.rows.columns] == ["case", "flags"]
     window.actions_by_name["mask_names"].trigger()
     assert [column.kind for column in found.table.rows.columns][1] == "patient"
@@ -332,7 +333,10 @@ def test_another_start_goes_on_where_it_was(
     with another_window(tmp_path / "settings.ini") as again:
         again.show()
         again.analysis.starts_itself = False
-        open_all(qtbot, again, cohort)
+        recent = again.canvas.welcome._recent
+        assert f"{cohort.parent.name}/cohort.csv" in recent.text()
+        recent.linkActivated.emit("0")
+        settle(qtbot, again)
         (model,) = again.analysis.analysis.models
         assert model.model.path == HER2, "models are opened again"
         know(again)
