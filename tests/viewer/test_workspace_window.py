@@ -21,6 +21,7 @@ from telling import told_by
 from momkd_core.case_triage import in_order
 from momkd_core.slide_summary import SlideSummary
 from momkd_core.storage import data_folder
+from momkd_core.verdicts import Subject, Verdict
 from momkd_viewer.main_window import MainWindow
 from momkd_viewer.resource_files import resource
 from momkd_viewer.state.work_list import CaseFinding
@@ -226,6 +227,19 @@ def test_space_ticks_off_and_the_detail_says_why(
     found.bar.view_chosen.emit(BUILT_IN[4])
     found.table.setCurrentIndex(found.table.rows.index(0, 0))
     assert "Copy it again." in found.detail.text, "a failure with its cure"
+
+
+def test_the_verdict_on_a_case_is_shown(qtbot: QtBot, window: MainWindow, cohort: Path) -> None:
+    found = opened(qtbot, window, cohort)
+    sha256 = window.analysis.analysis.models[0].model.origin_sha256
+    verdict = Verdict(
+        subject=Subject(case_id="Eve"), reviewer="Ada", model_sha256=sha256, credible="no"
+    )
+    window.review.keeper.put(verdict)
+    settle(qtbot, window)
+    assert cells(found, "Eve")["verdict"] == "judged · Ada" and cells(found, "Bea")["verdict"] == ""
+    window.actions_by_name["blinded"].trigger()
+    assert cells(found, "Eve")["verdict"] == "", "what others say is not told while blinded"
 
 
 def test_thumbnails_come_for_rows_in_view(qtbot: QtBot, window: MainWindow, cohort: Path) -> None:
