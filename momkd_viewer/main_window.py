@@ -241,7 +241,13 @@ class MainWindow(WindowFrame):
         self.training = TrainingController(self, self.open_path, self._names, self._settings)
         self._build_actions()
         self.recent = RecentSlides(
-            self.slides, self.canvas.welcome, self._recent_menu, self._names, self._settings, self
+            self.slides,
+            self.cases,
+            self.canvas.welcome,
+            self._recent_menu,
+            self._names,
+            self._settings,
+            self,
         )
         self.readout = ReadoutController(self.split.views, self.position, self._magnification, self)
         self._connect()

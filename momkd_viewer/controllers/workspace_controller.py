@@ -150,13 +150,14 @@ class WorkspaceController(QObject):
 
     def show_again(self) -> None:
         """Names are masked, or the reader judges blinded, or no more of these."""
+        if self.window is not None:
+            self.window.banner.refresh()
         self._on_review()
         self._show()
 
     def _show(self) -> None:
         if self._display is not None and self.shown:
-            table = self._cases.table
-            self._display.show("" if table is None else table.name)
+            self._display.show(self._cases.table)
 
     def _fail(self, text: str) -> None:
         if self.window is not None and self.shown:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal
@@ -30,7 +31,7 @@ class WorkspaceDisplay(QObject):
     ) -> None:
         super().__init__(parent)
         self.window, self._session, self._names = window, session, names
-        self._table_name = ""
+        self._table: Path | None = None
         bar, table, then = window.bar, window.table, self._then
         bar.searched.connect(then(self._search))
         bar.task_chosen.connect(then(lambda task: session.change(task=task)))
@@ -59,7 +60,7 @@ class WorkspaceDisplay(QObject):
         def run(wanted: Any) -> None:
             wish(wanted)
             self.changed.emit()
-            self.show(self._table_name)
+            self.show(self._table)
 
         return run
 
@@ -85,16 +86,15 @@ class WorkspaceDisplay(QObject):
 
     # -- showing ---------------------------------------------------------------------------------
 
-    def show(self, table_name: str) -> None:
-        """Shows what holds now, of a cohort of that name."""
-        self._table_name = table_name
+    def show(self, table: Path | None) -> None:
+        """Shows what holds now, of the cohort of that table; None: of none."""
+        self._table = table
         window, session, view = self.window, self._session, self._session.view
         session.masked_name = self._named if self._names.on else None
         session.arrange()
         workspace, answers = session.workspace, session.answers
-        name = f" – {self._names.text(table_name)}" if table_name else ""
+        name = "" if table is None else f" – {self._names.file(table)}"
         window.setWindowTitle(f"Cohort workspace{name}")
-        window.banner.refresh()
         tasks = [one.question.key for one in workspace.answers]
         window.bar.show_view(view, session.saved, tasks)
         columns = session.shown_columns
@@ -124,7 +124,9 @@ class WorkspaceDisplay(QObject):
             return
         detail = detail_of(session.workspace, at, session.marks)
         if self._names.on:
-            said = tuple(replace(one, why=self._names.text(one.why)) for one in detail.said)
-            detail = replace(detail, said=said)
+            # All at once: looking for every name of a large cohort takes a while.
+            reasons = self._names.text("\n".join(one.why for one in detail.said)).split("\n")
+            said = zip(detail.said, reasons, strict=True)
+            detail = replace(detail, said=tuple(replace(one, why=why) for one, why in said))
         slides = [self._names.slide(path) for path in session.workspace.cases[at].paths]
         self.window.detail.show_case(self._named(at), slides, detail)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from momkd_viewer.state.workspace_memory import (
 
 # A cohort whose findings are all known already fills the table in steps that can be seen.
 _AT_ONCE = 1500
+_MANY = 1000
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,15 @@ def renew(asked: Renewal) -> Work:
 
     def work(report: Report, cancel: CancelToken) -> Workspace:
         cases = asked.before.cases if asked.entries is None else cases_of(asked.entries)
-        return asked.before.renewed(cases, asked.questions, asked.found, _AT_ONCE)
+        many = sum(map(len, asked.found)) - asked.before.findings >= _MANY
+        if many:
+            gc.freeze()
+        workspace = asked.before.renewed(cases, asked.questions, asked.found, _AT_ONCE)
+        if many:
+            # Python would look for cycles in all of this again and again, for half a second each time
+            # with ten thousand cases; there are none. What is let go of is freed as ever.
+            gc.freeze()
+        return workspace
 
     return work
 

@@ -25,6 +25,10 @@ class NameMask:
         self._slides: dict[str, int] = {}
         self._cases: dict[str, int] = {}
         self._files: dict[str, int] = {}
+        # What replaces what, as of so many names.
+        self._known = (0, 0, 0)
+        self._shown: dict[str, str] = {}
+        self._whole = re.compile(r"\b\B")  # nothing
 
     # -- what is met -----------------------------------------------------------------------------
 
@@ -49,6 +53,11 @@ class NameMask:
             return f"Slide {number}"
         return path.name if suffix else path.stem
 
+    def file(self, path: Path) -> str:
+        """What a table or folder is called: its name and that of the folder it is in, or ``File 2``."""
+        number = _number(self._files, str(path))
+        return f"File {number}" if self.on else f"{path.parent.name}/{path.name}"
+
     def case(self, row: str, path: Path) -> str:
         """What a row of the case list is called: its name, or ``Case 2`` (``Case 2 · Slide 3``)."""
         case = _case_of(row, path)
@@ -67,13 +76,16 @@ class NameMask:
         """A message with every name that was met masked; as it is while the mask is off."""
         if not self.on:
             return text
-        shown = self._replacements()
-        # The longest first, and all in one pass: what is put in is not a name to be masked again.
-        names = "|".join(re.escape(name) for name in sorted(shown, key=len, reverse=True))
-        if names:
+        known = (len(self._slides), len(self._cases), len(self._files))
+        if known != self._known:  # names are met, never forgotten; a large cohort has many
+            self._known, self._shown = known, self._replacements()
+            # The longest first, and all in one pass: what is put in is not a name to be masked again.
+            names = "|".join(re.escape(name) for name in sorted(self._shown, key=len, reverse=True))
             # Whole names only: a case "1" must not change every 1, or 1.5, of a message.
-            whole = rf"(?<![\w.-])(?:{names})(?![\w-]|\.\d+\b)"
-            text = re.sub(whole, lambda found: shown[found[0]], text)
+            self._whole = re.compile(
+                rf"(?<![\w.-])(?:{names})(?![\w-]|\.\d+\b)" if names else r"\b\B"
+            )
+        text = self._whole.sub(lambda found: self._shown[found[0]], text)
         return _FOREIGN_CASE.sub(r"\1 '…'", text)
 
     def _replacements(self) -> dict[str, str]:

@@ -277,6 +277,11 @@ class Workspace:
         """Whether all that was found is in it."""
         return all(one.complete for one in self.answers)
 
+    @property
+    def findings(self) -> int:
+        """How many are in it."""
+        return sum(len(one.seen) for one in self.answers)
+
     def answers_of(self, task: str) -> Answers | None:
         """Of a question by its key; of the first where there is no such; None without a model."""
         named = (one for one in self.answers if one.question.key == task)

@@ -16,6 +16,7 @@ class Said:
     """A sentence of a model.
 
     Attributes:
+        task: of the model; '' where only one is open.
         what: a flag's words, or that it failed; ``why`` its reason.
     """
 
@@ -47,7 +48,12 @@ def detail_of(workspace: Workspace, at: int, marks: CaseMarks) -> CaseDetail:
         )
         for position in range(len(case.slides))
     )
-    said = tuple(one for answers in workspace.answers for one in _said(answers, at))
+    several = len(workspace.answers) > 1
+    said = tuple(
+        one
+        for answers in workspace.answers
+        for one in _said(answers, at, answers.question.key if several else "")
+    )
     mark = marks.reviewed.get(case.case_id)
     return CaseDetail(slides, said, mark.text if mark else "")
 
@@ -66,8 +72,8 @@ def _finding(answers: Answers, finding: CaseFinding | None) -> str:
     return f"{predicted} {summary.probability:.2f}, {glass}"
 
 
-def _said(answers: Answers, at: int) -> list[Said]:
-    answer, task = answers.of[at], answers.question.key
+def _said(answers: Answers, at: int, task: str) -> list[Said]:
+    answer = answers.of[at]
     if answer.failure:
         return [Said(task, "failed", answer.failure)]
     flags = answer.triage.flags if answer.triage else ()

@@ -224,6 +224,8 @@ class TriageCharts(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        import pyqtgraph  # noqa: F401 - while a window opens, rather than at the first point
+
         self.glass, self.spread = _GlassChart(), _SpreadChart()
         self.both: tuple[TriageChart, TriageChart] = (self.glass, self.spread)
         column = QVBoxLayout(self)

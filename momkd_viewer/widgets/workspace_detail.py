@@ -71,10 +71,9 @@ class WorkspaceDetail(QScrollArea):
                 for at, (slide, told) in enumerate(zip(slides, detail.slides, strict=True))
             )
         )
-        several = len({one.task for one in detail.said}) > 1
         self._said.setText(
             "".join(
-                f"<p style='margin:0 0 3px 0'>{escape(f'{one.task}: ' if several else '')}"
+                f"<p style='margin:0 0 3px 0'>{escape(f'{one.task}: ' if one.task else '')}"
                 f"<b>{escape(one.what)}</b> <span style='color:{quiet}'>{escape(one.why)}</span></p>"
                 for one in detail.said
             )

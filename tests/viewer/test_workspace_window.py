@@ -21,6 +21,7 @@ from telling import told_by
 from momkd_core.case_triage import in_order
 from momkd_core.slide_summary import SlideSummary
 from momkd_core.storage import data_folder
+from momkd_core.verdicts import Subject, Verdict
 from momkd_viewer.main_window import MainWindow
 from momkd_viewer.resource_files import resource
 from momkd_viewer.state.work_list import CaseFinding
@@ -228,6 +229,19 @@ def test_space_ticks_off_and_the_detail_says_why(
     assert "Copy it again." in found.detail.text, "a failure with its cure"
 
 
+def test_the_verdict_on_a_case_is_shown(qtbot: QtBot, window: MainWindow, cohort: Path) -> None:
+    found = opened(qtbot, window, cohort)
+    sha256 = window.analysis.analysis.models[0].model.origin_sha256
+    verdict = Verdict(
+        subject=Subject(case_id="Eve"), reviewer="Ada", model_sha256=sha256, credible="no"
+    )
+    window.review.keeper.put(verdict)
+    settle(qtbot, window)
+    assert cells(found, "Eve")["verdict"] == "judged · Ada" and cells(found, "Bea")["verdict"] == ""
+    window.actions_by_name["blinded"].trigger()
+    assert cells(found, "Eve")["verdict"] == "", "what others say is not told while blinded"
+
+
 def test_thumbnails_come_for_rows_in_view(qtbot: QtBot, window: MainWindow, cohort: Path) -> None:
     opened(qtbot, window, cohort)
     first = window.cases.work.entries[0].path
@@ -307,6 +321,7 @@ def test_masked_no_name_is_told(qtbot: QtBot, window: MainWindow, cohort: Path) 
     for name in ("Ada", "Bea", "Dan", "Lake", "P-", "cohort.csv"):
         assert name not in text, name
     assert "Case 4" in text
+    assert "cohort.csv" not in window.canvas.welcome._recent.text()
     assert [column.kind for column in found.table.rows.columns] == ["case", "flags"]
     window.actions_by_name["mask_names"].trigger()
     assert [column.kind for column in found.table.rows.columns][1] == "patient"
@@ -332,7 +347,10 @@ def test_another_start_goes_on_where_it_was(
     with another_window(tmp_path / "settings.ini") as again:
         again.show()
         again.analysis.starts_itself = False
-        open_all(qtbot, again, cohort)
+        recent = again.canvas.welcome._recent
+        assert f"{cohort.parent.name}/cohort.csv" in recent.text()
+        recent.linkActivated.emit("0")
+        settle(qtbot, again)
         (model,) = again.analysis.analysis.models
         assert model.model.path == HER2, "models are opened again"
         know(again)
