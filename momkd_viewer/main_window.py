@@ -11,7 +11,8 @@ from PySide6.QtWidgets import QMenu
 
 from momkd_core import __version__
 from momkd_core.storage import log_file
-from momkd_viewer.actions import MAGNIFICATIONS, build_actions
+from momkd_viewer.action_table import MAGNIFICATIONS
+from momkd_viewer.actions import build_actions
 from momkd_viewer.controllers.alignment_controller import AlignmentController
 from momkd_viewer.controllers.analysis_controller import AnalysisController
 from momkd_viewer.controllers.annotation_controller import AnnotationController

@@ -6,7 +6,8 @@ from PySide6.QtCore import QObject, QSettings
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMainWindow
 
-from momkd_viewer.actions import ACTIONS, GESTURES, RESERVED_KEYS, ActionSpec, key_text, set_keys
+from momkd_viewer.action_table import ACTIONS, GESTURES, RESERVED_KEYS, ActionSpec
+from momkd_viewer.actions import key_text, set_keys
 from momkd_viewer.controllers.slide_controller import SlideController
 from momkd_viewer.state.command_search import Command
 from momkd_viewer.state.key_bindings import KeyBindings, KeyConflictError

@@ -149,8 +149,7 @@ class CureController(QObject):
     def _open_entry(self) -> CaseEntry | None:
         """The row of the open slide; None where it is not listed."""
         source = self._slides.source
-        listed = self._cases.work.entries if source is not None else []
-        return next((e for e in listed if source is not None and e.path == source.path), None)
+        return None if source is None else self._cases.entry_of(source.path)
 
     def _row(self, tried: TriedCase) -> CureRow | None:
         return cure_row(tried, self._mask.case_alone, self._mask.text)

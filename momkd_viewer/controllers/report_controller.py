@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QSettings, Qt, QUrl, Signal
@@ -130,9 +131,9 @@ class ReportController(QObject):
             self.failed.emit(_NO_SLIDE)
             return
         if self._mask.on:  # whoever masks names shows nobody who the patient is
-            choice = ReportChoice(choice.verdicts, top=choice.top)
+            choice = replace(choice, identities=False)
         self._mask.meet_file(path)
-        entry = next((e for e in self._cases.work.entries if e.path == source.path), None)
+        entry = self._cases.entry_of(source.path)
         request = ReportRequest(
             path,
             source,

@@ -5,11 +5,9 @@ from __future__ import annotations
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QFrame,
     QGridLayout,
     QHBoxLayout,
-    QHeaderView,
     QLabel,
     QPushButton,
     QScrollArea,
@@ -22,7 +20,7 @@ from PySide6.QtWidgets import (
 from momkd_viewer.state.muting_change import ChangeFact, ChangeView, Flip
 from momkd_viewer.widgets.colours import colour
 from momkd_viewer.widgets.elided_label import ElidedLabel
-from momkd_viewer.widgets.table_columns import name_columns
+from momkd_viewer.widgets.table_columns import ROW_HEIGHT, list_rows
 
 _COLUMNS = (
     ("Case", "A case of which the other class is predicted; click to open it"),
@@ -31,7 +29,6 @@ _COLUMNS = (
     ("Probability", "With all components → without the muted ones"),
     ("Became", "Whether the prediction agrees with the label now"),
 )
-_ROW_HEIGHT = 22
 _MOST_ROWS = 4
 
 
@@ -48,19 +45,7 @@ class FlipTable(QTableWidget):
         super().__init__(0, len(_COLUMNS), parent)
         self._flips: tuple[Flip, ...] = ()
         self.setAccessibleName("Cases that flip")
-        name_columns(self, _COLUMNS)
-        header = self.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setStretchLastSection(True)
-        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft)
-        header.setHighlightSections(False)
-        self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(_ROW_HEIGHT)
-        self.setShowGrid(False)
-        self.setTabKeyNavigation(False)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        list_rows(self, _COLUMNS)
         self.cellClicked.connect(lambda row, _: self._choose(row))
 
     def show_flips(self, flips: tuple[Flip, ...]) -> None:
@@ -80,7 +65,7 @@ class FlipTable(QTableWidget):
     def sizeHint(self) -> QSize:
         """A few rows: with more, the table scrolls and not the panel around it."""
         shown = min(self.rowCount(), _MOST_ROWS)
-        height = self.horizontalHeader().sizeHint().height() + shown * _ROW_HEIGHT
+        height = self.horizontalHeader().sizeHint().height() + shown * ROW_HEIGHT
         return QSize(super().sizeHint().width(), height + 2 * self.frameWidth())
 
     def _choose(self, row: int) -> None:

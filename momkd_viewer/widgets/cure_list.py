@@ -5,8 +5,6 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QHeaderView,
     QTableWidget,
     QTableWidgetItem,
     QWidget,
@@ -15,9 +13,8 @@ from PySide6.QtWidgets import (
 from momkd_viewer.state.cure_rows import CureCell, CureRow
 from momkd_viewer.state.cure_table import KINDS
 from momkd_viewer.widgets.colours import colour
-from momkd_viewer.widgets.table_columns import name_columns
+from momkd_viewer.widgets.table_columns import list_rows
 
-_ROW_HEIGHT = 24
 _COLUMNS = (
     ("Case", "Double click, or Enter, to open it"),
     ("Label", "As the cohort records it"),
@@ -38,19 +35,7 @@ class CureList(QTableWidget):
         self._rows: list[CureRow] = []
         self._flips_only = True
         self.setAccessibleName("Cases under each cure")
-        name_columns(self, _COLUMNS)
-        header = self.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setStretchLastSection(True)
-        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft)
-        header.setHighlightSections(False)
-        self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(_ROW_HEIGHT)
-        self.setShowGrid(False)
-        self.setTabKeyNavigation(False)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        list_rows(self, _COLUMNS)
         self.cellDoubleClicked.connect(lambda row, _: self._choose(row))
 
     def show_rows(self, rows: list[CureRow]) -> None:

@@ -15,6 +15,7 @@ from telling import every_text
 from momkd_core.evidence import read_bundle
 from momkd_core.review import Subject, Verdict, open_review
 from momkd_viewer.jobs.evidence_work import EvidenceChoice
+from momkd_viewer.jobs.report_work import ReportChoice
 from momkd_viewer.main_window import MainWindow
 from momkd_viewer.resource_files import resource
 from momkd_viewer.state.overlay_values import ComponentName
@@ -209,6 +210,13 @@ def test_of_two_rows_with_one_slide_the_case_that_was_opened_is_judged(
     window.evidence.writing.export(bundle, EvidenceChoice(identities=True))
     settle(qtbot, window)
     assert read_bundle(bundle).record.case == "second"
+    report = tmp_path / "second.pdf"
+    window.evidence.report.save(report, ReportChoice(identities=True))
+    settle(qtbot, window)
+    assert b"Report: second" in report.read_bytes()  # its title
+    window.actions_by_name["try_cures_here"].trigger()
+    cures = window.muting.cures.window
+    assert cures is not None and "second" in cures.case.text()
 
 
 def test_nothing_is_lost_when_the_window_closes(
