@@ -33,20 +33,24 @@ class QueueBar(QWidget):
         self.turn.clicked.connect(self.turned)
         self.stop.clicked.connect(self.stopped)
         self.retry.clicked.connect(self.retried)
+        # Below the bar, and hidden until they are offered: beside it, or all at once, they would widen
+        # the list of cases for good.
         below = QHBoxLayout()
-        below.addWidget(self._bar, 1)
+        below.addStretch()
         for button in (self.retry, self.turn, self.stop):
+            button.hide()
             below.addWidget(button)
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 6, 8, 6)
         column.addWidget(self.text)
+        column.addWidget(self._bar)
         column.addLayout(below)
         self.hide()
 
     def show_queue(self, view: QueueView | None) -> None:
         """What the queue does; None where there is nothing to analyse, or no model for it."""
-        self.setVisible(view is not None)
         if view is None:
+            self.hide()
             return
         self.text.setText(view.text)
         self._bar.setRange(0, view.total)
@@ -56,3 +60,4 @@ class QueueBar(QWidget):
             self.turn.setText(view.turn)
         self.stop.setVisible(view.working)
         self.retry.setVisible(view.can_retry)
+        self.show()

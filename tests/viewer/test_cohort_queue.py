@@ -25,6 +25,8 @@ import momkd_core.prediction as prediction
 from momkd_core import load_model, predict
 from momkd_viewer.jobs import kept_results
 from momkd_viewer.main_window import MainWindow
+from momkd_viewer.state.queue_progress import QueueView
+from momkd_viewer.widgets.queue_bar import QueueBar
 
 CASES = 8
 
@@ -97,6 +99,14 @@ def told(window: MainWindow) -> str:
 def column(window: MainWindow, number: int) -> list[str]:
     model = window.cases_list.model()
     return [str(model.index(row, number).data()) for row in range(model.rowCount())]
+
+
+def test_the_queue_takes_no_room_from_the_slide(qtbot: QtBot) -> None:
+    bar = QueueBar()
+    qtbot.addWidget(bar)
+    for working, retry in ((False, False), (True, False), (True, True)):
+        bar.show_queue(QueueView("Analysing", 1, 9, working, "Resume", retry))
+        assert bar.minimumSizeHint().width() <= 338, "wider than the list of cases"
 
 
 def test_all_open_models_read_every_case_and_nothing_twice(
@@ -252,6 +262,8 @@ from pathlib import Path
 from PySide6.QtCore import QSettings
 from momkd_viewer.app import create_application
 from momkd_viewer.main_window import MainWindow
+from momkd_viewer.state.queue_progress import QueueView
+from momkd_viewer.widgets.queue_bar import QueueBar
 import momkd_core.prediction as prediction, time
 real = prediction.load_bag
 def load(*arguments, **options):
