@@ -12,6 +12,7 @@ from momkd_core.cross_validation import cross_validate
 from momkd_core.errors import MomkdError
 from momkd_core.evaluation import mean_over_folds
 from momkd_core.export import write_json
+from momkd_core.pieces import Workplace
 from momkd_core.progress import CancelToken, Report, silent
 from momkd_core.training_request import TrainingRequest
 
@@ -54,6 +55,7 @@ def ablate(
     request_of: Callable[[Variant], TrainingRequest],
     out: Path,
     *,
+    place: Workplace | None = None,
     report: Report = silent,
     cancel: CancelToken | None = None,
 ) -> dict[str, Any]:
@@ -61,6 +63,9 @@ def ablate(
 
     ``ablation.json`` is written after each variant. One that cannot be trained is a row with its
     ``error`` in place of metrics, and the rest goes on.
+
+    Args:
+        place: where the folds of a variant are trained side by side; None for one after another.
 
     Returns:
         The content of ``ablation.json``: a row a variant with mean, sd and interval of each metric over
@@ -88,7 +93,7 @@ def ablate(
         rows.append(row)
         try:
             request = request_of(variant)
-            summary = cross_validate(request, report=variant_report, cancel=cancel)
+            summary = cross_validate(request, place=place, report=variant_report, cancel=cancel)
         except MomkdError as error:
             log.warning("%s cannot be trained: %s", variant.name, error)
             row["error"] = str(error)

@@ -11,6 +11,7 @@ import logging
 import re
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,11 @@ from momkd_core.benchmark_files import write_tables
 from momkd_core.benchmark_table import BUDGET, comparisons, method_rows, read_json
 from momkd_core.errors import MomkdError
 from momkd_core.export import write_json
+from momkd_core.pieces import Outcome, Piece, Workplace
 from momkd_core.progress import CancelToken, Report, silent
 from momkd_core.run_folder import write_table
+from momkd_core.run_lock import hold_run
 from momkd_core.settings import TrainingSettings
-from momkd_core.worker_processes import Piece, run_pieces
 
 log = logging.getLogger(__name__)
 
@@ -37,12 +39,12 @@ def benchmark(
     out: Path,
     *,
     against: str,
-    processes: int,
+    place: Workplace,
     told: Sequence[str] = (),
     report: Report = silent,
     cancel: CancelToken | None = None,
 ) -> dict[str, Any]:
-    """Runs all cells, ``processes`` at a time, and compares what they gave.
+    """Runs all cells, side by side where there is room, and compares what they gave.
 
     One that fails is named in the table and in ``errors.csv``, and the rest goes on.
 
@@ -59,16 +61,8 @@ def benchmark(
         Cancelled: on request; finished folds stay.
     """
     started = time.perf_counter()
-    pieces = [Piece(c.name, run_cell, c, c.training.out / "cell.log") for c in cells]
     by_name = {cell.name: cell for cell in cells}
-    failures: dict[str, MomkdError] = {}
-
-    def ended(piece: Piece, error: MomkdError | None) -> None:
-        if error is not None:
-            log.warning("%s: %s", piece.name, error)
-            failures[piece.name] = error
-
-    run_pieces(pieces, processes, report=report, ended=ended, cancel=cancel or CancelToken())
+    failures = _run(cells, place, report, cancel or CancelToken())
     finished = [cell for cell in cells if cell.name not in failures]
     if not finished:
         raise next(iter(failures.values()))
@@ -94,7 +88,7 @@ def benchmark(
         "paired": comparisons(finished, against),
         "errors": errors,
         "warnings": _warnings(finished),
-        "processes": processes,
+        "processes": place.width,
         "seconds": time.perf_counter() - started,
     }
     write_json(out / "benchmark.json", result)
@@ -103,6 +97,38 @@ def benchmark(
     plot_aucs(out, finished, result)
     plot_learning(out, finished)
     return result
+
+
+def _run(
+    cells: Sequence[Cell], place: Workplace, report: Report, cancel: CancelToken
+) -> dict[str, MomkdError]:
+    """Runs the cells; which failed, by name.
+
+    Their folds are held by this process: a lock of a machine that has died may outlast it for minutes.
+    """
+    failures: dict[str, MomkdError] = {}
+
+    def failed(name: str, error: MomkdError) -> None:
+        log.warning("%s: %s", name, error)
+        failures[name] = error
+
+    def ended(piece: Piece, outcome: Outcome) -> None:
+        if outcome.error is not None:
+            failed(piece.name, outcome.error)
+
+    pieces = []
+    with ExitStack() as held:
+        for cell in cells:
+            training = cell.training
+            try:
+                held.enter_context(hold_run(training.out, training.chosen))
+            except MomkdError as error:
+                failed(cell.name, error)
+                continue
+            log_file = training.out / "cell.log"
+            pieces.append(Piece(cell.name, run_cell, cell, log_file, alone=True))
+        place.run(pieces, doing="training", report=report, ended=ended, cancel=cancel)
+    return failures
 
 
 def _budget(training: TrainingSettings) -> dict[str, int]:

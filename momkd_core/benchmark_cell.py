@@ -16,7 +16,6 @@ from typing import Any
 
 import matplotlib.figure  # noqa: F401 - so that it is loaded once, not by every cell
 import torch
-from threadpoolctl import threadpool_limits
 
 from momkd_core.checkpoint import FoldModel, Model, load_model
 from momkd_core.cohort import CohortSlide
@@ -57,24 +56,22 @@ class Cell:
 
 
 def run_cell(cell: Cell, report: Report, cancel: CancelToken) -> None:
-    """Trains what is not finished, tests it, and writes what it cost; on one thread.
+    """Trains what is not finished, tests it, and writes what it cost. Whoever asks holds its folds.
 
     Raises:
         MomkdError: what of it cannot be done.
         Cancelled: on request; finished folds stay.
     """
     started = time.perf_counter()
-    torch.set_num_threads(1)
     out = cell.training.out
     before = read_measured(out)
-    with threadpool_limits(1):
-        cross_validate(cell.training, report=report, cancel=cancel)
-        peak = _peak_bytes()
-        model = load_model(out)
-        for external in cell.external:
-            _test(model, external, out, report, cancel)
-        if "inference_seconds" not in before:
-            before |= _inference(cell.training, model.members[0])
+    cross_validate(cell.training, held=True, report=report, cancel=cancel)
+    peak = _peak_bytes()
+    model = load_model(out)
+    for external in cell.external:
+        _test(model, external, out, report, cancel)
+    if "inference_seconds" not in before:
+        before |= _inference(cell.training, model.members[0])
     write_json(
         out / CELL_FILE,
         before

@@ -7,11 +7,13 @@ A run folder holds ``run.json`` (what was asked), ``folds/<k>/`` (one finished f
 from __future__ import annotations
 
 import logging
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from momkd_core.checkpoint import missing_folds, save_model
 from momkd_core.epoch_loop import HistoryRow
+from momkd_core.errors import MomkdError, SettingsError
 from momkd_core.evaluation import metrics
 from momkd_core.export import write_json
 from momkd_core.final_model import check_folds, refit
@@ -19,6 +21,7 @@ from momkd_core.fold_audit import OnAudit, audit_finished, audit_fold
 from momkd_core.leakage import certificate
 from momkd_core.ledger import Ledger
 from momkd_core.model.network import MoMKD
+from momkd_core.pieces import Outcome, Piece, Workplace
 from momkd_core.progress import CancelToken, Report, silent
 from momkd_core.run_folder import (
     PREDICTION_COLUMNS,
@@ -54,6 +57,8 @@ notes = logging.getLogger("momkd_core.notes")  # said to the user, though nothin
 def cross_validate(
     request: TrainingRequest,
     *,
+    place: Workplace | None = None,
+    held: bool = False,
     report: Report = silent,
     cancel: CancelToken | None = None,
     on_audit: OnAudit | None = None,
@@ -61,6 +66,8 @@ def cross_validate(
     """Trains the folds that are not finished yet and returns the content of ``summary.json``.
 
     Args:
+        place: where folds are trained side by side; None trains one after another, here.
+        held: the folds are held for this training already, by the process that asks for it.
         on_audit: told which loss term moves what, on a training slide of either label of each fold, at
             its beginning or where it goes on; for a finished fold, by its model. The fold's
             ``gradient_audit.json`` keeps it.
@@ -72,12 +79,21 @@ def cross_validate(
     """
     cancel = cancel or CancelToken()
     check_folds(request)
-    with hold_run(request.out, request.chosen):
-        return _cross_validate(request, report, cancel, on_audit)
+    if place is not None and on_audit is not None:
+        raise SettingsError(
+            "Gradients are shown where folds are trained one after another",
+            "Leave out --processes and --cluster, or --audit-gradients",
+        )
+    with nullcontext() if held else hold_run(request.out, request.chosen):
+        return _cross_validate(request, place, report, cancel, on_audit)
 
 
 def _cross_validate(
-    request: TrainingRequest, report: Report, cancel: CancelToken, on_audit: OnAudit | None
+    request: TrainingRequest,
+    place: Workplace | None,
+    report: Report,
+    cancel: CancelToken,
+    on_audit: OnAudit | None,
 ) -> dict[str, Any]:
     prepared = prepare(request, report, cancel)
     for warning in prepared.warnings:
@@ -86,8 +102,10 @@ def _cross_validate(
         notes.info(note)
     asked = _asked(request, prepared)
     claim(request.out, asked, prepared.warnings, cohort=str(request.cohort.path))
+    if place is not None:
+        _side_by_side(request, place, report, cancel)
     for fold in request.chosen:
-        folder = request.out / "folds" / str(fold)
+        folder = _folder(request, fold)
         if is_finished(folder):
             log.info("Fold %d is finished already", fold)
             if on_audit is not None:
@@ -118,6 +136,42 @@ def _cross_validate(
     if request.refit:
         refit(request, prepared, asked, summary, report, cancel)
     return summary
+
+
+def _side_by_side(
+    request: TrainingRequest, place: Workplace, report: Report, cancel: CancelToken
+) -> None:
+    """Trains the unfinished folds where there is room.
+
+    Raises:
+        MomkdError: that of the first fold that failed, after the others have ended.
+    """
+    failures: list[MomkdError] = []
+    pieces = [
+        Piece(f"fold {fold}", train_fold, (request, fold), folder / "fold.log")
+        for fold in request.chosen
+        if not is_finished(folder := _folder(request, fold))
+    ]
+
+    def ended(piece: Piece, outcome: Outcome) -> None:
+        if outcome.error is not None:
+            log.warning("%s: %s", piece.name, outcome.error)
+            failures.append(outcome.error)
+
+    place.run(pieces, doing="training", report=report, ended=ended, cancel=cancel)
+    if failures:
+        raise failures[0]
+
+
+def train_fold(asked: tuple[TrainingRequest, int], report: Report, cancel: CancelToken) -> None:
+    """A piece of the work: one fold of a request, which whoever asks has claimed and holds."""
+    request, fold = asked
+    prepared = prepare(request, report, cancel)
+    _run_fold(request, prepared, fold, _folder(request, fold), report, cancel, None)
+
+
+def _folder(request: TrainingRequest, fold: int) -> Path:
+    return request.out / "folds" / str(fold)
 
 
 def _asked(request: TrainingRequest, prepared: Prepared) -> dict[str, Any]:

@@ -78,6 +78,10 @@ class BundleError(MomkdError):
     """An evidence bundle cannot be read or made."""
 
 
+class ClusterError(MomkdError):
+    """Work cannot run where it was asked to, or its process ended."""
+
+
 class OutputError(MomkdError):
     """A result cannot be written."""
 

@@ -1,25 +1,32 @@
-"""Several pieces of long work side by side, each in a process of its own.
+"""Pieces of long work on this machine: one after another here, or side by side in processes.
 
-A process that runs out of memory takes nothing along, what a piece needs of memory can be told apart,
-and each runs on one thread, so that numbers do not depend on how many run beside it.
+A process that runs out of memory takes nothing along but its piece, which is begun once more.
 """
 
 from __future__ import annotations
 
 import logging
 import multiprocessing
-import os
+import queue
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from pathlib import Path
 from typing import Any
 
-from momkd_core.errors import Cancelled, MomkdError, TrainingError
+from momkd_core.errors import MomkdError
+from momkd_core.pieces import (
+    ATTEMPTS,
+    Ended,
+    Outcome,
+    Piece,
+    died,
+    do,
+    short,
+    thread_variables,
+)
 from momkd_core.progress import CancelToken, Report
 
 log = logging.getLogger(__name__)
@@ -27,106 +34,152 @@ log = logging.getLogger(__name__)
 _PATIENCE_S = 30.0  # for a process that was asked to stop
 
 
-@dataclass(frozen=True)
-class Piece:
-    """A call of ``work(argument, report, cancel)`` in a process of its own.
+class Here:
+    """This process, one piece after another."""
 
-    Attributes:
-        name: for progress.
-        work: importable; what it raises is its error.
-        log: file that takes the log of its process.
-    """
+    width = 1
 
-    name: str
-    work: Callable[[Any, Report, CancelToken], None]
-    argument: Any
-    log: Path
+    def run(
+        self,
+        pieces: Sequence[Piece],
+        *,
+        doing: str,
+        report: Report,
+        ended: Ended,
+        cancel: CancelToken,
+    ) -> None:
+        """As :meth:`momkd_core.pieces.Workplace.run`; reports are those of the pieces."""
+        for position, piece in enumerate(pieces, start=1):
+            cancel.raise_if_cancelled()
+
+            def piece_report(
+                done: int,
+                total: int,
+                what: str,
+                at: str = f"[{position}/{len(pieces)}] {piece.name}",
+            ) -> None:
+                report(done, total, f"{at}: {what}")
+
+            try:
+                outcome = Outcome(piece.work(piece.argument, piece_report, cancel))
+            except MomkdError as error:
+                outcome = Outcome(error=error)
+            ended(piece, outcome)
 
 
-#: How a piece ended: None well, else why not.
-Ended = Callable[[Piece, MomkdError | None], None]
-
-
-def run_pieces(
-    pieces: Sequence[Piece], processes: int, *, report: Report, ended: Ended, cancel: CancelToken
-) -> None:
-    """Runs all pieces, ``processes`` at a time, in their order; one that fails stops no other.
+class Processes:
+    """So many processes of this machine.
 
     Args:
-        ended: called in this thread as pieces end.
-
-    Raises:
-        Cancelled: on request; the pieces were asked to stop and have.
-        KeyboardInterrupt: likewise.
+        threads: of each.
     """
-    waiting = list(pieces)
-    running: dict[Any, _Running] = {}
-    done = 0
-    try:
-        while waiting or running:
-            cancel.raise_if_cancelled()
-            while waiting and len(running) < processes:
-                one = _Running(waiting.pop(0))
-                running[one.connection] = one
-                report(done, len(pieces), f"training | {one.piece.name} begins")
-            for connection in wait(list(running), timeout=0.2):
-                one = running[connection]
-                told = one.told()
-                if told is not None:
-                    report(done, len(pieces), f"training | {one.piece.name} {told}")
-                    continue
-                del running[connection]
-                done += 1
-                report(done, len(pieces), f"training | {one.piece.name} ended")
-                ended(one.piece, one.outcome())
-    finally:
-        for one in running.values():
-            one.connection.close()  # which asks it to stop
-        for one in running.values():
-            one.process.join(_PATIENCE_S)
-            if one.process.is_alive():
-                one.process.kill()
-                one.process.join()
+
+    def __init__(self, width: int, threads: int = 1) -> None:
+        self.width = width
+        self._threads = threads
+
+    def run(
+        self,
+        pieces: Sequence[Piece],
+        *,
+        doing: str,
+        report: Report,
+        ended: Ended,
+        cancel: CancelToken,
+    ) -> None:
+        """As :meth:`momkd_core.pieces.Workplace.run`."""
+        waiting = [(piece, 1) for piece in pieces]
+        workers: list[_Worker] = []
+        done = 0
+        try:
+            while waiting or any(one.piece for one in workers):
+                cancel.raise_if_cancelled()
+                self._hand_out(waiting, workers)
+                for connection in wait([one.connection for one in workers], timeout=0.2):
+                    (worker,) = (one for one in workers if one.connection is connection)
+                    piece, attempt = worker.piece, worker.attempt
+                    told = worker.told()
+                    if isinstance(told, str) and piece is not None:
+                        report(done, len(pieces), f"{doing} | {piece.name} {told}")
+                        continue
+                    if told is None:
+                        workers.remove(worker)
+                        how = worker.end()
+                        if piece is None:
+                            continue
+                        log.warning("%s: its process ended by itself (%s)", piece.name, how)
+                        if attempt < ATTEMPTS:
+                            waiting.insert(0, (piece, attempt + 1))
+                            continue
+                        told = died(piece, how)
+                    assert piece is not None and isinstance(told, Outcome)
+                    if piece.alone and worker in workers:
+                        workers.remove(worker)
+                        worker.end()
+                    done += 1
+                    report(done, len(pieces), f"{doing} | {piece.name} ended")
+                    ended(piece, told)
+        finally:
+            for one in workers:
+                one.connection.close()  # which asks it to stop
+            for one in workers:
+                one.join()
+
+    def _hand_out(self, waiting: list[tuple[Piece, int]], workers: list[_Worker]) -> None:
+        """Gives what waits to processes that are free, or to new ones."""
+        while waiting:
+            free = [one for one in workers if one.piece is None]
+            if not free and len(workers) >= self.width:
+                return
+            piece, attempt = waiting.pop(0)
+            if not free:
+                free = [_Worker(piece.work.__module__, self._threads)]
+                workers += free
+            free[0].begin(piece, attempt)
 
 
-class _Running:
-    """A piece in its process. Its end of the pipe is closed when the process ends, whatever ends it."""
+class _Worker:
+    """A process that does pieces. Our end of the pipe ends when it does, whatever ends it."""
 
-    def __init__(self, piece: Piece) -> None:
-        self.piece = piece
-        self._error: MomkdError | None = None
-        context = _context(piece.work.__module__)
+    def __init__(self, module: str, threads: int) -> None:
+        self.piece: Piece | None = None
+        self.attempt = 0
+        context = _context(module)
         self.connection, theirs = context.Pipe()
         self.process: BaseProcess = context.Process(
-            target=_work, args=(piece, theirs), name=piece.name, daemon=False
+            target=_work, args=(theirs, threads), name="momkd piece", daemon=False
         )
-        with _one_thread():
+        with thread_variables(threads):
             self.process.start()
         theirs.close()
 
-    def told(self) -> str | None:
-        """What it reports; None once it has ended."""
+    def begin(self, piece: Piece, attempt: int) -> None:
+        self.piece, self.attempt = piece, attempt
+        with suppress(BrokenPipeError):  # it has died: told() says so
+            self.connection.send(piece)
+
+    def told(self) -> str | Outcome | None:
+        """What it reports, or how its piece ended; None where the process has ended."""
         try:
-            message = self.connection.recv()
+            message: str | Outcome = self.connection.recv()
         except (EOFError, OSError):
             return None
-        if isinstance(message, MomkdError):
-            self._error = message
-            return "fails"
-        return str(message)
+        if isinstance(message, Outcome):
+            self.piece = None
+        return message
 
-    def outcome(self) -> MomkdError | None:
-        """Why it failed, after it has ended; None where it went well."""
+    def end(self) -> str:
+        """Lets it go, or finds it gone; how it ended, in words."""
         self.connection.close()
-        self.process.join()
-        code = self.process.exitcode
-        if self._error is None and code:
-            how = f"signal {-code}" if code < 0 else f"exit code {code}"
-            return TrainingError(
-                f"Its process ended by itself ({how})",
-                f"If memory ran out, use fewer --processes; {self.piece.log} may say more",
-            )
-        return self._error
+        self.join()
+        code = self.process.exitcode or 0
+        return f"signal {-code}" if code < 0 else f"exit code {code}"
+
+    def join(self) -> None:
+        self.process.join(_PATIENCE_S)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
 
 
 def _context(module: str) -> Any:
@@ -138,72 +191,32 @@ def _context(module: str) -> Any:
     return context
 
 
-class _one_thread:  # noqa: N801 - a context manager
-    """What a process that starts inside takes from the environment: one thread for every library."""
-
-    _names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-
-    def __enter__(self) -> None:
-        self._before = {name: os.environ.get(name) for name in self._names}
-        os.environ.update(dict.fromkeys(self._names, "1"))
-
-    def __exit__(self, *ignored: object) -> None:
-        for name, value in self._before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-
-
-def _work(piece: Piece, connection: Connection) -> None:
-    """In the process: the work, and whether it is to stop."""
+def _work(connection: Connection, threads: int) -> None:
+    """In the process: what comes through the pipe, until that is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is the parent's, who closes the pipe
-    _log_to(piece.log)
     cancel = CancelToken()
-    threading.Thread(target=_watch, args=(connection, cancel), daemon=True).start()
+    given: queue.SimpleQueue[Piece | None] = queue.SimpleQueue()
+    threading.Thread(target=_receive, args=(connection, given, cancel), daemon=True).start()
     sending = threading.Lock()
 
-    def send(message: str | MomkdError) -> None:
+    def send(message: str | Outcome) -> None:
         with sending, suppress(OSError):  # a parent that is gone hears nothing
             connection.send(message)
 
     def report(done: int, total: int, what: str) -> None:
-        send(f"{what.partition(' | ')[0]} {done}/{total}" if total else what)
+        send(short(done, total, what))
 
-    try:
-        piece.work(piece.argument, report, cancel)
-    except Cancelled:
-        log.info("stopped")
-    except MomkdError as error:
-        log.exception("failed")
-        send(error)
-    except Exception as error:
-        log.exception("failed unexpectedly")
-        send(
-            TrainingError(
-                f"Something unexpected failed ({type(error).__name__}: {error})",
-                f"Please report it with {piece.log}",
-            )
-        )
+    while (piece := given.get()) is not None:
+        send("begins")
+        send(do(piece, threads, report, cancel))
 
 
-def _watch(connection: Connection, cancel: CancelToken) -> None:
-    """Stops the work when the parent has closed its end, or is no more."""
+def _receive(
+    connection: Connection, given: queue.SimpleQueue[Piece | None], cancel: CancelToken
+) -> None:
+    """Takes pieces; stops the work when the parent has closed its end, or is no more."""
     with suppress(EOFError, OSError):
-        connection.recv()  # nothing is ever sent
+        while True:
+            given.put(connection.recv())
     cancel.cancel()
-
-
-def _log_to(path: Path) -> None:
-    root = logging.getLogger()
-    root.handlers.clear()
-    root.setLevel(logging.INFO)
-    logging.captureWarnings(True)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handler = logging.FileHandler(path, encoding="utf-8")
-    except OSError:
-        root.addHandler(logging.NullHandler())  # a log that cannot be written costs the log
-        return
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
-    root.addHandler(handler)
+    given.put(None)

@@ -17,12 +17,14 @@ from typing import Any
 
 from momkd_core.cli.console import Progress
 from momkd_core.cli.options import positive_count
+from momkd_core.cli.place import add_workplace, asked_workplace
 from momkd_core.cli.train import add_training_arguments, request_of
 from momkd_core.export import to_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_training_arguments(parser)
+    add_workplace(parser, "folds")
     parser.add_argument(
         "--components",
         type=positive_count,
@@ -55,8 +57,8 @@ def run(options: argparse.Namespace) -> int:
             options, [*options.assignments, *variant.assignments], options.out / variant.name
         )
 
-    with Progress() as progress:
-        result = ablate(chosen, request, options.out, report=progress)
+    with asked_workplace(options, options.out) as place, Progress() as progress:
+        result = ablate(chosen, request, options.out, place=place, report=progress)
     print(to_json(result) if options.json else table(result))
     return 1 if any("error" in row for row in result["variants"]) else 0
 

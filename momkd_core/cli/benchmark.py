@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from momkd_core.cli.console import Progress
 from momkd_core.cli.options import positive_count
+from momkd_core.cli.place import add_workplace, asked_workplace
 from momkd_core.cli.train import (
     METHODS,
     add_training_arguments,
@@ -63,12 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="METHOD",
         help="the one that the others are compared with",
     )
-    parser.add_argument(
-        "--processes",
-        type=positive_count,
-        metavar="N",
-        help="how many train side by side, each on one thread (default: the cores; with a GPU 1)",
-    )
+    add_workplace(parser, "trainings", default="the cores; with a GPU 1")
     parser.add_argument(
         "--hold-out",
         metavar="COLUMN=VALUE,…",
@@ -97,12 +93,17 @@ def run(options: argparse.Namespace) -> int:
     cores = (
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     )
-    with Progress() as progress:
+    many = cores // options.cpus_per_task if best_device() == "cpu" else 1
+    with (
+        asked_workplace(options, options.out, processes=max(1, many)) as place,
+        Progress() as progress,
+    ):
+        assert place is not None
         result = benchmark(
             cells,
             options.out,
             against=options.against,
-            processes=options.processes or (cores if best_device() == "cpu" else 1),
+            place=place,
             told=options.assignments,
             report=progress,
         )

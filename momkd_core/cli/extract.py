@@ -20,13 +20,14 @@ from momkd_core.cli.options import (
     add_workers,
     cohort_input,
     extraction_values,
-    not_yet,
     positive_count,
     positive_number,
 )
-from momkd_core.errors import MomkdError, OutputError
+from momkd_core.cli.place import add_workplace, asked_workplace
+from momkd_core.errors import MomkdError
 from momkd_core.settings import ExtractionSettings, validated
 from momkd_core.slide import Slide
+from momkd_core.worker_processes import Here
 
 if TYPE_CHECKING:
     from momkd_core.extraction import SlideJob
@@ -77,16 +78,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_slide_mpp(parser)
     parser.add_argument("--overwrite", action="store_true", help="extract again what exists")
     parser.add_argument("--plan", action="store_true", help="count patches, encode nothing")
-    parser.add_argument("--cluster", metavar="ADDRESS", help=argparse.SUPPRESS)
+    add_workplace(parser, "slides")
 
 
 def run(options: argparse.Namespace) -> int:
     # Imported here: torch takes seconds, which --help and wrong usage should not cost.
-    from momkd_core.encoders import encoder_identity, load_encoder
-    from momkd_core.extraction import SlideJob, extract_file
+    from momkd_core.cohort_extraction import extract_cohort
+    from momkd_core.encoders import encoder_identity
+    from momkd_core.extraction import SlideJob
 
-    if options.cluster:
-        raise not_yet("--cluster")
     settings = validated(
         ExtractionSettings, extraction_values(options), "momkd extract --help says what is possible"
     )
@@ -100,42 +100,29 @@ def run(options: argparse.Namespace) -> int:
         return _plan(jobs, settings)
     log.info("encoder %s, %s, %s", identity.name, identity.licence, identity.note)
     print(f"encoder {identity.name}: {identity.note} ({identity.licence})", file=sys.stderr)
-    encoder = load_encoder(settings.encoder, precision=options.precision)
-    done = skipped = failed = 0
-    for index, job in enumerate(jobs):
-        label = f"[{index + 1}/{len(jobs)}] {job.slide.name}"
-        with Progress() as progress:
+    with asked_workplace(options, options.out) as place, Progress() as progress:
 
-            def report(
-                at: int, total: int, what: str, label: str = label, show: Progress = progress
-            ) -> None:
-                show(at, total, f"{label}: {what}")
+        def failed(name: str, error: MomkdError) -> None:
+            progress.close()
+            print_failure(name, error)
 
-            try:
-                made = extract_file(
-                    job,
-                    encoder,
-                    settings,
-                    workers=options.workers,
-                    overwrite=options.overwrite,
-                    report=report,
-                    slides_left=len(jobs) - index,
-                )
-            except OutputError:
-                raise  # a full disk or a read-only folder fails every slide alike
-            except MomkdError as error:
-                failed += 1
-                progress.close()
-                print_failure(job.slide.name, error)
-                continue
-        done += made
-        skipped += not made
+        count = extract_cohort(
+            jobs,
+            settings,
+            place or Here(),
+            precision=options.precision,
+            workers=options.workers,
+            overwrite=options.overwrite,
+            failed=failed,
+            report=progress,
+        )
     print(
-        f"{done} slides extracted to {options.out}, {skipped} were there already, {failed} failed"
+        f"{count.made} slides extracted to {options.out}, {count.kept} were there already, "
+        f"{count.failed} failed"
     )
-    if failed:
+    if count.failed:
         print_log_place()
-    return 1 if failed else 0
+    return 1 if count.failed else 0
 
 
 def _plan(jobs: list[SlideJob], settings: ExtractionSettings) -> int:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from momkd_core.cli.console import Progress, ends_on_request
 from momkd_core.cli.evaluate import print_summary
 from momkd_core.cli.options import add_features, add_json, positive_count
+from momkd_core.cli.place import add_workplace, asked_workplace
 from momkd_core.comparators.registry import COMPARATORS, comparator
 from momkd_core.errors import SettingsError
 from momkd_core.export import to_json
@@ -53,6 +54,7 @@ class _ListSettings(argparse.Action):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_training_arguments(parser)
+    add_workplace(parser, "folds")
     parser.add_argument(
         "--method",
         choices=METHODS,
@@ -145,9 +147,12 @@ def run(options: argparse.Namespace) -> None:
         from momkd_core.cross_validation import cross_validate
 
         request = request_of(options, options.assignments, options.out)
-        with Progress() as progress:
+        with asked_workplace(options, options.out) as place, Progress() as progress:
             summary = cross_validate(
-                request, report=progress, on_audit=_print_audit if options.audit_gradients else None
+                request,
+                place=place,
+                report=progress,
+                on_audit=_print_audit if options.audit_gradients else None,
             )
     if options.json:
         print(to_json(summary))
