@@ -107,6 +107,11 @@ def prepare(request: TrainingRequest, report: Report, cancel: CancelToken) -> Pr
         raise SettingsError(
             f"There is no fold {request.only_fold}", f"Folds are numbered 0 to {request.folds - 1}"
         )
+    if request.expression is None and request.training.teacher_weight > 0:
+        raise SettingsError(
+            "teacher_weight asks for a teacher on expression, and there is no expression",
+            "Give it with --expression, or set teacher_weight to 0",
+        )
     cohort = request.cohort
     cases, labels, negative = cohort.labelled(request.label, request.positive, request.negative)
     warnings = []

@@ -11,7 +11,7 @@ import argparse
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from momkd_core.cli.console import Progress, ends_on_request
 from momkd_core.cli.evaluate import print_summary
@@ -98,9 +98,10 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
     add_features(parser)
     parser.add_argument(
         "--preset",
-        choices=("paper", "reference"),
+        choices=get_args(Preset),
         default="paper",
-        help="the paper's text, or the authors' public settings (default %(default)s)",
+        help="the paper's text, the authors' public settings, or the paper with a teacher on "
+        "expression in place of hard labels (default %(default)s)",
     )
     parser.add_argument(
         "--folds", type=positive_count, default=5, metavar="N", help="default %(default)s"

@@ -31,6 +31,7 @@ class BagBatch:
         labels: (B,) 0 or 1.
         expression: (B, G), NaN rows where a case has none; or None where no case has.
         weights: (I,) what each patch counts for; None: all alike.
+        targets: (B,) probabilities that cross-entropy aims at; None: the labels.
     """
 
     features: Tensor
@@ -39,6 +40,7 @@ class BagBatch:
     labels: Tensor
     expression: Tensor | None
     weights: Tensor | None = None
+    targets: Tensor | None = None
 
     @property
     def owner(self) -> Tensor:
@@ -93,7 +95,7 @@ def batch_loss(network: MoMKD, batch: BagBatch, training: TrainingSettings) -> B
             margin=training.align_margin,
         )
 
-    ce = F.cross_entropy(logits, labels)
+    ce = losses.cross_entropy(logits, labels if batch.targets is None else batch.targets)
     align_slide = align(F.normalize(network.slide_projection(slides), dim=1), labels).mean()
     align_expression = reconstruction = ce.new_zeros(())
     projections: list[Tensor | None] = [None] * bags
