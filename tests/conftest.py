@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -16,6 +17,17 @@ import pytest
 from filelock import FileLock
 from postgresql import Server, running_server, server_programs
 from synthetic import TRAINING, tissue_image, write_cohort, write_slide
+
+
+def pytest_configure() -> None:
+    # Imports, which come now, make half a million objects and hardly any garbage.
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Leaves what was imported out of garbage collection from here on."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -95,7 +95,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     _check(options)
-    # Imported here: torch-geometric takes seconds, which wrong usage should not cost.
+    # Imported here: torch takes seconds, which wrong usage should not cost.
     from momkd_core.benchmark import benchmark
     from momkd_core.benchmark_files import markdown
     from momkd_core.processor import best_device

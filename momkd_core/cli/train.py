@@ -142,7 +142,7 @@ def run(options: argparse.Namespace) -> None:
     chosen = range(options.folds) if options.fold is None else [options.fold]
     # From the start: whoever looks at the folder sees at once that it is being trained.
     with ends_on_request(), hold_run(options.out, chosen):
-        # Imported here: torch-geometric takes seconds, which --help and wrong usage should not cost.
+        # Imported here: torch takes seconds, which --help and wrong usage should not cost.
         from momkd_core.cross_validation import cross_validate
 
         request = request_of(options, options.assignments, options.out)

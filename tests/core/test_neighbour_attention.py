@@ -50,6 +50,16 @@ def kernels(kind: str) -> Kernels:
     return EAGER
 
 
+def test_a_seed_gives_the_parameters_of_torch_geometrics() -> None:
+    torch.manual_seed(3)
+    record, next_number = GATv2Conv(24, 16, heads=2).state_dict(), torch.rand(1)
+    torch.manual_seed(3)
+    ours = NeighbourAttention(24, 16, heads=2, dropout=0.0).state_dict()
+    assert torch.equal(torch.rand(1), next_number)
+    assert list(ours) == list(record)
+    assert all(torch.equal(ours[name], record[name]) for name in record)
+
+
 @pytest.mark.parametrize("kind", ["eager", "compiled"])
 @pytest.mark.parametrize("patches", [2, 5, 300])
 def test_values_and_gradients_are_torch_geometrics(kind: str, patches: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,6 +43,9 @@ def window(qtbot: QtBot, tmp_path: Path) -> Iterator[MainWindow]:
     QApplication.processEvents()
     left = [w for w in QApplication.topLevelWidgets() if w is not shown and w.isVisible()]
     assert not left, f"widgets outlived the window: {left}"
+    # A window is a ring of objects, of which Python would let hundreds lie, with all their pictures.
+    gc.collect()
+    gc.freeze()  # what was imported meanwhile need not be looked through again
 
 
 @pytest.fixture(scope="session")
