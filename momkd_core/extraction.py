@@ -22,10 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from momkd_core.encoders import EncoderIdentity, PatchEncoder, encoder_identity, load_encoder
+from momkd_core.encoders import encoder_identity, load_encoder
 from momkd_core.errors import FeatureError, OutputError
 from momkd_core.features import FeatureBag, read_features, read_header, write_features
 from momkd_core.partial_features import PartialFeatures, partial_key
+from momkd_core.patch_encoder import EncoderIdentity, PatchEncoder
 from momkd_core.patches import PatchGrid, plan_patches
 from momkd_core.progress import CancelToken, Report, silent
 from momkd_core.settings import ExtractionSettings
@@ -140,6 +141,7 @@ def extract_bag(
         tissue_fraction=grid.tissue_fraction,
         encoder=encoder.identity.name,
         encoder_sha256=encoder.identity.weights_sha256,
+        encoder_preprocessing=encoder.identity.preprocessing,
         target_mpp=settings.target_mpp,
         patch_size=settings.patch_size,
         overlap=settings.overlap,
@@ -253,8 +255,9 @@ def cached_bag(
     The key covers the slide's content, the stated resolution, the encoder's weights and the
     settings. A cache that cannot be written is logged and otherwise ignored.
     """
+    identity = encoder_identity(settings.encoder)
     with Slide(path, mpp=mpp) as slide:  # also when cached: a file gone unreadable must say so
-        target = cache_folder() / "features" / f"{_cache_key(slide, settings)}.h5"
+        target = cache_folder() / "features" / f"{_cache_key(slide, settings, identity)}.h5"
         if target.exists():
             try:
                 return read_features(target)
@@ -284,13 +287,14 @@ def cached_bag(
     return bag
 
 
-def _cache_key(slide: Slide, settings: ExtractionSettings) -> str:
+def _cache_key(slide: Slide, settings: ExtractionSettings, identity: EncoderIdentity) -> str:
     resolution = slide.mpp
     parts = [
         content_key(slide.path),
         f"{resolution.x:.6g},{resolution.y:.6g}",
         settings.model_dump_json(),
-        encoder_identity(settings.encoder).weights_sha256,
+        identity.weights_sha256,
+        identity.preprocessing,
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:40]
 
@@ -302,7 +306,8 @@ def _partial(
     grid: PatchGrid,
     folder: Path,
 ) -> PartialFeatures:
-    key = partial_key([_cache_key(slide, settings), encoder.precision], grid)
+    work = _cache_key(slide, settings, encoder.identity)
+    key = partial_key([work, encoder.precision], grid)
     path = folder / f".{slide.path.stem[:60]}.{key}.partial"
     try:
         return PartialFeatures(path, encoder.identity.width)
@@ -313,7 +318,7 @@ def _partial(
 def _check_existing(job: SlideJob, encoder: PatchEncoder, settings: ExtractionSettings) -> None:
     """Refuses to take features made in another way for the ones that were asked for."""
     bag = read_header(job.target)
-    identity: EncoderIdentity = encoder.identity
+    identity = encoder.identity
     attributes = bag.attributes
     compared = {
         "encoder": (bag.encoder, identity.name),
@@ -324,6 +329,9 @@ def _check_existing(job: SlideJob, encoder: PatchEncoder, settings: ExtractionSe
         "min tissue": (attributes.get("min_tissue"), settings.min_tissue),
         "precision": (attributes.get("precision"), encoder.precision),
     }
+    if bag.encoder_preprocessing is not None:
+        stated = (bag.encoder_preprocessing, identity.preprocessing)
+        compared["patches prepared as:"] = stated
     if job.mpp is not None:
         compared["slide mpp"] = (attributes.get("slide_mpp"), job.mpp)
     for name, (found, wanted) in compared.items():

@@ -193,6 +193,7 @@ def card_of(
         extraction=prepared.extraction,
         encoder=prepared.header.encoder,
         encoder_sha256=prepared.header.encoder_sha256,
+        encoder_preprocessing=prepared.header.encoder_preprocessing,
         model=prepared.model.model_copy(update={"genes": len(genes)}),
         training=request.training,
         genes=genes,

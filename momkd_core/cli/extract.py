@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from momkd_core.cli.console import Progress, print_failure, print_log_place
 from momkd_core.cli.options import (
+    add_encoder_weights,
     add_slide_mpp,
     add_workers,
     cohort_input,
@@ -43,8 +44,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--encoder",
         default=ExtractionSettings.model_fields["encoder"].default,
         metavar="NAME",
-        help="patch encoder (default %(default)s)",
+        help="patch encoder: a name of momkd encoders, timm:NAME, or the JSON file of an exported "
+        "program (default %(default)s)",
     )
+    add_encoder_weights(parser, "--encoder-weights")
     parser.add_argument(
         "--target-mpp",
         type=positive_number,
@@ -69,9 +72,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--precision",
-        choices=("float32", "bfloat16"),
+        choices=("float32", "bfloat16", "float16"),
         default="float32",
-        help="arithmetic of the encoder (default %(default)s)",
+        help="arithmetic of the encoder; float16 on an NVIDIA GPU only (default %(default)s)",
     )
     add_workers(parser)
     add_slide_mpp(parser)
@@ -82,15 +85,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     # Imported here: torch takes seconds, which --help and wrong usage should not cost.
-    from momkd_core.encoders import encoder_identity, load_encoder
+    from momkd_core.encoders import find_encoder
     from momkd_core.extraction import SlideJob, extract_file
+    from momkd_core.processor import best_device
 
     if options.cluster:
         raise not_yet("--cluster")
+    chosen = find_encoder(options.encoder, options.encoder_weights)
     settings = validated(
-        ExtractionSettings, extraction_values(options), "momkd extract --help says what is possible"
+        ExtractionSettings,
+        extraction_values(options, chosen.name),
+        "momkd extract --help says what is possible",
     )
-    identity = encoder_identity(settings.encoder)
     cohort = cohort_input(options.cohort)
     jobs = [
         SlideJob(job.slide, job.mpp or options.slide_mpp, job.target)
@@ -98,9 +104,9 @@ def run(options: argparse.Namespace) -> int:
     ]
     if options.plan:
         return _plan(jobs, settings)
-    log.info("encoder %s, %s, %s", identity.name, identity.licence, identity.note)
-    print(f"encoder {identity.name}: {identity.note} ({identity.licence})", file=sys.stderr)
-    encoder = load_encoder(settings.encoder, precision=options.precision)
+    log.info("encoder %s, %s, %s", chosen.name, chosen.licence, chosen.note)
+    print(f"encoder {chosen.name}: {chosen.note} ({chosen.licence})", file=sys.stderr)
+    encoder = chosen.load(best_device(), options.precision)
     done = skipped = failed = 0
     for index, job in enumerate(jobs):
         label = f"[{index + 1}/{len(jobs)}] {job.slide.name}"

@@ -15,6 +15,7 @@ from momkd_core.cli import (
     bundle,
     curate,
     demo,
+    encoders,
     evaluate,
     extract,
     import_reference,
@@ -32,6 +33,7 @@ from momkd_core.errors import Cancelled, MomkdError
 VERBS = {
     "demo": demo,
     "info": info,
+    "encoders": encoders,
     "extract": extract,
     "train": train,
     "ablate": ablate,

@@ -78,14 +78,23 @@ def add_features(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_encoder_weights(parser: argparse.ArgumentParser, option: str) -> None:
+    parser.add_argument(
+        option,
+        metavar="FILE|hub",
+        help="weights of uni2-h or timm:NAME: a torch state dict or .safetensors; hub or "
+        "hub:OWNER/REPO downloads them from the Hugging Face hub with your own token",
+    )
+
+
 def cohort_input(path: Path) -> Cohort:
     """A cohort CSV as it is; a slide or a folder of slides as a cohort of one case each."""
     return read_cohort(path) if path.suffix.lower() == ".csv" else cohort_of_slides(path)
 
 
-def extraction_values(options: argparse.Namespace) -> dict[str, Any]:
+def extraction_values(options: argparse.Namespace, encoder: str) -> dict[str, Any]:
     return {
-        "encoder": options.encoder,
+        "encoder": encoder,
         "target_mpp": options.target_mpp,
         "patch_size": options.patch_size,
         "overlap": options.overlap,
