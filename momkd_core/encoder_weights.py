@@ -41,7 +41,11 @@ def _downloaded(repository: str, files: tuple[str, ...]) -> Path:
     """From the hub with the user's own token, or from its cache here."""
     try:
         from huggingface_hub import hf_hub_download
-        from huggingface_hub.errors import EntryNotFoundError, GatedRepoError
+        from huggingface_hub.errors import (
+            EntryNotFoundError,
+            GatedRepoError,
+            LocalEntryNotFoundError,
+        )
     except ImportError as error:
         raise missing_package("huggingface_hub", "uni") from error
     page = f"https://huggingface.co/{repository}"
@@ -49,6 +53,8 @@ def _downloaded(repository: str, files: tuple[str, ...]) -> Path:
         for name in files[:-1]:
             try:
                 return Path(hf_hub_download(repository, name))
+            except LocalEntryNotFoundError:  # the hub was not reached: another name will not help
+                raise
             except EntryNotFoundError:
                 continue
         return Path(hf_hub_download(repository, files[-1]))

@@ -170,8 +170,11 @@ class _OnnxProgram(nn.Module):
         if device == "cuda" and "CUDAExecutionProvider" in onnxruntime.get_available_providers():
             providers.insert(0, "CUDAExecutionProvider")
         try:
+            # Weights beside the program are handed over, so that no other file is read than was
+            # hashed. The session does not copy them: they have to live as long as it does.
+            self._weights = [(data.name, data.read_bytes()) for data in _files(program)[1:]]
             self._session = onnxruntime.InferenceSession(
-                program.read_bytes(), _options(onnxruntime, program), providers=providers
+                program.read_bytes(), _options(onnxruntime, self._weights), providers=providers
             )
         # Its exceptions have no public base class.
         except Exception as error:
@@ -200,15 +203,12 @@ class _OnnxProgram(nn.Module):
         return torch.from_numpy(answer)
 
 
-def _options(onnxruntime: Any, program: Path) -> Any:
-    """Weights beside the program are handed over, so that no other file is read than was hashed."""
+def _options(onnxruntime: Any, weights: list[tuple[str, bytes]]) -> Any:
+    """Of a session whose program has these weights beside it."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # failures are raised as well
-    for data in _files(program)[1:]:
-        content = data.read_bytes()
-        options.add_external_initializers_from_files_in_memory(
-            [data.name], [content], [len(content)]
-        )
+    for name, content in weights:
+        options.add_external_initializers_from_files_in_memory([name], [content], [len(content)])
     return options
 
 
