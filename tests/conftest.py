@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -26,6 +27,8 @@ def pytest_configure() -> None:
 
 def pytest_collection_finish() -> None:
     """Leaves what was imported out of garbage collection from here on."""
+    import_module("torch._dynamo")  # the first training would load it, too late for this
+
     gc.freeze()
     gc.enable()
 

@@ -33,6 +33,8 @@ def open_eyed() -> Iterator[None]:
 
 @pytest.fixture
 def window(qtbot: QtBot, tmp_path: Path) -> Iterator[MainWindow]:
+    # The window before is a ring of objects: Python would let hundreds lie, with all their pictures.
+    gc.collect()
     settings = QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat)
     shown = MainWindow(settings)
     shown.show()
@@ -43,9 +45,6 @@ def window(qtbot: QtBot, tmp_path: Path) -> Iterator[MainWindow]:
     QApplication.processEvents()
     left = [w for w in QApplication.topLevelWidgets() if w is not shown and w.isVisible()]
     assert not left, f"widgets outlived the window: {left}"
-    # A window is a ring of objects, of which Python would let hundreds lie, with all their pictures.
-    gc.collect()
-    gc.freeze()  # what was imported meanwhile need not be looked through again
 
 
 @pytest.fixture(scope="session")
