@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -105,3 +106,16 @@ def extraction_values(options: argparse.Namespace, encoder: str) -> dict[str, An
 def not_yet(what: str) -> SettingsError:
     """A choice of the contract that this version does not offer."""
     return SettingsError(f"{what} is not available in this version", "Leave it out")
+
+
+def sample_type(text: str) -> str:
+    """An argparse type: the two digits of a TCGA sample type."""
+    if not (len(text) == 2 and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text} is not a code of two digits, such as 01")
+    return text
+
+
+def some_of(names: Iterable[str], most: int = 3) -> str:
+    """The first of some names, for a line of text."""
+    listed = list(names)
+    return ", ".join(listed[:most]) + (", …" if len(listed) > most else "")

@@ -78,8 +78,9 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
         "--expression",
         type=Path,
         required=True,
-        metavar="FILE",
-        help="cases x genes, CSV/Parquet; methods of histology alone leave it unread",
+        metavar="SOURCE",
+        help="cases x genes as CSV or Parquet, or a folder (see momkd expression); methods of "
+        "histology alone leave it unread",
     )
     parser.add_argument("--label", required=True, metavar="COLUMN", help="the column to predict")
     parser.add_argument(
@@ -159,7 +160,7 @@ def run(options: argparse.Namespace) -> None:
 def request_of(options: argparse.Namespace, assignments: list[str], out: Path) -> TrainingRequest:
     """What the options ask for, trained with these ``key=value`` settings into ``out``."""
     from momkd_core.cohort import read_cohort
-    from momkd_core.expression import read_expression
+    from momkd_core.expression_source import open_expression
     from momkd_core.training_request import TrainingRequest
 
     method = getattr(options, "method", MOMKD)
@@ -171,7 +172,7 @@ def request_of(options: argparse.Namespace, assignments: list[str], out: Path) -
     about = {name: getattr(options, name) for name in ("organ", "stain", "note")}
     return TrainingRequest(
         cohort=read_cohort(options.cohort),
-        expression=read_expression(options.expression) if uses_expression(method) else None,
+        expression=open_expression(options.expression) if uses_expression(method) else None,
         label=options.label,
         positive=options.positive,
         negative=options.negative,
