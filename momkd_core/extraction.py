@@ -12,21 +12,17 @@ import hashlib
 import json
 import logging
 import threading
-from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
 from momkd_core.encoders import encoder_identity, load_encoder
 from momkd_core.errors import FeatureError, OutputError
 from momkd_core.features import FeatureBag, read_features, read_header, write_features
 from momkd_core.partial_features import PartialFeatures, partial_key
 from momkd_core.patch_encoder import EncoderIdentity, PatchEncoder
+from momkd_core.patch_reading import read_patches
 from momkd_core.patches import PatchGrid, plan_patches
 from momkd_core.progress import CancelToken, Report, silent
 from momkd_core.settings import ExtractionSettings
@@ -35,9 +31,6 @@ from momkd_core.storage import cache_folder, content_key, output_error
 from momkd_core.tissue import find_tissue
 
 log = logging.getLogger(__name__)
-
-_CHUNK = 32  # patches read by one thread at a time
-_BLOCK_CHUNKS = 8  # chunks read in one turn where reader and encoder take turns
 
 
 @dataclass(frozen=True)
@@ -109,14 +102,13 @@ def extract_bag(
     try:
         done = partial.resume(features) if partial is not None else 0
         report(done, len(grid), "encoding patches")
-        chunk = max(_CHUNK, encoder.batch_size)
         for patches in read_patches(
             slide,
             grid,
             settings.patch_size,
             workers,
             first=done,
-            chunk=chunk,
+            chunk=encoder.batch_size,
             in_turns=encoder.device.type == "cpu",
         ):
             cancel.raise_if_cancelled()
@@ -155,54 +147,6 @@ def extract_bag(
             "precision": encoder.precision,
         },
     )
-
-
-def read_patches(
-    slide: Slide,
-    grid: PatchGrid,
-    patch_size: int,
-    workers: int,
-    *,
-    first: int = 0,
-    chunk: int = _CHUNK,
-    in_turns: bool = False,
-) -> Iterator[NDArray[np.uint8]]:
-    """Patches of a grid in order, read by ``workers`` threads.
-
-    Args:
-        first: position to start at.
-        in_turns: read a block whenever the caller has used up the one before, instead of ahead.
-
-    Yields:
-        (B, patch_size, patch_size, 3) uint8 RGB, B at most ``chunk``.
-    """
-
-    def read(start: int) -> NDArray[np.uint8]:
-        corners = grid.coords[start : start + chunk]
-        block = np.empty((len(corners), patch_size, patch_size, 3), np.uint8)
-        for index, (x, y) in enumerate(corners):
-            block[index] = slide.read_scaled(
-                int(x), int(y), grid.size_level0, patch_size, filter_=Image.Resampling.BILINEAR
-            )
-        return block
-
-    waiting: deque[Future[NDArray[np.uint8]]] = deque()
-    with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="patch-reader") as pool:
-        try:
-            starts = range(first, len(grid), chunk)
-            if in_turns:
-                for turn in range(0, len(starts), _BLOCK_CHUNKS):
-                    yield from list(pool.map(read, starts[turn : turn + _BLOCK_CHUNKS]))
-                return
-            for start in starts:
-                waiting.append(pool.submit(read, start))
-                if len(waiting) > 2 * workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
 
 
 def extract_file(

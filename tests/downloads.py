@@ -53,7 +53,7 @@ def write_gdc_download(folder: Path, aliquots: dict[str, float], *, as_json: boo
                 barcode[:12],
                 barcode[:16],
                 kind,
-            ]  # fmt: skip
+            ]
         )
         entity = {"entity_submitter_id": barcode, "entity_type": "aliquot", "case_id": "x"}
         entries.append({"file_id": file_id, "file_name": name, "associated_entities": [entity]})
