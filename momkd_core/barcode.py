@@ -2,7 +2,7 @@
 
 ``TCGA-TSS-Participant-SampleVial-PortionAnalyte-Plate-Center``, of which a name may hold the first
 parts only: https://docs.gdc.cancer.gov/Encyclopedia/pages/TCGA_Barcode/. A slide's name goes on
-after its portion with the kind of slide (DX1 diagnostic; TS1 top, BS1 bottom, MS1 middle of frozen ones).
+after its portion with the kind of slide (DX1 diagnostic; TS1, BS1, MS1: frozen ones).
 """
 
 from __future__ import annotations
