@@ -16,6 +16,7 @@ from typing import Any
 
 import matplotlib.figure  # noqa: F401 - so that it is loaded once, not by every cell
 import torch
+import torch._dynamo  # likewise: the first optimiser would load it
 
 from momkd_core.checkpoint import FoldModel, Model, load_model
 from momkd_core.cohort import CohortSlide

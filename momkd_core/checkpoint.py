@@ -38,7 +38,10 @@ CARD_KEY = "momkd"
 
 _FAMILIARITY = "familiarity."
 # What the folds of one run have in common.
-_SHARED = ("task", "method", "positive", "negative", "encoder", "encoder_sha256", "extraction")
+_SHARED = (
+    "task", "method", "positive", "negative", "encoder", "encoder_sha256", "encoder_preprocessing",
+    "extraction",
+)  # fmt: skip
 #: Of curated files: a version that knows no muting must refuse them, or it would mute nothing.
 CURATED_FORMAT = 2
 

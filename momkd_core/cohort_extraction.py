@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from momkd_core.encoders import PatchEncoder, Precision, load_encoder
+from momkd_core.encoders import find_encoder
 from momkd_core.errors import MomkdError, OutputError, SettingsError
 from momkd_core.extraction import SlideJob, extract_file
+from momkd_core.patch_encoder import PatchEncoder, Precision
 from momkd_core.pieces import Outcome, Piece, Workplace
+from momkd_core.processor import best_device
 from momkd_core.progress import CancelToken, Report, silent
 from momkd_core.settings import ExtractionSettings
 
@@ -20,15 +22,28 @@ LOGS = "logs"  # folder beside the feature files, of slides that other processes
 
 
 @dataclass(frozen=True)
+class EncoderChoice:
+    """The encoder of a cohort, to be loaded where slides are extracted.
+
+    Attributes:
+        name, weights: as of :func:`momkd_core.encoders.find_encoder`.
+    """
+
+    name: str
+    weights: str | None = None
+    precision: Precision = "float32"
+
+
+@dataclass(frozen=True)
 class SlideRequest:
     """A slide and how it is extracted; the arguments of ``extract_file``."""
 
     job: SlideJob
     settings: ExtractionSettings
-    precision: Precision
+    encoder: EncoderChoice
     workers: int
     overwrite: bool
-    slides_left: int
+    together: int
 
 
 @dataclass
@@ -45,7 +60,7 @@ def extract_cohort(
     settings: ExtractionSettings,
     place: Workplace,
     *,
-    precision: Precision = "float32",
+    encoder: EncoderChoice,
     workers: int,
     overwrite: bool = False,
     failed: Callable[[str, MomkdError], None],
@@ -63,13 +78,11 @@ def extract_cohort(
         Piece(
             job.slide.name,
             extract_slide,
-            SlideRequest(
-                job, settings, precision, workers, overwrite, -(-(len(jobs) - at) // place.width)
-            ),
+            SlideRequest(job, settings, encoder, workers, overwrite, len(jobs)),
             job.target.parent / LOGS / f"{job.target.stem}.log",
             reads=(job.slide,),
         )
-        for at, job in enumerate(jobs)
+        for job in jobs
     ]
     count = Extracted()
 
@@ -94,17 +107,17 @@ def extract_slide(request: SlideRequest, report: Report, cancel: CancelToken) ->
     """A piece of the work: one slide. As :func:`momkd_core.extraction.extract_file`."""
     return extract_file(
         request.job,
-        _encoder(request.settings.encoder, request.precision),
+        _encoder(request.encoder),
         request.settings,
         workers=request.workers,
         overwrite=request.overwrite,
         report=report,
         cancel=cancel,
-        slides_left=request.slides_left,
+        together=request.together,
     )
 
 
 @lru_cache(maxsize=1)
-def _encoder(name: str, precision: Precision) -> PatchEncoder:
+def _encoder(chosen: EncoderChoice) -> PatchEncoder:
     """Loaded once a process."""
-    return load_encoder(name, precision=precision)
+    return find_encoder(chosen.name, chosen.weights).load(best_device(), chosen.precision)

@@ -45,6 +45,7 @@ from momkd_core.training_data import (
     fit_expression,
     profiles_of,
     slides_of,
+    targets_of,
     threshold_of,
 )
 from momkd_core.training_request import Prepared, TrainingRequest, prepare
@@ -219,8 +220,10 @@ def _run_fold(
     write_json(folder / "split.json", split.as_dict())
     transform = fit_expression(request, prepared, list(split.train), ledger)
     genes = transform.genes if transform else ()
+    seed = request.training.seed + fold
+    targets = targets_of(request, prepared, list(split.train), seed=seed, ledger=ledger)
     parts = {
-        name: slides_of(request, prepared, cases, transform)
+        name: slides_of(request, prepared, cases, transform, targets)
         for name, cases in split.as_dict().items()
     }
 
@@ -236,7 +239,7 @@ def _run_fold(
         parts["validation"],
         prepared.model.model_copy(update={"genes": len(genes)}),
         request.training,
-        seed=request.training.seed + fold,
+        seed=seed,
         method=request.method,
         store=prepared.store,
         report=report,
@@ -279,7 +282,7 @@ def _run_fold(
         parts["train"],
         parts["validation"],
         prepared.store,
-        seed=request.training.seed + fold,
+        seed=seed,
         ledger=ledger,
     )
     grouping = request.group or "patient_id"

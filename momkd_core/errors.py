@@ -38,6 +38,10 @@ class FeatureError(MomkdError):
     """A feature file is unreadable, inconsistent, or made by another encoder."""
 
 
+class EncoderError(MomkdError):
+    """An encoder is unknown, lacks its weights or its package, or answers what it must not."""
+
+
 class CohortError(MomkdError):
     """A cohort table has a row or a column that cannot be used."""
 

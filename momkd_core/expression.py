@@ -10,6 +10,7 @@ import gzip
 import logging
 import warnings
 import zlib
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from sklearn.feature_selection import f_classif
 
 from momkd_core.errors import ExpressionError
 from momkd_core.ledger import Ledger
+from momkd_core.storage import atomic_path
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +34,8 @@ _LARGEST_LOGGED = 30.0
 # raw values it is 25 to 60 %, in logged ones 0.
 _SHARE_OF_RAW = 0.1
 LOGGED_UNITS = ("counts", "TPM")
+
+_PYARROW = "Install the extra: pip install momkd-viewer[parquet]"
 
 _TELLING = 0.99  # AUC of one gene
 _FEWEST_TO_TELL = 10  # cases of either label
@@ -78,9 +82,7 @@ def read_expression(path: str | Path) -> ExpressionTable:
         else:
             frame = _read_csv(path)
     except ImportError as error:
-        raise ExpressionError(
-            "Reading Parquet needs pyarrow", "Install the extra: pip install momkd-viewer[parquet]"
-        ) from error
+        raise ExpressionError("Reading Parquet needs pyarrow", _PYARROW) from error
     except (OSError, ValueError, EOFError, zlib.error, csv.Error) as error:
         raise ExpressionError(
             f"{path.name} cannot be read as a table ({(str(error).splitlines() or [''])[0]})",
@@ -88,28 +90,64 @@ def read_expression(path: str | Path) -> ExpressionTable:
         ) from error
     cases = [str(case).strip() for case in frame.index]
     genes = [str(gene).strip() for gene in frame.columns]
-    for names, what in ((cases, "case"), (genes, "gene")):
-        if len(set(names)) != len(names):
-            twice = next(name for name in names if names.count(name) > 1)
-            raise ExpressionError(
-                f"{path.name} names the {what} {twice!r} twice", "Keep one of them"
-            )
-    if not len(cases) or not len(genes):
-        raise ExpressionError(f"{path.name} is empty", "Give it cases in rows, genes in columns")
     text = [g for g, kind in zip(genes, frame.dtypes, strict=True) if not _numeric(kind)]
-    if text:
+    if text and len(cases):
         raise ExpressionError(
             f"Column {text[0]!r} of {path.name} holds text", "Keep only numbers beside the case id"
         )
-    values = frame.to_numpy(dtype=np.float64)
+    return checked_table(path.name, cases, genes, frame.to_numpy(dtype=np.float64))
+
+
+def checked_table(
+    name: str, cases: list[str], genes: list[str], values: NDArray[np.float64]
+) -> ExpressionTable:
+    """A table of which nothing is named twice or infinite; ``name`` is what errors call it.
+
+    Args:
+        values: (cases, genes); NaN where not measured.
+
+    Raises:
+        ExpressionError: it is empty, names a case or gene twice, or holds an infinite value.
+    """
+    for names, what in ((cases, "case"), (genes, "gene")):
+        repeated = [one for one, count in Counter(names).items() if count > 1]
+        if repeated:
+            raise ExpressionError(
+                f"{name} names the {what} {repeated[0]!r} twice", "Keep one of them"
+            )
+    if not len(cases) or not len(genes):
+        raise ExpressionError(f"{name} is empty", "Give it cases in rows, genes in columns")
     infinite = np.argwhere(np.isinf(values))
     if len(infinite):
         row, column = infinite[0]
         raise ExpressionError(
-            f"{path.name}: case {cases[row]!r} has an infinite value for {genes[column]!r}",
+            f"{name}: case {cases[row]!r} has an infinite value for {genes[column]!r}",
             "Replace it, or leave the cell empty",
         )
     return ExpressionTable(tuple(cases), tuple(genes), values)
+
+
+def write_expression(path: Path, table: ExpressionTable) -> None:
+    """Writes cases x genes as CSV (``.csv``, ``.csv.gz``) or Parquet, by the path's ending, atomically.
+
+    Raises:
+        ExpressionError: another ending, or Parquet without pyarrow.
+        OutputError: the folder cannot be written, or the disk is full.
+    """
+    if not path.name.endswith((".csv", ".csv.gz", ".parquet")):
+        raise ExpressionError(
+            f"{path.name} has no ending of a table", "Write .csv, .csv.gz or .parquet"
+        )
+    frame = pd.DataFrame(table.values, columns=list(table.genes), copy=False)
+    frame.insert(0, "case_id", list(table.case_ids))
+    with atomic_path(path) as temporary:
+        if path.suffix == ".parquet":
+            try:
+                frame.to_parquet(temporary, index=False)
+            except ImportError as error:
+                raise ExpressionError("Writing Parquet needs pyarrow", _PYARROW) from error
+        else:
+            frame.to_csv(temporary, index=False, compression="infer")  # its ending is the path's
 
 
 def _read_csv(path: Path) -> pd.DataFrame:

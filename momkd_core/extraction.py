@@ -12,20 +12,17 @@ import hashlib
 import json
 import logging
 import threading
-from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
-from momkd_core.encoders import EncoderIdentity, PatchEncoder, encoder_identity, load_encoder
+from momkd_core.encoders import encoder_identity, load_encoder
 from momkd_core.errors import FeatureError, OutputError
 from momkd_core.features import FeatureBag, read_features, read_header, write_features
 from momkd_core.partial_features import PartialFeatures, partial_key
+from momkd_core.patch_encoder import EncoderIdentity, PatchEncoder
+from momkd_core.patch_reading import read_patches
 from momkd_core.patches import PatchGrid, plan_patches
 from momkd_core.progress import CancelToken, Report, silent
 from momkd_core.settings import ExtractionSettings
@@ -34,9 +31,6 @@ from momkd_core.storage import cache_folder, content_key, output_error
 from momkd_core.tissue import find_tissue
 
 log = logging.getLogger(__name__)
-
-_CHUNK = 32  # patches read by one thread at a time
-_BLOCK_CHUNKS = 8  # chunks read in one turn where reader and encoder take turns
 
 
 @dataclass(frozen=True)
@@ -81,7 +75,7 @@ def extract_bag(
     report: Report = silent,
     cancel: CancelToken | None = None,
     keep_in: Path | None = None,
-    slides_left: int = 1,
+    together: int = 1,
 ) -> FeatureBag:
     """Features of a slide.
 
@@ -91,7 +85,8 @@ def extract_bag(
         workers: threads that read patches.
         report, cancel: progress in patches; cancelled between batches.
         keep_in: folder for the features of an unfinished slide, or None to keep none.
-        slides_left: how many such slides are to come, for the decision to compile.
+        together: slides of the cohort, this one included, for the decision to compile: the same for a
+            slide wherever and after whichever others it is encoded.
 
     Raises:
         SlideError, TissueError: the slide cannot be read or used.
@@ -102,20 +97,19 @@ def extract_bag(
     report(0, 0, "looking for tissue")
     grid = plan(slide, settings)
     cancel.raise_if_cancelled()
-    encoder.prepare(len(grid) * slides_left, settings.patch_size)
+    encoder.prepare(len(grid) * together, settings.patch_size)
     partial = None if keep_in is None else _partial(slide, encoder, settings, grid, keep_in)
     features = np.empty((len(grid), encoder.identity.width), np.float32)
     try:
         done = partial.resume(features) if partial is not None else 0
         report(done, len(grid), "encoding patches")
-        chunk = max(_CHUNK, encoder.batch_size)
         for patches in read_patches(
             slide,
             grid,
             settings.patch_size,
             workers,
             first=done,
-            chunk=chunk,
+            chunk=encoder.batch_size,
             in_turns=encoder.device.type == "cpu",
         ):
             cancel.raise_if_cancelled()
@@ -140,6 +134,7 @@ def extract_bag(
         tissue_fraction=grid.tissue_fraction,
         encoder=encoder.identity.name,
         encoder_sha256=encoder.identity.weights_sha256,
+        encoder_preprocessing=encoder.identity.preprocessing,
         target_mpp=settings.target_mpp,
         patch_size=settings.patch_size,
         overlap=settings.overlap,
@@ -155,54 +150,6 @@ def extract_bag(
     )
 
 
-def read_patches(
-    slide: Slide,
-    grid: PatchGrid,
-    patch_size: int,
-    workers: int,
-    *,
-    first: int = 0,
-    chunk: int = _CHUNK,
-    in_turns: bool = False,
-) -> Iterator[NDArray[np.uint8]]:
-    """Patches of a grid in order, read by ``workers`` threads.
-
-    Args:
-        first: position to start at.
-        in_turns: read a block whenever the caller has used up the one before, instead of ahead.
-
-    Yields:
-        (B, patch_size, patch_size, 3) uint8 RGB, B at most ``chunk``.
-    """
-
-    def read(start: int) -> NDArray[np.uint8]:
-        corners = grid.coords[start : start + chunk]
-        block = np.empty((len(corners), patch_size, patch_size, 3), np.uint8)
-        for index, (x, y) in enumerate(corners):
-            block[index] = slide.read_scaled(
-                int(x), int(y), grid.size_level0, patch_size, filter_=Image.Resampling.BILINEAR
-            )
-        return block
-
-    waiting: deque[Future[NDArray[np.uint8]]] = deque()
-    with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="patch-reader") as pool:
-        try:
-            starts = range(first, len(grid), chunk)
-            if in_turns:
-                for turn in range(0, len(starts), _BLOCK_CHUNKS):
-                    yield from list(pool.map(read, starts[turn : turn + _BLOCK_CHUNKS]))
-                return
-            for start in starts:
-                waiting.append(pool.submit(read, start))
-                if len(waiting) > 2 * workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
-
-
 def extract_file(
     job: SlideJob,
     encoder: PatchEncoder,
@@ -212,7 +159,7 @@ def extract_file(
     overwrite: bool = False,
     report: Report = silent,
     cancel: CancelToken | None = None,
-    slides_left: int = 1,
+    together: int = 1,
 ) -> bool:
     """Extracts one slide into ``job.target``; returns False where that was done before.
 
@@ -232,7 +179,7 @@ def extract_file(
             report=report,
             cancel=cancel,
             keep_in=job.target.parent,
-            slides_left=slides_left,
+            together=together,
         )
     write_features(job.target, bag)
     return True
@@ -253,8 +200,9 @@ def cached_bag(
     The key covers the slide's content, the stated resolution, the encoder's weights and the
     settings. A cache that cannot be written is logged and otherwise ignored.
     """
+    identity = encoder_identity(settings.encoder)
     with Slide(path, mpp=mpp) as slide:  # also when cached: a file gone unreadable must say so
-        target = cache_folder() / "features" / f"{_cache_key(slide, settings)}.h5"
+        target = cache_folder() / "features" / f"{_cache_key(slide, settings, identity)}.h5"
         if target.exists():
             try:
                 return read_features(target)
@@ -284,13 +232,14 @@ def cached_bag(
     return bag
 
 
-def _cache_key(slide: Slide, settings: ExtractionSettings) -> str:
+def _cache_key(slide: Slide, settings: ExtractionSettings, identity: EncoderIdentity) -> str:
     resolution = slide.mpp
     parts = [
         content_key(slide.path),
         f"{resolution.x:.6g},{resolution.y:.6g}",
         settings.model_dump_json(),
-        encoder_identity(settings.encoder).weights_sha256,
+        identity.weights_sha256,
+        identity.preprocessing,
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:40]
 
@@ -302,7 +251,8 @@ def _partial(
     grid: PatchGrid,
     folder: Path,
 ) -> PartialFeatures:
-    key = partial_key([_cache_key(slide, settings), encoder.precision], grid)
+    work = _cache_key(slide, settings, encoder.identity)
+    key = partial_key([work, encoder.precision], grid)
     path = folder / f".{slide.path.stem[:60]}.{key}.partial"
     try:
         return PartialFeatures(path, encoder.identity.width)
@@ -313,7 +263,7 @@ def _partial(
 def _check_existing(job: SlideJob, encoder: PatchEncoder, settings: ExtractionSettings) -> None:
     """Refuses to take features made in another way for the ones that were asked for."""
     bag = read_header(job.target)
-    identity: EncoderIdentity = encoder.identity
+    identity = encoder.identity
     attributes = bag.attributes
     compared = {
         "encoder": (bag.encoder, identity.name),
@@ -324,6 +274,9 @@ def _check_existing(job: SlideJob, encoder: PatchEncoder, settings: ExtractionSe
         "min tissue": (attributes.get("min_tissue"), settings.min_tissue),
         "precision": (attributes.get("precision"), encoder.precision),
     }
+    if bag.encoder_preprocessing is not None:
+        stated = (bag.encoder_preprocessing, identity.preprocessing)
+        compared["patches prepared as:"] = stated
     if job.mpp is not None:
         compared["slide mpp"] = (attributes.get("slide_mpp"), job.mpp)
     for name, (found, wanted) in compared.items():

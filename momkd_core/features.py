@@ -34,6 +34,7 @@ class FeatureBag:
         tissue_reason: why they could not be taken from the slide either; '' where that was not tried.
         encoder: name of the encoder, or None where the file does not say.
         encoder_sha256: hash of its weights, or None.
+        encoder_preprocessing: how patches were prepared for it, in words, or None.
         target_mpp, patch_size, overlap: how the patches were cut, where known.
         attributes: what else the file said, for the record.
     """
@@ -44,6 +45,7 @@ class FeatureBag:
     tissue_fraction: NDArray[np.float32] | None = None
     encoder: str | None = None
     encoder_sha256: str | None = None
+    encoder_preprocessing: str | None = None
     target_mpp: float | None = None
     patch_size: int | None = None
     overlap: int | None = None
@@ -70,6 +72,7 @@ def write_features(path: Path, bag: FeatureBag) -> None:
         for key, value in (
             ("encoder", bag.encoder),
             ("encoder_sha256", bag.encoder_sha256),
+            ("encoder_preprocessing", bag.encoder_preprocessing),
             ("target_mpp", bag.target_mpp),
             ("patch_size", bag.patch_size),
             ("overlap", bag.overlap),
@@ -212,6 +215,7 @@ def _identity(attributes: dict[str, Any]) -> dict[str, Any]:
     return {
         "encoder": _text(attributes.get("encoder")),
         "encoder_sha256": _text(attributes.get("encoder_sha256")),
+        "encoder_preprocessing": _text(attributes.get("encoder_preprocessing")),
         "target_mpp": _real(attributes.get("target_mpp")),
         "patch_size": _integer(attributes.get("patch_size")),
         "overlap": _integer(attributes.get("overlap")),

@@ -29,6 +29,7 @@ from momkd_core.training_data import (
     fit_expression,
     profiles_of,
     slides_of,
+    targets_of,
 )
 from momkd_core.training_request import Prepared, TrainingRequest
 
@@ -102,7 +103,8 @@ def refit(
         return path
     transform = fit_expression(request, prepared, cases)
     genes = transform.genes if transform else ()
-    slides = slides_of(request, prepared, cases, transform)
+    targets = targets_of(request, prepared, cases, seed=request.training.seed)
+    slides = slides_of(request, prepared, cases, transform, targets)
     epochs = round(float(np.mean([fold["best_epoch"] + 1 for fold in folds])))
 
     def on_epoch(history: list[HistoryRow]) -> None:

@@ -19,6 +19,7 @@ from momkd_core.splits import Split
 #: What a fold fits; without expression the three that need it are fitted on no case.
 FITTED = (
     "network weights", "memory initialisation", "gene selection", "expression scaling",
+    "teacher",
     "look of training patches", "limit of strangeness", "epoch that is kept", "threshold",
     "component profiles", "gene associations",
 )  # fmt: skip

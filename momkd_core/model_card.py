@@ -41,6 +41,7 @@ class ModelCard(BaseModel):
     )
     encoder: str | None = None
     encoder_sha256: str | None = None
+    encoder_preprocessing: str | None = None
     model: ModelSettings
     training: TrainingSettings | None = None
     genes: tuple[str, ...] = ()

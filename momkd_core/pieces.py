@@ -155,7 +155,7 @@ def threads_of(count: int) -> Iterator[None]:
 
 @contextmanager
 def thread_variables(count: int) -> Iterator[None]:
-    """What a process that starts inside takes from the environment: so many threads for each library."""
+    """What a process that starts inside takes from the environment: threads of each library."""
     before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(count)))
     try:

@@ -13,6 +13,7 @@ import torch
 from momkd_core.checkpoint import Model
 from momkd_core.cohort import FEATURE_SUFFIXES
 from momkd_core.component_names import MEMORIES
+from momkd_core.encoder_match import check_bag, check_encoder
 from momkd_core.errors import FeatureError, SettingsError
 from momkd_core.extraction import EncoderLoader, cached_bag
 from momkd_core.features import FeatureBag, read_features
@@ -130,6 +131,7 @@ def load_bag(
             f"The model does not say how its features were made, so {path.name} cannot be encoded",
             "Give its features (.h5) instead of the slide",
         )
+    check_encoder(card)
     return cached_bag(
         path,
         card.extraction,
@@ -139,48 +141,6 @@ def load_bag(
         cancel=cancel,
         workers=workers,
     )
-
-
-def check_bag(bag: FeatureBag, card: ModelCard, name: str) -> None:
-    """Refuses features that another encoder made.
-
-    Raises:
-        FeatureError: another encoder, other weights, another width or another resolution.
-    """
-    cure = f"Extract the slide with the model's encoder: momkd extract … --encoder {card.encoder}"
-    if bag.encoder and card.encoder and bag.encoder != card.encoder:
-        raise FeatureError(
-            f"{name} holds features of {bag.encoder}, but the model was trained on {card.encoder}",
-            cure,
-        )
-    if bag.width != card.model.feature_width:
-        raise FeatureError(
-            f"{name} holds features {bag.width} wide, but the model needs "
-            f"{card.model.feature_width} ({card.encoder or 'encoder unknown'})",
-            cure,
-        )
-    hashes = (bag.encoder_sha256, card.encoder_sha256)
-    if all(hashes) and hashes[0] != hashes[1]:
-        raise FeatureError(
-            f"{name} was encoded with other weights of {card.encoder} than the model's", cure
-        )
-    trained = card.extraction
-    if trained is None:
-        return
-    if bag.patch_size is not None and bag.patch_size != trained.patch_size:
-        raise FeatureError(
-            f"{name} has patches of {bag.patch_size} px, the model was trained on "
-            f"{trained.patch_size} px",
-            f"Extract it again with --patch-size {trained.patch_size}",
-        )
-    if bag.target_mpp is None:
-        return
-    if abs(bag.target_mpp / trained.target_mpp - 1) > 0.05:
-        raise FeatureError(
-            f"{name} has patches at {bag.target_mpp:g} µm/px, the model was trained at "
-            f"{trained.target_mpp:g}",
-            f"Extract it again with --target-mpp {trained.target_mpp:g}",
-        )
 
 
 def check_precision(precision: Precision) -> None:

@@ -16,10 +16,10 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from momkd_core import __version__
 from momkd_core.errors import ClusterError
 from momkd_core.pieces import ATTEMPTS, Ended, Needs, Outcome, Piece, died, do, short
 from momkd_core.progress import CancelToken, Report
@@ -84,7 +84,7 @@ def _join(ray: Any, address: str) -> None:
     except (ImportError, OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         raise ClusterError(
             f"The cluster {address} cannot be joined ({error})",
-            "Check that ray start ran there, and run this on one of its machines or name it ray://HOST:10001",
+            "Check that ray start ran there; run this on one of its machines, or name it ray://HOST:10001",
         ) from error
 
 
@@ -286,8 +286,12 @@ def _versions() -> dict[str, str]:
     """What results depend on."""
     import torch
 
+    try:
+        ours = version("momkd-viewer")
+    except PackageNotFoundError:
+        ours = "that is not installed"
     return {
-        "momkd": __version__,
+        "momkd": ours,
         "torch": str(torch.__version__).partition("+")[0],  # builds for GPUs go by the same number
         "Python": ".".join(platform.python_version_tuple()[:2]),
     }

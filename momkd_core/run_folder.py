@@ -34,6 +34,9 @@ _COLLAPSED = 2.0  # perplexity, of any number of components
 
 UNFINISHED = "unfinished.safetensors"  # a fold's state, while it trains
 
+# Settings that came later, as they were before: runs begun without them can be gone on with.
+_BEFORE = {"training": {"teacher_weight": 0.0}}
+
 _GROUPS = ("extraction", "model", "training")  # of settings
 # Compared by their hash, which says nothing to people.
 _HASHED = {
@@ -73,6 +76,9 @@ def claim(folder: Path, asked: dict[str, Any], warnings: list[str], **unchecked:
         raise TrainingError(
             f"{path} cannot be read ({error})", "Choose another --out folder"
         ) from error
+    for group, values in _BEFORE.items():
+        if isinstance(found.get(group), dict):
+            found[group] = {**values, **found[group]}
     was = found.get("method", asked.get("method"))
     if was != asked.get("method"):  # whose settings are others too
         raise _another_run(folder, [f"method was {was}, is {asked['method']}"])

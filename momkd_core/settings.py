@@ -22,7 +22,7 @@ COMPARATOR_SETTINGS = (
     "patience", "earliest_stop", "balanced_sampling", "top_genes", "expression_clip",
 )  # fmt: skip
 
-Preset = Literal["paper", "reference"]
+Preset = Literal["paper", "reference", "taught"]
 TieRule = Literal["lower-index", "kd-tree"]
 MemoryUpdate = Literal["momentum", "ema", "fixed"]
 Ablation = Literal[
@@ -148,6 +148,13 @@ class TrainingSettings(_Frozen):
     )
     ce_weight: float = Field(0.5, ge=0, description="λ_ce of eq. 9")
     reconstruction_weight: float = Field(0.01, ge=0, description="λ_mse of eq. 9")
+    teacher_weight: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="of what cross-entropy aims at, the share that a teacher on expression says of the "
+        "training case, the rest being its label (beyond the paper); 0: the label alone, as in eq. 9",
+    )
     align_slide_weight: float = Field(0.2, ge=0, description="α_wsi of eq. 9")
     align_expression_weight: float = Field(0.05, ge=0, description="α_omics of eq. 9")
     memory_weight: float = Field(0.1, ge=0, description="λ_mem of eq. 9")
@@ -224,13 +231,22 @@ REFERENCE: dict[str, Any] = {
 """What the authors' public code sets differently; see CONTRIBUTING.md, decision 4."""
 
 
+TAUGHT: dict[str, Any] = {"teacher_weight": 1.0}
+"""Preset ``taught``, beyond the paper; see CONTRIBUTING.md, decision 55."""
+
+PRESETS: dict[Preset, dict[str, Any]] = {"paper": {}, "reference": REFERENCE, "taught": TAUGHT}
+"""What each preset sets differently from the defaults."""
+
+
 ABLATED_WEIGHTS: dict[Ablation, tuple[str, ...]] = {
     "full": (),
-    "wsi-only": ("align_slide_weight", "align_expression_weight", "reconstruction_weight"),
+    "wsi-only": (
+        "align_slide_weight", "align_expression_weight", "reconstruction_weight", "teacher_weight",
+    ),
     "no-expression-alignment": ("align_expression_weight",),
     "no-slide-alignment": ("align_slide_weight",),
     "no-reconstruction": ("reconstruction_weight",),
-}
+}  # fmt: skip
 """Weights of eq. 9 that an ablation of Table 3 sets to 0.
 
 ``wsi-only`` never sees expression: the memory starts from k-means and is moved by eq. 10 alone.
@@ -247,7 +263,7 @@ def choose(
     Raises:
         SettingsError: an unknown key or an impossible value, with the cure.
     """
-    values: dict[str, Any] = dict(REFERENCE) if preset == "reference" else {}
+    values: dict[str, Any] = dict(PRESETS[preset])
     values.update({key: value for key, value in known.items() if value is not None})
     fields = {**ModelSettings.model_fields, **TrainingSettings.model_fields}
     for assignment in assignments:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import logging
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -201,8 +202,18 @@ class Slide:
         downsample = side0 / pixels
         level = self.level_for_downsample(max(downsample, 1.0))
         side = max(1, round(side0 / self.levels[level].downsample))
-        region = self.picture(round(x0), round(y0), level, side, side)
-        if side != pixels:
+        pixels_read = self.packed(round(x0), round(y0), level, side, side)
+        return self.scaled(pixels_read, pixels, filter_)
+
+    @staticmethod
+    def scaled(packed: NDArray[np.uint32], pixels: int, filter_: Image.Resampling) -> RgbImage:
+        """What :meth:`packed` gave of a square, as RGB (pixels, pixels, 3) uint8, resampled."""
+        height, width = packed.shape
+        order = "BGRX" if sys.byteorder == "little" else "XRGB"
+        region = Image.frombuffer(
+            "RGB", (width, height), np.ascontiguousarray(packed), "raw", order, 0, 1
+        )
+        if (width, height) != (pixels, pixels):
             region = region.resize((pixels, pixels), filter_)
         return np.asarray(region)
 

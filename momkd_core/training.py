@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from momkd_core.comparator_learner import ComparatorLearner
 from momkd_core.comparators.comparator import Comparator
@@ -118,15 +119,16 @@ def _asked(
 ) -> str:
     """A fingerprint of what a fold's outcome depends on; where its files lie is nothing to it."""
 
-    def told(slide: TrainingSlide) -> tuple[str, str, int, str | None]:
+    def told(slide: TrainingSlide) -> tuple[Any, ...]:
         expression = None
         if slide.expression is not None:
             expression = hashlib.sha256(slide.expression.tobytes()).hexdigest()
-        return slide.case_id, store.sha256(slide.features), slide.label, expression
+        aim = () if slide.target is None else (slide.target,)
+        return slide.case_id, store.sha256(slide.features), slide.label, expression, *aim
 
     slides = [[told(slide) for slide in part] for part in (train, validation)]
-    # Not the seed of the splits: their cases are here.
-    chosen = settings.model_dump(exclude={"split_seed"})
+    # Not the seed of the splits, and not the teacher's weight: cases and targets are here.
+    chosen = settings.model_dump(exclude={"split_seed", "teacher_weight"})
     choices = [model.model_dump(), chosen, seed, stop_after]
     if method != MOMKD:  # which had no name here at first, so that its unfinished folds go on
         choices.append(method)

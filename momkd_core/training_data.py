@@ -13,6 +13,7 @@ from momkd_core.comparators.comparator import Comparator
 from momkd_core.component_profile import CaseUse, ComponentProfile, component_profiles
 from momkd_core.evaluation import best_threshold
 from momkd_core.expression import ExpressionTransform, fit_transform
+from momkd_core.expression_teacher import teach
 from momkd_core.familiarity import Familiarity, fit_familiarity
 from momkd_core.gene_association import GeneAssociation, associate
 from momkd_core.ledger import Ledger
@@ -50,8 +51,10 @@ def slides_of(
     prepared: Prepared,
     cases: list[str],
     transform: ExpressionTransform | None,
+    targets: Mapping[str, float] | None = None,
 ) -> list[TrainingSlide]:
-    """The slides of cases, each with its case's label and scaled expression."""
+    """The slides of cases, each with its case's label, scaled expression and target, if it has one."""
+    targets = targets or {}
     scaled = transform(request.expression, cases) if transform and request.expression else None
     slides = []
     for row, case in enumerate(cases):
@@ -59,8 +62,42 @@ def slides_of(
         if scaled is not None and not np.isnan(scaled[row]).any():
             expression = scaled[row]
         for path in prepared.features[case]:
-            slides.append(TrainingSlide(case, path, prepared.labels[case], expression))
+            slides.append(
+                TrainingSlide(case, path, prepared.labels[case], expression, targets.get(case))
+            )
     return slides
+
+
+def targets_of(
+    request: TrainingRequest,
+    prepared: Prepared,
+    cases: list[str],
+    *,
+    seed: int,
+    ledger: Ledger | None = None,
+) -> dict[str, float]:
+    """What cross-entropy aims at, by training case, where a teacher on expression has a say.
+
+    Raises:
+        ExpressionError: too few of the cases have expression.
+        LeakageError: of the ledger.
+    """
+    weight = request.training.teacher_weight
+    if not weight or request.expression is None:
+        return {}
+    said = teach(
+        request.expression,
+        {case: prepared.labels[case] for case in cases},
+        {case: prepared.cases[case].patient_id for case in cases},
+        top_genes=request.training.top_genes,
+        clip=request.training.expression_clip,
+        seed=seed,
+        ledger=ledger,
+    )
+    return {
+        case: weight * probability + (1.0 - weight) * prepared.labels[case]
+        for case, probability in said.items()
+    }
 
 
 def threshold_of(prepared: Prepared, probabilities: Mapping[str, float], ledger: Ledger) -> float:
@@ -156,6 +193,7 @@ def card_of(
         extraction=prepared.extraction,
         encoder=prepared.header.encoder,
         encoder_sha256=prepared.header.encoder_sha256,
+        encoder_preprocessing=prepared.header.encoder_preprocessing,
         model=prepared.model.model_copy(update={"genes": len(genes)}),
         training=request.training,
         genes=genes,

@@ -29,6 +29,12 @@ from momkd_core.settings import (
 from momkd_core.splits import Split, make_splits
 from momkd_core.training_slides import SlideStore
 
+# What the feature files of a cohort have to say alike.
+_ALIKE = (
+    "width", "encoder", "encoder_sha256", "encoder_preprocessing", "target_mpp", "patch_size",
+    "overlap",
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class TrainingRequest:
@@ -106,6 +112,11 @@ def prepare(request: TrainingRequest, report: Report, cancel: CancelToken) -> Pr
     if request.only_fold is not None and not 0 <= request.only_fold < request.folds:
         raise SettingsError(
             f"There is no fold {request.only_fold}", f"Folds are numbered 0 to {request.folds - 1}"
+        )
+    if request.expression is None and request.training.teacher_weight > 0:
+        raise SettingsError(
+            "teacher_weight asks for a teacher on expression, and there is no expression",
+            "Give it with --expression, or set teacher_weight to 0",
         )
     cohort = request.cohort
     cases, labels, negative = cohort.labelled(request.label, request.positive, request.negative)
@@ -297,9 +308,10 @@ def _common_header(paths: list[Path]) -> FeatureBag:
     first = read_header(paths[0])
     for path in paths[1:]:
         other = read_header(path)
-        for name in ("width", "encoder", "encoder_sha256", "target_mpp", "patch_size", "overlap"):
+        for name in _ALIKE:
             found, wanted = getattr(other, name), getattr(first, name)
-            if found != wanted:
+            unsaid = name == "encoder_preprocessing" and None in (found, wanted)
+            if found != wanted and not unsaid:
                 raise FeatureError(
                     f"{path.name} has {name} {found}, but {paths[0].name} has {wanted}",
                     "Extract the whole cohort with one encoder and one patch size",

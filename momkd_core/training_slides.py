@@ -33,12 +33,14 @@ class TrainingSlide:
         features: its feature file.
         label: 0 or 1.
         expression: (G,) scaled, or None where the case has none.
+        target: probability of the positive class that cross-entropy aims at; None: the label.
     """
 
     case_id: str
     features: Path
     label: int
     expression: NDArray[np.float32] | None
+    target: float | None = None
 
 
 def by_case(slides: list[TrainingSlide], values: list[float]) -> dict[str, float]:

@@ -69,7 +69,7 @@ def _one(
     expression = None if slide.expression is None else torch.from_numpy(slide.expression).to(device)
     graph = store[slide.features]
     output = network(*graph.on(device), expression, weights=graph.weights_on(device))
-    terms = network.loss(output, slide.label, expression, settings)
+    terms = network.loss(output, slide.label, expression, settings, slide.target)
     _follow(network, output.patches, output.expression_projection, slide.label, settings)
     return Passed(
         terms,
@@ -97,6 +97,7 @@ def _several(
             labels=torch.tensor([slide.label for slide in slides], device=device),
             expression=_expression(slides, network.settings.genes, device),
             weights=torch.cat(known) if known else None,
+            targets=_targets(slides, device),
         ),
         settings,
     )
@@ -125,6 +126,14 @@ def _expression(slides: Sequence[TrainingSlide], genes: int, device: torch.devic
     missing = np.full(genes, np.nan, np.float32)
     rows = [missing if slide.expression is None else slide.expression for slide in slides]
     return torch.from_numpy(np.stack(rows)).to(device)
+
+
+def _targets(slides: Sequence[TrainingSlide], device: torch.device) -> Tensor | None:
+    """(B,) what cross-entropy aims at; None where no slide has another target than its label."""
+    if all(slide.target is None for slide in slides):
+        return None
+    aims = [slide.label if slide.target is None else slide.target for slide in slides]
+    return torch.tensor(aims, dtype=torch.float32, device=device)
 
 
 def _follow(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -16,6 +18,19 @@ import pytest
 from filelock import FileLock
 from postgresql import Server, running_server, server_programs
 from synthetic import TRAINING, tissue_image, write_cohort, write_slide
+
+
+def pytest_configure() -> None:
+    # Imports, which come now, make half a million objects and hardly any garbage.
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Leaves what was imported out of garbage collection from here on."""
+    import_module("torch._dynamo")  # the first training would load it, too late for this
+
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -39,6 +39,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+#: Other MoMKDs that can enter, beside the one of --preset: a preset, and what is set in it.
+_VARIANTS: dict[str, tuple[Preset, tuple[str, ...]]] = {
+    "momkd-taught": ("taught", ()),
+    "momkd-reference": ("reference", ()),
+    "momkd-wsi-only": ("paper", ("ablation=wsi-only",)),
+}
+
 _BUDGET = ("epochs", "patience", "earliest_stop")
 
 
@@ -49,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_names,
         default=METHODS,
         metavar="A,B,…",
-        help=f"of {', '.join(METHODS)} (default: all)",
+        help=f"of {', '.join(METHODS)} (default: all of these), {', '.join(_VARIANTS)}",
     )
     parser.add_argument(
         "--seeds",
@@ -84,7 +91,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     _check(options)
-    # Imported here: torch-geometric takes seconds, which wrong usage should not cost.
+    # Imported here: torch takes seconds, which wrong usage should not cost.
     from momkd_core.benchmark import benchmark
     from momkd_core.benchmark_files import markdown
     from momkd_core.processor import best_device
@@ -113,10 +120,11 @@ def run(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace) -> None:
     """Raises :class:`SettingsError` for what cannot be meant."""
-    unknown = [name for name in options.methods if name not in METHODS]
+    known = (*METHODS, *_VARIANTS)
+    unknown = [name for name in options.methods if name not in known]
     if unknown:
         raise SettingsError(
-            f"There is no method {unknown[0]!r}", f"Choose among {', '.join(METHODS)}"
+            f"There is no method {unknown[0]!r}", f"Choose among {', '.join(known)}"
         )
     if options.against not in options.methods:
         raise SettingsError(
@@ -165,40 +173,41 @@ def _cells(options: argparse.Namespace) -> list[Cell]:
         )
     first = options.seed or 0
     base = replace(request_of(options, [], options.out), cohort=cohort)
-    settings = {method: _settings(options, method, first) for method in options.methods}
+    settings = {name: _settings(options, name, first) for name in options.methods}
     cells = []
     for seed in range(first, first + options.seeds):
-        for method, (model, training) in settings.items():
+        for name, (model, training) in settings.items():
+            method, preset, _ = _entrant(options, name)
             request = replace(
                 base,
                 method=method,
-                preset=_preset(options, method),
+                preset=preset,
                 expression=base.expression if uses_expression(method) else None,
                 model=model,
                 training=training.model_copy(update={"seed": seed}),
-                out=options.out / method / f"seed{seed}",
+                out=options.out / name / f"seed{seed}",
             )
-            cells.append(Cell(method, seed, request, tuple(external)))
+            cells.append(Cell(name, seed, request, tuple(external)))
     return cells
 
 
 def _settings(
-    options: argparse.Namespace, method: str, first_seed: int
+    options: argparse.Namespace, name: str, first_seed: int
 ) -> tuple[ModelSettings, TrainingSettings]:
-    """A method's own, with the budget that all have, on the folds of the first seed."""
+    """An entrant's own, with the budget that all have, on the folds of the first seed."""
     _, all_have = settings_of(MOMKD, options.preset, [], epochs=options.epochs)
     budget = {name: getattr(all_have, name) for name in _BUDGET}
     shared = [one for one in options.assignments if not _method_of(one)]
-    own = [one.partition(":")[2] for one in options.assignments if _method_of(one) == method]
-    return settings_of(
-        method, _preset(options, method), [*shared, *own], split_seed=first_seed, **budget
-    )
+    own = [one.partition(":")[2] for one in options.assignments if _method_of(one) == name]
+    method, preset, variant = _entrant(options, name)
+    return settings_of(method, preset, [*variant, *shared, *own], split_seed=first_seed, **budget)
 
 
-def _preset(options: argparse.Namespace, method: str) -> Preset:
-    """The one of MoMKD that was asked for; the comparison systems have but one."""
-    preset: Preset = options.preset if method == MOMKD else "paper"
-    return preset
+def _entrant(options: argparse.Namespace, name: str) -> tuple[str, Preset, tuple[str, ...]]:
+    """Method, preset and settings that a name stands for; comparison systems have but one preset."""
+    if name in _VARIANTS:
+        return MOMKD, *_VARIANTS[name]
+    return name, options.preset if name == MOMKD else "paper", ()
 
 
 def _method_of(assignment: str) -> str:

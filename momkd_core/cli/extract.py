@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from momkd_core.cli.console import Progress, print_failure, print_log_place
 from momkd_core.cli.options import (
+    add_encoder_weights,
     add_slide_mpp,
     add_workers,
     cohort_input,
@@ -44,8 +45,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--encoder",
         default=ExtractionSettings.model_fields["encoder"].default,
         metavar="NAME",
-        help="patch encoder (default %(default)s)",
+        help="patch encoder: a name of momkd encoders, timm:NAME, or the JSON file of an exported "
+        "program (default %(default)s)",
     )
+    add_encoder_weights(parser, "--encoder-weights")
     parser.add_argument(
         "--target-mpp",
         type=positive_number,
@@ -70,9 +73,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--precision",
-        choices=("float32", "bfloat16"),
+        choices=("float32", "bfloat16", "float16"),
         default="float32",
-        help="arithmetic of the encoder (default %(default)s)",
+        help="arithmetic of the encoder; float16 on an NVIDIA GPU only (default %(default)s)",
     )
     add_workers(parser)
     add_slide_mpp(parser)
@@ -83,14 +86,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     # Imported here: torch takes seconds, which --help and wrong usage should not cost.
-    from momkd_core.cohort_extraction import extract_cohort
-    from momkd_core.encoders import encoder_identity
+    from momkd_core.cohort_extraction import EncoderChoice, extract_cohort
+    from momkd_core.encoders import find_encoder
     from momkd_core.extraction import SlideJob
 
+    chosen = find_encoder(options.encoder, options.encoder_weights)
     settings = validated(
-        ExtractionSettings, extraction_values(options), "momkd extract --help says what is possible"
+        ExtractionSettings,
+        extraction_values(options, chosen.name),
+        "momkd extract --help says what is possible",
     )
-    identity = encoder_identity(settings.encoder)
     cohort = cohort_input(options.cohort)
     jobs = [
         SlideJob(job.slide, job.mpp or options.slide_mpp, job.target)
@@ -98,8 +103,8 @@ def run(options: argparse.Namespace) -> int:
     ]
     if options.plan:
         return _plan(jobs, settings)
-    log.info("encoder %s, %s, %s", identity.name, identity.licence, identity.note)
-    print(f"encoder {identity.name}: {identity.note} ({identity.licence})", file=sys.stderr)
+    log.info("encoder %s, %s, %s", chosen.name, chosen.licence, chosen.note)
+    print(f"encoder {chosen.name}: {chosen.note} ({chosen.licence})", file=sys.stderr)
     with asked_workplace(options, options.out) as place, Progress() as progress:
 
         def failed(name: str, error: MomkdError) -> None:
@@ -110,7 +115,7 @@ def run(options: argparse.Namespace) -> int:
             jobs,
             settings,
             place or Here(),
-            precision=options.precision,
+            encoder=EncoderChoice(options.encoder, options.encoder_weights, options.precision),
             workers=options.workers,
             overwrite=options.overwrite,
             failed=failed,

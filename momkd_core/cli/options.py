@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -78,14 +79,23 @@ def add_features(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_encoder_weights(parser: argparse.ArgumentParser, option: str) -> None:
+    parser.add_argument(
+        option,
+        metavar="FILE|hub",
+        help="weights of uni2-h or timm:NAME: a torch state dict or .safetensors; hub or "
+        "hub:OWNER/REPO downloads them from the Hugging Face hub with your own token",
+    )
+
+
 def cohort_input(path: Path) -> Cohort:
     """A cohort CSV as it is; a slide or a folder of slides as a cohort of one case each."""
     return read_cohort(path) if path.suffix.lower() == ".csv" else cohort_of_slides(path)
 
 
-def extraction_values(options: argparse.Namespace) -> dict[str, Any]:
+def extraction_values(options: argparse.Namespace, encoder: str) -> dict[str, Any]:
     return {
-        "encoder": options.encoder,
+        "encoder": encoder,
         "target_mpp": options.target_mpp,
         "patch_size": options.patch_size,
         "overlap": options.overlap,
@@ -96,3 +106,16 @@ def extraction_values(options: argparse.Namespace) -> dict[str, Any]:
 def not_yet(what: str) -> SettingsError:
     """A choice of the contract that this version does not offer."""
     return SettingsError(f"{what} is not available in this version", "Leave it out")
+
+
+def sample_type(text: str) -> str:
+    """An argparse type: the two digits of a TCGA sample type."""
+    if not (len(text) == 2 and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text} is not a code of two digits, such as 01")
+    return text
+
+
+def some_of(names: Iterable[str], most: int = 3) -> str:
+    """The first of some names, for a line of text."""
+    listed = list(names)
+    return ", ".join(listed[:most]) + (", …" if len(listed) > most else "")

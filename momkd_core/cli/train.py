@@ -11,7 +11,7 @@ import argparse
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from momkd_core.cli.console import Progress, ends_on_request
 from momkd_core.cli.evaluate import print_summary
@@ -80,8 +80,9 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
         "--expression",
         type=Path,
         required=True,
-        metavar="FILE",
-        help="cases x genes, CSV/Parquet; methods of histology alone leave it unread",
+        metavar="SOURCE",
+        help="cases x genes as CSV or Parquet, or a folder (see momkd expression); methods of "
+        "histology alone leave it unread",
     )
     parser.add_argument("--label", required=True, metavar="COLUMN", help="the column to predict")
     parser.add_argument(
@@ -100,9 +101,10 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
     add_features(parser)
     parser.add_argument(
         "--preset",
-        choices=("paper", "reference"),
+        choices=get_args(Preset),
         default="paper",
-        help="the paper's text, or the authors' public settings (default %(default)s)",
+        help="the paper's text, the authors' public settings, or the paper with a teacher on "
+        "expression in place of hard labels (default %(default)s)",
     )
     parser.add_argument(
         "--folds", type=positive_count, default=5, metavar="N", help="default %(default)s"
@@ -143,7 +145,7 @@ def run(options: argparse.Namespace) -> None:
     chosen = range(options.folds) if options.fold is None else [options.fold]
     # From the start: whoever looks at the folder sees at once that it is being trained.
     with ends_on_request(), hold_run(options.out, chosen):
-        # Imported here: torch-geometric takes seconds, which --help and wrong usage should not cost.
+        # Imported here: torch takes seconds, which --help and wrong usage should not cost.
         from momkd_core.cross_validation import cross_validate
 
         request = request_of(options, options.assignments, options.out)
@@ -163,7 +165,7 @@ def run(options: argparse.Namespace) -> None:
 def request_of(options: argparse.Namespace, assignments: list[str], out: Path) -> TrainingRequest:
     """What the options ask for, trained with these ``key=value`` settings into ``out``."""
     from momkd_core.cohort import read_cohort
-    from momkd_core.expression import read_expression
+    from momkd_core.expression_source import open_expression
     from momkd_core.training_request import TrainingRequest
 
     method = getattr(options, "method", MOMKD)
@@ -175,7 +177,7 @@ def request_of(options: argparse.Namespace, assignments: list[str], out: Path) -
     about = {name: getattr(options, name) for name in ("organ", "stain", "note")}
     return TrainingRequest(
         cohort=read_cohort(options.cohort),
-        expression=read_expression(options.expression) if uses_expression(method) else None,
+        expression=open_expression(options.expression) if uses_expression(method) else None,
         label=options.label,
         positive=options.positive,
         negative=options.negative,

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torch_geometric.utils import softmax
 
 from momkd_core.model import losses
 from momkd_core.model.attention import attention_logits, read_memory
@@ -31,6 +30,7 @@ class BagBatch:
         labels: (B,) 0 or 1.
         expression: (B, G), NaN rows where a case has none; or None where no case has.
         weights: (I,) what each patch counts for; None: all alike.
+        targets: (B,) probabilities that cross-entropy aims at; None: the labels.
     """
 
     features: Tensor
@@ -39,6 +39,7 @@ class BagBatch:
     labels: Tensor
     expression: Tensor | None
     weights: Tensor | None = None
+    targets: Tensor | None = None
 
     @property
     def owner(self) -> Tensor:
@@ -77,7 +78,7 @@ def batch_loss(network: MoMKD, batch: BagBatch, training: TrainingSettings) -> B
         temperature=network.temperature,
     )
     scores = attention_logits(reading.affinity, network.temperature, batch.weights)
-    attention = softmax(scores, owner, num_nodes=bags)
+    attention = _softmax(scores, owner, bags)
     slides = _per_bag(attention[:, None] * patches.encoded, owner, bags)
     logits = network.head(slides)
     positive, negative = network.memory.unit()
@@ -93,7 +94,7 @@ def batch_loss(network: MoMKD, batch: BagBatch, training: TrainingSettings) -> B
             margin=training.align_margin,
         )
 
-    ce = F.cross_entropy(logits, labels)
+    ce = losses.cross_entropy(logits, labels if batch.targets is None else batch.targets)
     align_slide = align(F.normalize(network.slide_projection(slides), dim=1), labels).mean()
     align_expression = reconstruction = ce.new_zeros(())
     projections: list[Tensor | None] = [None] * bags
@@ -150,6 +151,15 @@ def _memory(
     spread = losses.orthogonality_of(training.orthogonality_mean)
     positive, negative = network.memory.unit()
     return commitment, weights[0] * spread(positive) + weights[1] * spread(negative)
+
+
+def _softmax(scores: Tensor, owner: Tensor, bags: int) -> Tensor:
+    """(I,) scores to shares that sum to 1 within each bag."""
+    found = scores.detach()
+    most = found.new_zeros(bags).scatter_reduce(0, owner, found, "amax", include_self=False)
+    raised = (scores - most.index_select(0, owner)).exp()
+    total = raised.new_zeros(bags).scatter_add(0, owner, raised) + 1e-16
+    return raised / total.index_select(0, owner)
 
 
 def _per_bag(values: Tensor, owner: Tensor, bags: int) -> Tensor:

@@ -45,6 +45,18 @@ def alignment_loss(
     return F.softplus(beta * (margin - signed))
 
 
+def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+    """L_ce of eq. 9, mean over bags, scalar.
+
+    Args:
+        logits: (B, 2).
+        targets: (B,) labels 0 or 1; or, as floats, probabilities of the positive class.
+    """
+    if targets.is_floating_point():
+        targets = torch.stack([1.0 - targets, targets], dim=1)
+    return F.cross_entropy(logits, targets)
+
+
 def commitment_loss(patches: Tensor, memory: Tensor, weights: Tensor | None = None) -> Tensor:
     """First term of eq. 10: mean over patches of the squared distance to the nearest component.
 

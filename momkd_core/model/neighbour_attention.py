@@ -17,16 +17,18 @@ import functools
 import logging
 import warnings
 from collections.abc import Callable
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
-from torch_geometric.nn import GATv2Conv
 
 from momkd_core.model.dropout import kept
 from momkd_core.model.neighbourhood import Neighbourhood
 from momkd_core.processor import compiler_found
+
+if TYPE_CHECKING:
+    from torch_geometric.nn import GATv2Conv
 
 log = logging.getLogger(__name__)
 
@@ -265,22 +267,46 @@ def _backward_by_gathering(s: _Saved, kernels: Kernels) -> tuple[Tensor, Tensor,
     return of_source, of_own, of_weight.sum(0)
 
 
-class NeighbourAttention(GATv2Conv):  # type: ignore[misc]  # torch-geometric has no types
+class NeighbourAttention(nn.Module):
     """A ``GATv2Conv`` that takes a :class:`Neighbourhood` the quick way, and edges as ever.
+
+    It has that layer's parameters, by name and, from the same seed, by value.
 
     Attributes:
         kernels: :data:`EAGER`, or :func:`compiled_kernels`.
     """
 
     def __init__(self, inputs: int, channels: int, *, heads: int, dropout: float) -> None:
-        super().__init__(inputs, channels, heads=heads, dropout=dropout)
+        super().__init__()
+        self.inputs, self.channels, self.heads, self.dropout = inputs, channels, heads, dropout
+        self.lin_l = nn.Linear(inputs, heads * channels, device="meta").to_empty(device="cpu")
+        self.lin_r = nn.Linear(inputs, heads * channels, device="meta").to_empty(device="cpu")
+        self.att = nn.Parameter(torch.empty(1, heads, channels))
+        self.bias = nn.Parameter(torch.zeros(heads * channels))
         self.kernels = EAGER
+        # Twice, as torch-geometric does it: the random numbers that follow are the same.
+        for linear in 2 * (self.lin_l, self.lin_r):
+            _glorot(linear.weight)
+            nn.init.uniform_(linear.bias, -(inputs**-0.5), inputs**-0.5)
+        _glorot(self.att)
+
+    @functools.cached_property
+    def _of_record(self) -> GATv2Conv:
+        """torch-geometric's layer with this one's parameters; nothing that a model file knows of."""
+        # Imported here: it takes as long as torch itself, and no graph of fixed degree needs it.
+        from torch_geometric.nn import GATv2Conv
+
+        with torch.device("meta"):
+            layer = GATv2Conv(self.inputs, self.channels, heads=self.heads, dropout=self.dropout)
+        layer.lin_l, layer.lin_r = self.lin_l, self.lin_r
+        layer.att, layer.bias = self.att, self.bias
+        return layer
 
     def forward(self, x: Tensor, graph: Tensor | Neighbourhood) -> Tensor:
         """(I, inputs) to (I, heads · channels)."""
         if not isinstance(graph, Neighbourhood):
-            return cast(Tensor, super().forward(x, graph))
-        shape = (len(x), self.heads, self.out_channels)
+            return cast(Tensor, self._of_record.train(self.training)(x, graph))
+        shape = (len(x), self.heads, self.channels)
         source, own = self.lin_l(x).view(shape), self.lin_r(x).view(shape)
         keep = None
         if self.training and self.dropout > 0:
@@ -294,3 +320,9 @@ class NeighbourAttention(GATv2Conv):  # type: ignore[misc]  # torch-geometric ha
             self.kernels,
         )
         return cast(Tensor, out.flatten(1) + self.bias)
+
+
+def _glorot(parameter: Tensor) -> None:
+    """As torch-geometric's: by the last two axes, which for (1, H, C) is not what PyTorch's does."""
+    bound = (6.0 / (parameter.size(-2) + parameter.size(-1))) ** 0.5
+    nn.init.uniform_(parameter, -bound, bound)

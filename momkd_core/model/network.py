@@ -207,11 +207,17 @@ class MoMKD(nn.Module):
         label: int,
         expression: Tensor | None,
         training: TrainingSettings,
+        target: float | None = None,
     ) -> LossTerms:
-        """Eq. 9 for one slide; terms of a missing expression are 0."""
+        """Eq. 9 for one slide; terms of a missing expression are 0.
+
+        Args:
+            target: probability of the positive class that cross-entropy aims at; None: ``label``, as
+                in the paper.
+        """
         positive, negative = self.memory.unit()
-        target = torch.tensor(label, device=output.logits.device)
-        ce = F.cross_entropy(output.logits[None], target[None])
+        aim = torch.tensor([label if target is None else target], device=output.logits.device)
+        ce = losses.cross_entropy(output.logits[None], aim)
 
         def align(z: Tensor) -> Tensor:
             return losses.alignment_loss(

@@ -23,9 +23,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from momkd_core.bundled_encoder import weights_file
 from momkd_core.efficientnet_lite import EfficientNetLite0
-from momkd_core.encoders import PatchEncoder, _lite0_weights, load_encoder
-from momkd_core.extraction import SlideJob, extract_file, plan, read_patches
+from momkd_core.encoders import load_encoder
+from momkd_core.extraction import SlideJob, extract_file, plan
+from momkd_core.patch_encoder import PatchEncoder
+from momkd_core.patch_reading import read_patches
 from momkd_core.processor import compiler_found
 from momkd_core.settings import ExtractionSettings
 from momkd_core.slide import Slide
@@ -36,7 +39,7 @@ DEVIATION = torch.tensor([0.229, 0.224, 0.225]).reshape(1, 3, 1, 1)
 
 def plain_encoder() -> Callable[[np.ndarray, int], np.ndarray]:
     network = EfficientNetLite0().eval()
-    weights = torch.load(_lite0_weights(), weights_only=True)
+    weights = torch.load(weights_file(), weights_only=True)
     network.load_state_dict({k: v for k, v in weights.items() if not k.startswith("_fc.")})
 
     def encode(patches: np.ndarray, batch: int) -> np.ndarray:

@@ -183,11 +183,11 @@ def test_ctrl_c_ends_its_processes(folder: Path, tmp_path: Path) -> None:
         [sys.executable, "-m", "momkd_core.cli.main", *asked], stderr=subprocess.PIPE, text=True
     )
     histories = [run_of(tmp_path, method, 0) / "folds/0/history.csv" for method, _ in CELLS[:2]]
-    end = time.monotonic() + 120
+    end = time.monotonic() + 240
     while not all(path.exists() for path in histories) and time.monotonic() < end:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=240)
     assert process.returncode == 130 and "the same command goes on" in said
     for method, seed in CELLS[:2]:
         assert "stopped" in (run_of(tmp_path, method, seed) / "cell.log").read_text()

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from momkd_core import encoders, processor
+from momkd_core import bundled_encoder, encoders, processor
 from momkd_core.efficientnet_lite import EfficientNetLite0
-from momkd_core.errors import FeatureError
+from momkd_core.errors import EncoderError
 
 PATCHES = np.random.default_rng(0).integers(0, 256, (5, 96, 96, 3), dtype=np.uint8)
 
 
 def plain_features() -> np.ndarray:
     network = EfficientNetLite0().eval()
-    weights = torch.load(encoders._lite0_weights(), weights_only=True)
+    weights = torch.load(bundled_encoder.weights_file(), weights_only=True)
     network.load_state_dict({k: v for k, v in weights.items() if not k.startswith("_fc.")})
     x = torch.from_numpy(PATCHES).permute(0, 3, 1, 2) / 255.0
     mean, deviation = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
@@ -61,5 +61,5 @@ def test_without_a_compiler_nothing_is_compiled(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_unknown_encoder() -> None:
-    with pytest.raises(FeatureError, match="no encoder 'uni'.*efficientnet-lite0"):
+    with pytest.raises(EncoderError, match="no encoder 'uni'.*efficientnet-lite0"):
         encoders.load_encoder("uni")

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from synthetic import damage_tile
 
-from momkd_core.encoders import PatchEncoder, load_encoder
+from momkd_core.encoders import load_encoder
 from momkd_core.errors import Cancelled, FeatureError, SlideError
 from momkd_core.extraction import EncoderLoader, SlideJob, cached_bag, extract_file
 from momkd_core.features import read_features
+from momkd_core.patch_encoder import PatchEncoder
 from momkd_core.progress import CancelToken
 from momkd_core.settings import ExtractionSettings
 

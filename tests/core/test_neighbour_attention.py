@@ -50,6 +50,16 @@ def kernels(kind: str) -> Kernels:
     return EAGER
 
 
+def test_a_seed_gives_the_parameters_of_torch_geometrics() -> None:
+    torch.manual_seed(3)
+    record, next_number = GATv2Conv(24, 16, heads=2).state_dict(), torch.rand(1)
+    torch.manual_seed(3)
+    ours = NeighbourAttention(24, 16, heads=2, dropout=0.0).state_dict()
+    assert torch.equal(torch.rand(1), next_number)
+    assert list(ours) == list(record)
+    assert all(torch.equal(ours[name], record[name]) for name in record)
+
+
 @pytest.mark.parametrize("kind", ["eager", "compiled"])
 @pytest.mark.parametrize("patches", [2, 5, 300])
 def test_values_and_gradients_are_torch_geometrics(kind: str, patches: int) -> None:
@@ -128,15 +138,18 @@ MODEL = ModelSettings(feature_width=20, genes=11, hidden_width=16, memory_width=
 
 
 @pytest.mark.parametrize(
-    "settings",
+    ("settings", "taught"),
     [
-        {},
-        {"commitment_scope": "all", "orthogonality_scope": "label", "commitment_mean": True},
-        {"orthogonality_mean": True, "orthogonality_scope": "label"},
+        ({}, False),
+        (
+            {"commitment_scope": "all", "orthogonality_scope": "label", "commitment_mean": True},
+            True,
+        ),
+        ({"orthogonality_mean": True, "orthogonality_scope": "label"}, False),
     ],
-    ids=["paper", "all", "authors-scale"],
+    ids=["paper", "all-taught", "authors-scale"],
 )
-def test_several_bags_are_the_mean_of_one_by_one(settings: dict[str, object]) -> None:
+def test_several_bags_are_the_mean_of_one_by_one(settings: dict[str, object], taught: bool) -> None:
     torch.manual_seed(0)
     training = TrainingSettings(**settings)
     network = MoMKD(MODEL).eval()
@@ -144,10 +157,12 @@ def test_several_bags_are_the_mean_of_one_by_one(settings: dict[str, object]) ->
     bags = [torch.randn(size, 20) for size in sizes]
     tables = [table_of(ragged_grid(size, seed)) for seed, size in enumerate(sizes)]
     expression = [torch.randn(11), None, torch.randn(11), torch.randn(11)]
+    aims = (0.9, 0.2, 1.0, 0.4)
     singles = []
-    for bag, table, label, genes in zip(bags, tables, labels, expression, strict=True):
+    for bag, table, label, genes, aim in zip(bags, tables, labels, expression, aims, strict=True):
         output = network(bag, table, genes)
-        singles.append((network.loss(output, label, genes, training), output.probability))
+        terms = network.loss(output, label, genes, training, aim if taught else None)
+        singles.append((terms, output.probability))
     missing = torch.full((11,), torch.nan)
     found = batch_loss(
         network,
@@ -157,6 +172,7 @@ def test_several_bags_are_the_mean_of_one_by_one(settings: dict[str, object]) ->
             sizes,
             torch.tensor(labels),
             torch.stack([missing if genes is None else genes for genes in expression]),
+            targets=torch.tensor(aims) if taught else None,
         ),
         training,
     )

@@ -46,6 +46,7 @@ ROWS: list[tuple[str, object, object]] = [
     ("edges", "own", "reversed"),
     ("ties", "lower-index", "kd-tree"),
     ("learning_rate", 2e-4, 2e-4),
+    ("teacher_weight", 0.0, 0.0),
     ("weight_decay", 1e-4, 1e-4),
     ("decay_all", False, True),
     ("schedule", "cosine", "constant"),
@@ -68,13 +69,18 @@ def test_presets_are_as_the_table_says(name: str, paper: object, reference: obje
         assert {**model.model_dump(), **training.model_dump()}[name] == wanted, preset
 
 
+def test_taught_is_the_paper_with_a_teacher() -> None:
+    (model, training), (same, paper) = choose("taught", []), choose("paper", [])
+    assert model == same and training == paper.model_copy(update={"teacher_weight": 1.0})
+
+
 def test_the_table_has_every_setting() -> None:
     fields = {*ModelSettings.model_fields, *TrainingSettings.model_fields}
     assert fields - {"feature_width", "genes"} == {name for name, _, _ in ROWS}
 
 
 @pytest.mark.parametrize("ablation", sorted(ABLATED_WEIGHTS))
-@pytest.mark.parametrize("preset", ["paper", "reference"])
+@pytest.mark.parametrize("preset", ["paper", "reference", "taught"])
 def test_an_ablation_leaves_out_what_it_says(ablation: str, preset: str) -> None:
     _, full = choose(preset, [])  # type: ignore[arg-type]
     _, settings = choose(preset, [f"ablation={ablation}"])  # type: ignore[arg-type]

@@ -280,6 +280,7 @@ def test_a_final_model_is_made_of_all_cases(
     [
         ("reference", ["patience=2", "initial_patches=60"]),
         ("paper", ["bags_per_pass=4"]),
+        ("taught", ["bags_per_pass=4"]),
         ("paper", ["accumulate=3", "memory=ema"]),
     ],
 )

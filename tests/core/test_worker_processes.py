@@ -1,4 +1,4 @@
-"""Work side by side in processes: one that dies takes nothing along, and all stop together."""
+"""Work in pieces: one that dies is begun once more and takes nothing along, and all stop together."""
 
 from __future__ import annotations
 
@@ -8,48 +8,63 @@ from pathlib import Path
 
 import pytest
 
-from momkd_core.errors import Cancelled, CohortError, MomkdError
+from momkd_core.errors import Cancelled, CohortError
+from momkd_core.pieces import Outcome, Piece, Workplace
 from momkd_core.progress import CancelToken, Report, silent
-from momkd_core.worker_processes import Piece, run_pieces
+from momkd_core.worker_processes import Here, Processes
 
 
-def work(path: Path, report: Report, cancel: CancelToken) -> None:
+def work(path: Path, report: Report, cancel: CancelToken) -> str:
     """Does what the name of its file says."""
     what = path.stem
-    if what == "dies":
+    first = not path.exists()
+    path.write_text("begun")
+    if what == "dies" or (what == "dies once" and first):
         os.kill(os.getpid(), 9)
     if what == "fails":
         raise CohortError("No such case", "Choose another")
     if what == "breaks":
         raise KeyError("gene")
-    path.write_text("begun")
-    report(0, 1, os.environ["OMP_NUM_THREADS"])
+    report(0, 1, os.environ.get("OMP_NUM_THREADS", ""))
     while what == "waits":
         cancel.raise_if_cancelled()
         time.sleep(0.01)
     path.write_text("done")
+    return what
 
 
 def pieces(folder: Path, *names: str) -> list[Piece]:
     return [Piece(n, work, folder / f"{n}.txt", folder / f"{n}.log") for n in names]
 
 
-def test_what_dies_is_named_and_the_rest_goes_on(tmp_path: Path) -> None:
-    outcomes: dict[str, MomkdError | None] = {}
-    told: list[str] = []
-    run_pieces(
-        pieces(tmp_path, "dies", "fails", "breaks", "goes on"),
-        2,
+def outcomes(place: Workplace, asked: list[Piece], told: list[str]) -> dict[str, Outcome]:
+    found: dict[str, Outcome] = {}
+    place.run(
+        asked,
+        doing="training",
         report=lambda done, total, what: told.append(what),
-        ended=lambda piece, error: outcomes.update({piece.name: error}),
+        ended=lambda piece, outcome: found.update({piece.name: outcome}),
         cancel=CancelToken(),
     )
-    assert outcomes["goes on"] is None and (tmp_path / "goes on.txt").read_text() == "done"
-    assert "signal 9" in str(outcomes["dies"])
-    assert str(outcomes["fails"]) == "No such case. Choose another."
-    assert "KeyError" in str(outcomes["breaks"])
+    return found
+
+
+def test_what_dies_is_named_and_the_rest_goes_on(tmp_path: Path) -> None:
+    told: list[str] = []
+    names = ("dies", "fails", "dies once", "breaks", "goes on")
+    found = outcomes(Processes(2), pieces(tmp_path, *names), told)
+    for name in ("goes on", "dies once"):
+        assert found[name] == Outcome(name) and (tmp_path / f"{name}.txt").read_text() == "done"
+    assert "2 times (signal 9)" in str(found["dies"].error)
+    assert str(found["fails"].error) == "No such case. Choose another."
+    assert "KeyError" in str(found["breaks"].error)
     assert "Traceback" in (tmp_path / "breaks.log").read_text()
     assert any("goes on 1 0/1" in what for what in told), "its libraries have one thread"
+
+
+def test_here_one_after_another(tmp_path: Path) -> None:
+    found = outcomes(Here(), pieces(tmp_path, "fails", "goes on"), [])
+    assert found["goes on"].value == "goes on" and isinstance(found["fails"].error, CohortError)
 
 
 def test_all_stop_on_request(tmp_path: Path) -> None:
@@ -60,9 +75,10 @@ def test_all_stop_on_request(tmp_path: Path) -> None:
             cancel.cancel()
 
     asked = pieces(tmp_path, "waits", "later")
+    place = Processes(1)
     with pytest.raises(Cancelled):
-        run_pieces(asked, 1, report=report, ended=lambda *_: None, cancel=cancel)
+        place.run(asked, doing="training", report=report, ended=lambda *_: None, cancel=cancel)
     assert (tmp_path / "waits.txt").read_text() == "begun"
     assert "stopped" in (tmp_path / "waits.log").read_text()
     assert not (tmp_path / "later.txt").exists()
-    run_pieces([], 1, report=silent, ended=lambda *_: None, cancel=CancelToken())
+    place.run([], doing="", report=silent, ended=lambda *_: None, cancel=CancelToken())

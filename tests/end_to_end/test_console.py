@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from momkd_core.cli.main import main
+
 SCRIPTS = Path(sys.executable).parent
 
 
@@ -24,13 +26,24 @@ def run(command: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_slides_to_screenshot(cohort_path: Path, tmp_path: Path) -> None:
+def within(*arguments: object) -> int:
+    """The exit code of ``momkd`` in this process, where one more would prove nothing."""
+    try:
+        return main([str(a) for a in arguments])
+    except SystemExit as exit_:
+        assert isinstance(exit_.code, int)
+        return exit_.code
+
+
+def test_slides_to_screenshot(
+    cohort_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The main job: extract, train, evaluate, predict, atlas, look."""
     features, folder = tmp_path / "features", tmp_path / "run"
     made = run("momkd", "extract", cohort_path, "--out", features, "--patch-size", 128)
     assert made.returncode == 0 and "12 slides extracted" in made.stdout
-    again = run("momkd", "extract", cohort_path, "--out", features, "--patch-size", 128)
-    assert "12 were there already" in again.stdout
+    assert within("extract", cohort_path, "--out", features, "--patch-size", 128) == 0
+    assert "12 were there already" in capsys.readouterr().out
     trained = run(
         "momkd", "train", cohort_path, "--expression", cohort_path.parent / "expression.csv",
         "--label", "grade", "--positive", "high", "--features", features, "--out", folder,
@@ -39,10 +52,9 @@ def test_slides_to_screenshot(cohort_path: Path, tmp_path: Path) -> None:
     assert trained.returncode == 0, trained.stderr
     assert len(json.loads(trained.stdout)["folds"]) == 3
     assert "pooled AUC" in run("momkd", "evaluate", folder).stdout
-    external = run(
-        "momkd", "evaluate", folder, "--cohort", cohort_path, "--features", features, "--json"
-    )
-    assert json.loads(external.stdout)["pooled"]["cases"] == 12
+    external = ("evaluate", folder, "--cohort", cohort_path, "--features", features, "--json")
+    assert within(*external) == 0
+    assert json.loads(capsys.readouterr().out)["pooled"]["cases"] == 12
 
     slide = cohort_path.parent / "slides" / "case_00.tif"
     model = folder / "folds" / "0" / "model.safetensors"
@@ -99,7 +111,6 @@ def test_one_bad_slide_stops_nothing(cohort_path: Path, run_folder: Path, tmp_pa
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["info", "none.svs"], 1, "error: none.svs does not exist. Check the path."),
         (["info"], 2, "usage: momkd info"),
         (["predict", "x.svs", "--model", "none"], 1, "error: none does not exist."),
         (["extract", "none.csv", "--out", "o"], 1, "error: none.csv does not exist."),
@@ -109,20 +120,27 @@ def test_one_bad_slide_stops_nothing(cohort_path: Path, run_folder: Path, tmp_pa
     ],
 )
 def test_failures_have_a_code_a_cause_and_a_cure(
-    arguments: list[str], code: int, message: str
+    arguments: list[str], code: int, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = run("momkd", *arguments)
-    assert found.returncode == code
-    assert message in found.stderr and "Traceback" not in found.stderr
-    if code == 1:
-        assert "\nlog: " in found.stderr
+    assert within(*arguments) == code
+    said = capsys.readouterr().err
+    assert message in said and "Traceback" not in said
+    assert ("\nlog: " in said) == (code == 1)
 
 
-def test_every_verb_explains_itself() -> None:
+def test_a_failure_is_the_exit_code_of_the_process() -> None:
+    found = run("momkd", "info", "none.svs")
+    assert found.returncode == 1 and "Traceback" not in found.stderr
+    assert "error: none.svs does not exist. Check the path." in found.stderr
+    assert "\nlog: " in found.stderr
+
+
+def test_every_verb_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
     listing = run("momkd", "--help").stdout
     for verb in "info extract train evaluate predict rescore curate atlas".split():
         assert verb in listing
-        assert "example:" in run("momkd", verb, "--help").stdout
+        assert within(verb, "--help") == 0
+        assert "example:" in capsys.readouterr().out
     settings = run("momkd", "train", "--list-settings")
     assert settings.returncode == 0 and "attention_temperature" in settings.stdout
 
@@ -133,11 +151,3 @@ def test_the_window_fails_by_name_too(tmp_path: Path) -> None:
     assert found.returncode == 1
     assert "error: fake.svs is not a slide format" in found.stderr
     assert (tmp_path / "w.png").exists(), "the picture shows the message"
-
-
-def test_the_demo_needs_nothing(demo_cache: Path) -> None:
-    """The command of the README on a machine that has never seen it: no data, no model, no screen."""
-    assert len(list(demo_cache.glob("demo-*/slides/*.tif"))) >= 8
-    with Image.open(demo_cache / "demo.png") as image:
-        colours = image.convert("RGB").resize((100, 60)).getcolors(7000)
-        assert colours is not None and len(colours) > 300

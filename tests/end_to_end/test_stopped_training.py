@@ -39,7 +39,7 @@ def start(folder: Path, out: str) -> subprocess.Popen[str]:
 
 def wait_for_epochs(run: subprocess.Popen[str], fold: Path, epochs: int) -> None:
     """Until so many are in history.csv, which is readable while the training runs."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + 240  # a limit, not a measure: the cores may be shared
     while time.monotonic() < end:
         try:
             if len((fold / "history.csv").read_text().splitlines()) > epochs:

@@ -138,12 +138,18 @@ def full_disk() -> Iterator[None]:
 
 
 @pytest.fixture
-def left(qtbot: QtBot, window: MainWindow, slide_path: Path, tmp_path: Path) -> Path:
-    """A slide that was closed with an annotation that could not be saved."""
+def slide(qtbot: QtBot, window: MainWindow, slide_path: Path, tmp_path: Path) -> Path:
+    """An open slide in a folder of its own: annotations are saved beside it."""
     (tmp_path / "slides").mkdir()
     slide = Path(shutil.copy(slide_path, tmp_path / "slides" / "a.tif"))
     window.annotations.store._timer.setInterval(30)
     open_all(qtbot, window, slide)
+    return slide
+
+
+@pytest.fixture
+def left(qtbot: QtBot, window: MainWindow, slide: Path) -> Path:
+    """A slide that was closed with an annotation that could not be saved."""
     with full_disk():
         window.annotations.shown.add(point("first").annotations)
         window.slides.close()
@@ -195,3 +201,53 @@ def test_a_save_that_failed_never_undoes_a_newer_one(
     window.close()
     assert saved(left) == ["newer"]
     assert not list(left.parent.glob("*.bak*")), "it was not written again"
+
+
+def test_a_full_disk_keeps_the_window_open_once(
+    qtbot: QtBot, window: MainWindow, slide: Path
+) -> None:
+    with full_disk():
+        window.annotations.shown.add(point("kept").annotations)
+        settle(qtbot, window)
+        assert "disk is full" in window.canvas.banner.text
+        window.close()
+        assert window.isVisible() and "close again" in window.canvas.banner.text
+    window.close()
+    assert not window.isVisible()
+    assert saved(slide) == ["kept"]
+
+
+# -- what others wrote ---------------------------------------------------------------------------
+
+
+def test_nothing_is_lost_by_closing_and_what_was_there_is_kept(
+    qtbot: QtBot, window: MainWindow, slide: Path, slide_path: Path
+) -> None:
+    window.annotations.shown.add(point("first").annotations)
+    open_all(qtbot, window, slide_path)  # before the second is over
+    assert saved(slide) == ["first"] and shown(window) == []
+    tile = {"type": "Feature", "properties": {"objectType": "tile"}}
+    write_annotations(beside(slide), AnnotationFile(point("of QuPath").annotations, others=(tile,)))
+    open_all(qtbot, window, slide)
+    window.annotations.shown.add(point("last").annotations)
+    window.close()
+    assert saved(slide) == ["of QuPath", "last"]
+    assert read_annotations(beside(slide)).others == (tile,)
+    (kept,) = slide.parent.glob("*.bak")
+    assert [one.name for one in read_annotations(kept).annotations] == ["of QuPath"]
+
+
+def test_a_file_that_cannot_be_read_is_left_alone(
+    qtbot: QtBot, window: MainWindow, slide: Path
+) -> None:
+    window.slides.close()
+    beside(slide).write_text('[{"type": "Feature"}]')
+    open_all(qtbot, window, slide)
+    assert "row 1: has no geometry" in window.canvas.banner.text
+    assert str(annotation_folder()) in window.canvas.banner.text
+    window.annotations.shown.add(point("elsewhere").annotations)
+    settle(qtbot, window)
+    assert beside(slide).read_text() == '[{"type": "Feature"}]'
+    assert window.annotations.status.text() == "Annotations saved in your own folder"
+    open_all(qtbot, window, slide)
+    assert shown(window) == ["elsewhere"]

@@ -1,4 +1,4 @@
-"""Annotations in the window: drawn with every tool, changed, saved, found again, analysed inside."""
+"""Annotations in the window: drawn with every tool, changed, listed, analysed inside."""
 
 from __future__ import annotations
 
@@ -8,52 +8,19 @@ from pathlib import Path
 
 import pytest
 import shapely
+from drawing import ALT, CTRL, LEFT, NONE, SHIFT, Hand, saved
 from driving import open_all, settle
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QAction, QColor, QImage, QWheelEvent
 from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
-from momkd_core.annotation_files import AnnotationFile, read_annotations, write_annotations
+from momkd_core.annotation_files import AnnotationFile, write_annotations
 from momkd_core.annotations import DEFAULT_CLASSES, Annotation, ellipse_in
 from momkd_core.cli.main import main
-from momkd_core.errors import OutputError
-from momkd_core.storage import annotation_folder
-from momkd_viewer.jobs import annotation_work
 from momkd_viewer.main_window import MainWindow
 from momkd_viewer.widgets.annotation_brush import BrushTool
 from momkd_viewer.widgets.annotation_dialogs import PropertiesDialog
-
-LEFT, NONE = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
-ALT, CTRL, SHIFT = (
-    Qt.KeyboardModifier.AltModifier,
-    Qt.KeyboardModifier.ControlModifier,
-    Qt.KeyboardModifier.ShiftModifier,
-)
-
-
-class Hand:
-    """A hand on the canvas: points are level-0 pixels."""
-
-    def __init__(self, qtbot: QtBot, window: MainWindow) -> None:
-        self.qtbot, self.window, self.canvas = qtbot, window, window.canvas.slide_view
-        self.shown = window.annotations.shown
-
-    def at(self, x: float, y: float) -> QPoint:
-        assert self.canvas.view is not None
-        return QPointF(*self.canvas.view.to_view(x, y)).toPoint()
-
-    def click(self, x: float, y: float, keys: Qt.KeyboardModifier = NONE) -> None:
-        self.qtbot.mouseClick(self.canvas, LEFT, keys, self.at(x, y))
-
-    def drag(self, *points: tuple[float, float], keys: Qt.KeyboardModifier = NONE) -> None:
-        self.qtbot.mousePress(self.canvas, LEFT, keys, self.at(*points[0]))
-        for point in points[1:]:
-            self.qtbot.mouseMove(self.canvas, self.at(*point))
-        self.qtbot.mouseRelease(self.canvas, LEFT, keys, self.at(*points[-1]))
-
-    def press(self, key: Qt.Key, keys: Qt.KeyboardModifier = NONE) -> None:
-        self.qtbot.keyClick(self.canvas, key, keys)
 
 
 @pytest.fixture
@@ -72,10 +39,6 @@ def hand(qtbot: QtBot, window: MainWindow, slide: Path) -> Hand:
     settle(qtbot, window)
     window.canvas.slide_view.setFocus()
     return Hand(qtbot, window)
-
-
-def saved(slide: Path) -> tuple[Annotation, ...]:
-    return read_annotations(slide.with_name("case.tif.annotations.geojson")).annotations
 
 
 def test_every_tool_draws_and_all_is_there_again(
@@ -241,60 +204,6 @@ def test_the_brush_adds_takes_away_and_changes_its_size(hand: Hand) -> None:
     assert brush.size > before and hand.canvas.view == view
     hand.drag((600, 600), (100, 600), keys=NONE)
     assert len(hand.shown) == 2, "away from the selected area a new one begins"
-
-
-def test_nothing_is_lost_by_closing_and_what_was_there_is_kept(
-    qtbot: QtBot, window: MainWindow, slide: Path, hand: Hand, slide_path: Path
-) -> None:
-    hand.shown.add([Annotation("point", shapely.Point(5, 5), name="first")])
-    open_all(qtbot, window, slide_path)  # before the second is over
-    assert [one.name for one in saved(slide)] == ["first"] and hand.shown.items == ()
-    target = slide.with_name("case.tif.annotations.geojson")
-    tile = {"type": "Feature", "properties": {"objectType": "tile"}}
-    foreign = AnnotationFile((Annotation("point", shapely.Point(7, 7), name="of QuPath"),), (tile,))
-    write_annotations(target, foreign)
-    open_all(qtbot, window, slide)
-    hand.shown.add([Annotation("point", shapely.Point(9, 9), name="last")])
-    window.close()
-    assert [one.name for one in saved(slide)] == ["of QuPath", "last"]
-    assert read_annotations(target).others == (tile,)
-    kept = [p for p in slide.parent.iterdir() if p.suffix == ".bak"]
-    assert [one.name for one in read_annotations(kept[0]).annotations] == ["of QuPath"]
-
-
-def test_a_file_that_cannot_be_read_is_left_alone(
-    qtbot: QtBot, window: MainWindow, slide: Path, hand: Hand
-) -> None:
-    window.slides.close()
-    target = slide.with_name("case.tif.annotations.geojson")
-    target.write_text('[{"type": "Feature"}]')
-    open_all(qtbot, window, slide)
-    assert "row 1: has no geometry" in window.canvas.banner.text
-    assert str(annotation_folder()) in window.canvas.banner.text
-    hand.shown.add([Annotation("point", shapely.Point(5, 5), name="elsewhere")])
-    settle(qtbot, window)
-    assert target.read_text() == '[{"type": "Feature"}]'
-    assert window.annotations.status.text() == "Annotations saved in your own folder"
-    open_all(qtbot, window, slide)
-    assert [one.name for one in hand.shown.items] == ["elsewhere"]
-
-
-def test_a_full_disk_keeps_the_window_open_once(
-    qtbot: QtBot, window: MainWindow, slide: Path, hand: Hand, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: object, **__: object) -> None:
-        raise OutputError("The disk is full", "Free some space")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(annotation_work, "write_annotations", full)
-        hand.shown.add([Annotation("point", shapely.Point(5, 5), name="kept")])
-        settle(qtbot, window)
-        assert "disk is full" in window.canvas.banner.text
-        window.close()
-        assert window.isVisible() and "close again" in window.canvas.banner.text
-    window.close()
-    assert not window.isVisible()
-    assert [one.name for one in saved(slide)] == ["kept"]
 
 
 def test_the_list_properties_and_files(

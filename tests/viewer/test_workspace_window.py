@@ -1,46 +1,23 @@
-"""The cohort workspace: a table of cases with filters, views and charts, there again tomorrow."""
+"""The cohort workspace: a table of cases with filters, views and charts."""
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import signal
-import subprocess
-import sys
-import textwrap
 from pathlib import Path
 
 import pytest
-from driving import LIMIT_MS, another_window, open_all, settle
+from driving import LIMIT_MS, settle
 from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtWidgets import QApplication, QMenu
+from PySide6.QtWidgets import QApplication, QMenu, QWidget
 from pytestqt.qtbot import QtBot
 from telling import told_by
+from workspaces import HER2, PR, at, cases, finding, opened, write_cases
 
 from momkd_core.case_triage import in_order
-from momkd_core.slide_summary import SlideSummary
-from momkd_core.storage import data_folder
 from momkd_core.verdicts import Subject, Verdict
 from momkd_viewer.main_window import MainWindow
-from momkd_viewer.resource_files import resource
-from momkd_viewer.state.work_list import CaseFinding
 from momkd_viewer.state.workspace_filter import Filter
 from momkd_viewer.state.workspace_views import BUILT_IN
 from momkd_viewer.widgets.workspace_window import WorkspaceWindow
-
-HER2, PR = (resource(f"demo/{task}.safetensors") for task in ("her2", "pr"))
-
-#: case, slide, her2, probability of her2 (None: failed), glass.
-CASES = (
-    ("Ada", "Ada", "negative", 0.99, 0.6),
-    ("Bea", "Bea-1", "positive", 0.98, 0.05),
-    ("Bea", "Bea-2", "positive", 0.96, 0.15),
-    ("Cia", "Cia", "", 0.2, None),
-    ("Dan", "Dan", "positive", None, None),
-    ("Eve", "Eve", "negative", 0.97, 0.1),
-    ("Fay", "Fay", "negative", "missing", None),
-)
 
 
 @pytest.fixture(autouse=True)
@@ -50,48 +27,7 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def cohort(tmp_path: Path, slide_path: Path) -> Path:
-    """Six cases, one with two slides."""
-    (tmp_path / "slides").mkdir()
-    rows = ["case_id,patient_id,slide,site,her2"]
-    for case, slide, label, *_ in CASES:
-        shutil.copy(slide_path, tmp_path / "slides" / f"{slide}.tif")
-        rows.append(f"{case},P-{case},slides/{slide}.tif,Lake,{label}")
-    (tmp_path / "cohort.csv").write_text("\n".join(rows))
-    return tmp_path / "cohort.csv"
-
-
-def finding(p: object, glass: float | None) -> CaseFinding:
-    if p is None:
-        return CaseFinding(failure="Dan.tif cannot be read. Copy it again.")
-    assert isinstance(p, float)
-    return CaseFinding("", SlideSummary("s", p, glass, "", glass, 40.0, 900, 1.0, 0.5, 0.4))
-
-
-def know(window: MainWindow) -> None:
-    """Fills in what models say, as the queue would."""
-    work = window.cases.work
-    for model in window.analysis.analysis.models:
-        for entry, (_, _, _, p, glass) in zip(work.entries, CASES, strict=True):
-            if p != "missing":
-                work.add((model.model.sha256, model.muted), entry.path, finding(p, glass))
-    window.cases.rows_changed.emit()
-
-
-def opened(qtbot: QtBot, window: MainWindow, cohort: Path, *models: Path) -> WorkspaceWindow:
-    window.analysis.starts_itself = False
-    open_all(qtbot, window, *(models or (HER2,)), cohort)
-    know(window)
-    window.actions_by_name["workspace"].trigger()
-    settle(qtbot, window)
-    found = window.workspace.window
-    assert found is not None
-    return found
-
-
-def cases(window: MainWindow) -> str:
-    """First letters of the shown cases."""
-    session = window.workspace.session
-    return "".join(session.workspace.cases[row].case_id[0] for row in session.rows)
+    return write_cases(tmp_path, slide_path)
 
 
 def cells(found: WorkspaceWindow, case: str) -> dict[str, str]:
@@ -101,13 +37,7 @@ def cells(found: WorkspaceWindow, case: str) -> dict[str, str]:
     return {column.key: model.index(row, at).data() for at, column in enumerate(model.columns)}
 
 
-def at(window: MainWindow, case: str) -> int:
-    return window.workspace.session.workspace.cases.positions[case]
-
-
 def told(found: WorkspaceWindow) -> str:
-    from PySide6.QtWidgets import QWidget
-
     QApplication.processEvents()
     widgets = [w for w in (found, *found.findChildren(QWidget)) if w.isVisible()]
     return "\n".join(text for widget in widgets for text in told_by(widget))
@@ -325,131 +255,6 @@ def test_masked_no_name_is_told(qtbot: QtBot, window: MainWindow, cohort: Path) 
     assert [column.kind for column in found.table.rows.columns] == ["case", "flags"]
     window.actions_by_name["mask_names"].trigger()
     assert [column.kind for column in found.table.rows.columns][1] == "patient"
-
-
-def kept() -> dict[str, object]:
-    (file,) = (data_folder() / "workspaces").glob("*.json")
-    found: dict[str, object] = json.loads(file.read_text(encoding="utf-8"))
-    return found
-
-
-def test_another_start_goes_on_where_it_was(
-    qtbot: QtBot, window: MainWindow, cohort: Path, tmp_path: Path
-) -> None:
-    found = opened(qtbot, window, cohort)
-    window.workspace.toggle_reviewed(at(window, "Eve"))
-    found.filters.filtered.emit(Filter(correctness="wrong"))
-    found.bar.view_named.emit("mine")
-    found.table.sort_wanted.emit("case")
-    found.table.setColumnWidth(0, 260)
-    window.workspace._make_current(at(window, "Eve"))
-    window.close()
-    with another_window(tmp_path / "settings.ini") as again:
-        again.show()
-        again.analysis.starts_itself = False
-        recent = again.canvas.welcome._recent
-        assert f"{cohort.parent.name}/cohort.csv" in recent.text()
-        recent.linkActivated.emit("0")
-        settle(qtbot, again)
-        (model,) = again.analysis.analysis.models
-        assert model.model.path == HER2, "models are opened again"
-        know(again)
-        again.actions_by_name["workspace"].trigger()
-        settle(qtbot, again)
-        session = again.workspace.session
-        assert session.view.filter == Filter(correctness="wrong") and cases(again) == "AE"
-        assert [view.name for view in session.saved] == ["mine"] and session.chosen == "Eve"
-        assert "Eve" in session.marks.reviewed
-        shown = again.workspace.window
-        assert shown is not None and shown.table.columnWidth(0) == 260
-        assert shown.table.current == at(again, "Eve")
-
-
-KILLED = """
-    import sys
-    from pathlib import Path
-    from PySide6.QtCore import QSettings
-    from momkd_viewer.app import create_application
-    from momkd_viewer.main_window import MainWindow
-
-    application = create_application()
-    window = MainWindow(QSettings(sys.argv[2], QSettings.Format.IniFormat))
-    window.analysis.starts_itself = False
-    window.show()
-    window.open_path(Path(sys.argv[1]))
-    while not (window.workspace.session.workspace.cases and window.settled):
-        application.processEvents()
-        if window.cases.work.entries and window.workspace.window is None:
-            window.workspace.show()
-    window.workspace.toggle_reviewed(2)
-    window.workspace.window.bar.view_named.emit("before the crash")
-    print("ticked", flush=True)
-    application.exec()
-"""
-
-
-def test_a_kill_loses_no_more_than_half_a_second(
-    qtbot: QtBot, window: MainWindow, cohort: Path, tmp_path: Path
-) -> None:
-    script = tmp_path / "killed.py"
-    script.write_text(textwrap.dedent(KILLED))
-    process = subprocess.Popen(
-        [sys.executable, script, cohort, tmp_path / "other.ini"],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "MOMKD_DATA": str(tmp_path / "data")},
-    )
-    assert process.stdout is not None
-    try:
-        assert process.stdout.readline().strip() == "ticked"
-        qtbot.waitUntil(
-            lambda: (
-                any((tmp_path / "data" / "workspaces").glob("*.json"))
-                and "Cia" in str(kept()["reviewed"])
-            ),
-            timeout=LIMIT_MS,
-        )
-    finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
-    opened(qtbot, window, cohort)
-    assert list(window.workspace.session.marks.reviewed) == ["Cia"]
-    assert [view.name for view in window.workspace.session.saved] == ["before the crash"]
-
-
-def test_what_cannot_be_saved_is_told_once_and_kept(
-    qtbot: QtBot, window: MainWindow, cohort: Path
-) -> None:
-    found = opened(qtbot, window, cohort)
-    said: list[str] = []
-    window.workspace.failed.connect(said.append)
-    in_the_way = data_folder() / "workspaces"
-    shutil.rmtree(in_the_way)
-    in_the_way.write_text("")
-    for case in ("Ada", "Bea"):
-        window.workspace.toggle_reviewed(at(window, case))
-        settle(qtbot, window)
-    assert len(said) == 1 and "not saved" in said[0] and "not saved" in found.banner.text
-    in_the_way.unlink()
-    window.close()
-    assert list(kept()["reviewed"]) == ["Ada", "Bea"]  # type: ignore[call-overload]
-
-
-def test_a_memory_that_is_not_understood_is_left_alone(
-    qtbot: QtBot, window: MainWindow, cohort: Path, tmp_path: Path
-) -> None:
-    opened(qtbot, window, cohort)
-    settle(qtbot, window)
-    (file,) = (data_folder() / "workspaces").glob("*.json")
-    file.write_text('{"version": 99}')
-    with another_window(tmp_path / "other.ini") as again:
-        again.show()
-        opened(qtbot, again, cohort)
-        again.workspace.toggle_reviewed(0)
-        settle(qtbot, again)
-        assert "is not usable" in again.canvas.banner.text
-    assert file.read_text() == '{"version": 99}'
 
 
 def test_it_is_offered_over_the_cases_and_goes_with_the_window(

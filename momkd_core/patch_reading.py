@@ -1,0 +1,115 @@
+"""Patches of a grid as pixels, in order, read by several threads.
+
+Neighbours in a row are read as one strip where that gives the same pixels: OpenSlide then meets each
+tile between them once. Each patch is cut out before it is resampled, so that none sees its neighbour.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from momkd_core.errors import SlideError
+from momkd_core.patches import PatchGrid
+from momkd_core.slide import Slide
+
+_CHUNK = 32  # patches read by one thread at a time
+_BLOCK_CHUNKS = 8  # chunks read in one turn where reader and encoder take turns
+_STRIP = 8  # patches of one strip at most: 8 of 512 px are 8 MiB
+
+
+def read_patches(
+    slide: Slide,
+    grid: PatchGrid,
+    patch_size: int,
+    workers: int,
+    *,
+    first: int = 0,
+    chunk: int = _CHUNK,
+    in_turns: bool = False,
+) -> Iterator[NDArray[np.uint8]]:
+    """Patches of a grid in order, read by ``workers`` threads.
+
+    Args:
+        first: position to start at.
+        in_turns: read a block whenever the caller has used up the one before, instead of ahead.
+
+    Yields:
+        (B, patch_size, patch_size, 3) uint8 RGB, B at most ``chunk``.
+    """
+    chunk = max(chunk, _CHUNK)
+
+    def read(start: int) -> NDArray[np.uint8]:
+        return read_chunk(slide, grid.coords[start : start + chunk], grid.size_level0, patch_size)
+
+    waiting: deque[Future[NDArray[np.uint8]]] = deque()
+    with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="patch-reader") as pool:
+        try:
+            starts = range(first, len(grid), chunk)
+            if in_turns:
+                for turn in range(0, len(starts), _BLOCK_CHUNKS):
+                    yield from list(pool.map(read, starts[turn : turn + _BLOCK_CHUNKS]))
+                return
+            for start in starts:
+                waiting.append(pool.submit(read, start))
+                if len(waiting) > 2 * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def read_chunk(
+    slide: Slide, corners: NDArray[np.int64], size_level0: int, patch_size: int
+) -> NDArray[np.uint8]:
+    """Patches with these level-0 corners (B, 2): (B, patch_size, patch_size, 3) uint8 RGB.
+
+    Raises SlideError with the place of a patch that cannot be read.
+    """
+    block = np.empty((len(corners), patch_size, patch_size, 3), np.uint8)
+    # On a coarser level a strip would lie between pixels otherwise than its patches do.
+    joined = slide.level_for_downsample(max(size_level0 / patch_size, 1.0)) == 0
+    for run in (
+        _strips(corners, size_level0) if joined else [slice(i, i + 1) for i in range(len(corners))]
+    ):
+        if run.stop - run.start == 1 or not _read_strip(
+            slide, corners[run], size_level0, block[run]
+        ):
+            for index in range(run.start, run.stop):
+                x, y = (int(value) for value in corners[index])
+                block[index] = slide.read_scaled(
+                    x, y, size_level0, patch_size, filter_=Image.Resampling.BILINEAR
+                )
+    return block
+
+
+def _strips(corners: NDArray[np.int64], size: int) -> list[slice]:
+    """Runs of patches in a row without a gap between them, at most :data:`_STRIP` long."""
+    starts = [0]
+    for index, (before, after) in enumerate(pairwise(corners), start=1):
+        adjacent = after[1] == before[1] and 0 < after[0] - before[0] <= size
+        if not adjacent or index - starts[-1] == _STRIP:
+            starts.append(index)
+    return [slice(start, stop) for start, stop in pairwise([*starts, len(corners)])]
+
+
+def _read_strip(
+    slide: Slide, corners: NDArray[np.int64], size: int, into: NDArray[np.uint8]
+) -> bool:
+    """Fills ``into`` from one read of level 0; False where it fails: one patch of it may be sound."""
+    x0, y0 = (int(value) for value in corners[0])
+    try:
+        strip = slide.packed(x0, y0, 0, int(corners[-1][0]) - x0 + size, size)
+    except SlideError:
+        return False
+    for patch, x in zip(into, corners[:, 0] - x0, strict=True):
+        patch[:] = slide.scaled(strip[:, x : x + size], len(patch), Image.Resampling.BILINEAR)
+    return True
