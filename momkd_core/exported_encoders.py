@@ -1,6 +1,6 @@
 """Encoders as exported programs: an ONNX file beside a small JSON file that says what it is.
 
-``.pt2`` files of torch.export are refused: ``torch.export.load`` (of torch 2.6 to 2.14) unpickles
+``.pt2`` files of torch.export are refused: ``torch.export.load`` (as of torch 2.13) unpickles
 without restriction and evaluates expressions of the file as code.
 """
 
