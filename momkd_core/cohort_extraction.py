@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from momkd_core.encoders import find_encoder
-from momkd_core.errors import MomkdError, OutputError, SettingsError
+from momkd_core.errors import EncoderError, MomkdError, OutputError, SettingsError
 from momkd_core.extraction import SlideJob, extract_file
 from momkd_core.patch_encoder import PatchEncoder, Precision
 from momkd_core.pieces import Outcome, Piece, Workplace
@@ -70,7 +70,7 @@ def extract_cohort(
     """Extracts all; one that fails is told to ``failed`` by its name, and the rest goes on.
 
     Raises:
-        OutputError, SettingsError: what fails every slide alike, such as a full disk.
+        EncoderError, OutputError, SettingsError: what fails every slide alike, such as a full disk.
         ClusterError: the workplace cannot be used.
         Cancelled: on request; slides that are finished stay, of others the patches encoded so far.
     """
@@ -88,7 +88,7 @@ def extract_cohort(
 
     def ended(piece: Piece, outcome: Outcome) -> None:
         error = outcome.error
-        if isinstance(error, OutputError | SettingsError):
+        if isinstance(error, EncoderError | OutputError | SettingsError):
             raise error
         if error is not None:
             count.failed += 1
