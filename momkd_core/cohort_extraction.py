@@ -18,6 +18,9 @@ from momkd_core.settings import ExtractionSettings
 
 log = logging.getLogger(__name__)
 
+#: What fails every slide alike, and so stops all.
+OF_ALL_SLIDES = (EncoderError, OutputError, SettingsError)
+
 LOGS = "logs"  # folder beside the feature files, of slides that other processes extract
 
 
@@ -88,7 +91,7 @@ def extract_cohort(
 
     def ended(piece: Piece, outcome: Outcome) -> None:
         error = outcome.error
-        if isinstance(error, EncoderError | OutputError | SettingsError):
+        if isinstance(error, OF_ALL_SLIDES):
             raise error
         if error is not None:
             count.failed += 1
@@ -107,7 +110,7 @@ def extract_slide(request: SlideRequest, report: Report, cancel: CancelToken) ->
     """A piece of the work: one slide. As :func:`momkd_core.extraction.extract_file`."""
     return extract_file(
         request.job,
-        _encoder(request.encoder),
+        loaded_encoder(request.encoder),
         request.settings,
         workers=request.workers,
         overwrite=request.overwrite,
@@ -118,6 +121,6 @@ def extract_slide(request: SlideRequest, report: Report, cancel: CancelToken) ->
 
 
 @lru_cache(maxsize=1)
-def _encoder(chosen: EncoderChoice) -> PatchEncoder:
-    """Loaded once a process."""
+def loaded_encoder(chosen: EncoderChoice) -> PatchEncoder:
+    """Loaded once a process. Raises EncoderError or SettingsError."""
     return find_encoder(chosen.name, chosen.weights).load(best_device(), chosen.precision)

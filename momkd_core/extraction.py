@@ -12,10 +12,12 @@ import hashlib
 import json
 import logging
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from momkd_core.encoders import encoder_identity, load_encoder
 from momkd_core.errors import FeatureError, OutputError
@@ -103,15 +105,7 @@ def extract_bag(
     try:
         done = partial.resume(features) if partial is not None else 0
         report(done, len(grid), "encoding patches")
-        for patches in read_patches(
-            slide,
-            grid,
-            settings.patch_size,
-            workers,
-            first=done,
-            chunk=encoder.batch_size,
-            in_turns=encoder.device.type == "cpu",
-        ):
+        for patches in patches_for(encoder, slide, grid, settings, workers, first=done):
             cancel.raise_if_cancelled()
             batch = encoder.encode(patches)
             features[done : done + len(batch)] = batch
@@ -127,6 +121,17 @@ def extract_bag(
     finally:
         if partial is not None:
             partial.close()
+    return feature_bag(slide, grid, features, encoder, settings)
+
+
+def feature_bag(
+    slide: Slide,
+    grid: PatchGrid,
+    features: NDArray[np.float32],
+    encoder: PatchEncoder,
+    settings: ExtractionSettings,
+) -> FeatureBag:
+    """Features (N, width) with all that is written beside them."""
     return FeatureBag(
         features=features,
         coords=grid.coords,
@@ -148,6 +153,32 @@ def extract_bag(
             "precision": encoder.precision,
         },
     )
+
+
+def patches_for(
+    encoder: PatchEncoder,
+    slide: Slide,
+    grid: PatchGrid,
+    settings: ExtractionSettings,
+    workers: int,
+    *,
+    first: int = 0,
+) -> Iterator[NDArray[np.uint8]]:
+    """Patches of a grid from position ``first`` on, as many at a time and as far ahead as suits."""
+    return read_patches(
+        slide,
+        grid,
+        settings.patch_size,
+        workers,
+        first=first,
+        chunk=encoder.batch_size,
+        in_turns=takes_turns(encoder),
+    )
+
+
+def takes_turns(encoder: PatchEncoder) -> bool:
+    """Whether reader and encoder want the same cores, so that neither works beside the other."""
+    return encoder.device.type == "cpu"
 
 
 def extract_file(

@@ -64,6 +64,11 @@ class Progress:
             print(f"{what}{count}", file=sys.stderr, flush=True)
             self._what, self._last = key, now
 
+    def failure(self, what: str, error: Exception) -> None:
+        """One failure among much that goes on, below the bar; see :func:`print_failure`."""
+        self.close()
+        print_failure(what, error)
+
     def close(self) -> None:
         if self._bar is not None:
             self._bar.close()
