@@ -67,10 +67,10 @@ def cost_lines(cost: LargeRunCost | None) -> Iterator[str]:
         f"  this machine: {count} x {work / 1e12:.3f} TFLOP / {cost.machine_rate / 1e12:.3g} TFLOP/s "
         f"(measured, matrix products alone) = at least {duration(cost.machine_seconds)}"
     )
+    peak = f"{large.GPU_PEAK / 1e12:.0f} TFLOP/s in bfloat16 (data sheet)"
     yield (
-        f"  one GPU: {large.GPU}, {large.GPU_PEAK / 1e12:.0f} TFLOP/s in bfloat16 (data sheet) x "
-        f"{100 * large.UTILISATION:.0f} % (assumed) / {work / 1e12:.3f} TFLOP = {cost.gpu_rate:.0f} patches/s; "
-        f"{duration(cost.gpu_seconds)}"
+        f"  one GPU: {large.GPU}, {peak} x {100 * large.UTILISATION:.0f} % (assumed) / "
+        f"{work / 1e12:.3f} TFLOP = {cost.gpu_rate:.0f} patches/s; {duration(cost.gpu_seconds)}"
     )
     if cost.reading_rate is not None and cost.readers is not None:
         yield (
