@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from momkd_core.encoders import find_encoder
 from momkd_core.errors import EncoderError, MomkdError, OutputError, SettingsError
 from momkd_core.extraction import SlideJob, extract_file
 from momkd_core.patch_encoder import PatchEncoder, Precision
+from momkd_core.patience import Patience
 from momkd_core.pieces import Outcome, Piece, Workplace
 from momkd_core.processor import best_device
 from momkd_core.progress import CancelToken, Report, silent
@@ -51,11 +52,17 @@ class SlideRequest:
 
 @dataclass
 class Extracted:
-    """How many slides were extracted, were there already, or failed."""
+    """How many slides were extracted or were there already, and which failed.
+
+    Attributes:
+        failed: by name, with the reason.
+        hiccups: of disks and shares, which slides that did not fail have survived.
+    """
 
     made: int = 0
     kept: int = 0
-    failed: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+    hiccups: int = 0
 
 
 def extract_cohort(
@@ -94,11 +101,12 @@ def extract_cohort(
         if isinstance(error, OF_ALL_SLIDES):
             raise error
         if error is not None:
-            count.failed += 1
+            count.failed[piece.name] = str(error)
             failed(piece.name, error)
             return
-        count.made += bool(outcome.value)
-        count.kept += not outcome.value
+        count.made += outcome.value.made
+        count.kept += outcome.value.kept
+        count.hiccups += outcome.value.hiccups
 
     place.run(
         pieces, doing="extracting", report=report, ended=ended, cancel=cancel or CancelToken()
@@ -106,18 +114,37 @@ def extract_cohort(
     return count
 
 
-def extract_slide(request: SlideRequest, report: Report, cancel: CancelToken) -> bool:
-    """A piece of the work: one slide. As :func:`momkd_core.extraction.extract_file`."""
-    return extract_file(
-        request.job,
-        loaded_encoder(request.encoder),
-        request.settings,
-        workers=request.workers,
-        overwrite=request.overwrite,
-        report=report,
-        cancel=cancel,
-        together=request.together,
+def extract_slide(request: SlideRequest, report: Report, cancel: CancelToken) -> Extracted:
+    """A piece of the work: one slide, begun again from its last batch after a hiccup.
+
+    Raises:
+        ShareError: there were too many in a row.
+        MomkdError: as :func:`momkd_core.extraction.extract_file`.
+    """
+    reached = 0
+
+    def watched(done: int, total: int, what: str) -> None:
+        nonlocal reached
+        reached = max(reached, done)
+        report(done, total, what)
+
+    encoder = loaded_encoder(request.encoder)
+    patience = Patience(cancel)
+    made = patience.run(
+        lambda: extract_file(
+            request.job,
+            encoder,
+            request.settings,
+            workers=request.workers,
+            overwrite=request.overwrite,
+            report=watched,
+            cancel=cancel,
+            together=request.together,
+        ),
+        request.job.slide.name,
+        lambda: reached,
     )
+    return Extracted(made=int(made), kept=int(not made), hiccups=patience.hiccups)
 
 
 @lru_cache(maxsize=1)

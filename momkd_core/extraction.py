@@ -1,36 +1,21 @@
-"""Slides to feature files: mask, grid, pixels, encoder, ``.h5``.
-
-Beside a GPU, reader threads keep patches ready while the encoder works, and the slower of the two sets
-the pace. On a processor both want the same cores, and threads that wait for each other cost more than
-taking turns: a block is read by all, then encoded by all. What was encoded is kept as it comes: a
-killed extraction resumes where it was.
-"""
+"""Slides to feature files, and to the user's cache."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from momkd_core.encoders import encoder_identity, load_encoder
 from momkd_core.errors import FeatureError, OutputError
 from momkd_core.features import FeatureBag, read_features, read_header, write_features
-from momkd_core.partial_features import PartialFeatures, partial_key
-from momkd_core.patch_encoder import EncoderIdentity, PatchEncoder
-from momkd_core.patch_reading import read_patches
-from momkd_core.patches import PatchGrid, plan_patches
+from momkd_core.patch_encoder import PatchEncoder
 from momkd_core.progress import CancelToken, Report, silent
 from momkd_core.settings import ExtractionSettings
 from momkd_core.slide import DEFAULT_WORKERS, Slide
-from momkd_core.storage import cache_folder, content_key, output_error
-from momkd_core.tissue import find_tissue
+from momkd_core.slide_encoding import extract_bag, work_key
+from momkd_core.storage import cache_folder
 
 log = logging.getLogger(__name__)
 
@@ -63,124 +48,6 @@ class EncoderLoader:
             return self._loaded[name]
 
 
-def plan(slide: Slide, settings: ExtractionSettings) -> PatchGrid:
-    """Tissue mask and patch grid of an open slide. Raises SlideError or TissueError."""
-    return plan_patches(slide, find_tissue(slide), settings)
-
-
-def extract_bag(
-    slide: Slide,
-    encoder: PatchEncoder,
-    settings: ExtractionSettings,
-    *,
-    workers: int = DEFAULT_WORKERS,
-    report: Report = silent,
-    cancel: CancelToken | None = None,
-    keep_in: Path | None = None,
-    together: int = 1,
-) -> FeatureBag:
-    """Features of a slide.
-
-    Args:
-        slide: open, with known resolution.
-        encoder: must be the one that ``settings`` names.
-        workers: threads that read patches.
-        report, cancel: progress in patches; cancelled between batches.
-        keep_in: folder for the features of an unfinished slide, or None to keep none.
-        together: slides of the cohort, this one included, for the decision to compile: the same for a
-            slide wherever and after whichever others it is encoded.
-
-    Raises:
-        SlideError, TissueError: the slide cannot be read or used.
-        OutputError: ``keep_in`` cannot be written.
-        Cancelled: on request.
-    """
-    cancel = cancel or CancelToken()
-    report(0, 0, "looking for tissue")
-    grid = plan(slide, settings)
-    cancel.raise_if_cancelled()
-    encoder.prepare(len(grid) * together, settings.patch_size)
-    partial = None if keep_in is None else _partial(slide, encoder, settings, grid, keep_in)
-    features = np.empty((len(grid), encoder.identity.width), np.float32)
-    try:
-        done = partial.resume(features) if partial is not None else 0
-        report(done, len(grid), "encoding patches")
-        for patches in patches_for(encoder, slide, grid, settings, workers, first=done):
-            cancel.raise_if_cancelled()
-            batch = encoder.encode(patches)
-            features[done : done + len(batch)] = batch
-            if partial is not None:
-                partial.append(batch)
-            done += len(batch)
-            report(done, len(grid), "encoding patches")
-        if partial is not None:
-            partial.discard()
-    except OSError as error:
-        assert keep_in is not None
-        raise output_error(keep_in / "features", error) from error
-    finally:
-        if partial is not None:
-            partial.close()
-    return feature_bag(slide, grid, features, encoder, settings)
-
-
-def feature_bag(
-    slide: Slide,
-    grid: PatchGrid,
-    features: NDArray[np.float32],
-    encoder: PatchEncoder,
-    settings: ExtractionSettings,
-) -> FeatureBag:
-    """Features (N, width) with all that is written beside them."""
-    return FeatureBag(
-        features=features,
-        coords=grid.coords,
-        size_level0=grid.size_level0,
-        tissue_fraction=grid.tissue_fraction,
-        encoder=encoder.identity.name,
-        encoder_sha256=encoder.identity.weights_sha256,
-        encoder_preprocessing=encoder.identity.preprocessing,
-        target_mpp=settings.target_mpp,
-        patch_size=settings.patch_size,
-        overlap=settings.overlap,
-        attributes={
-            "level0_width": slide.width,
-            "level0_height": slide.height,
-            "bounds_x": slide.bounds_offset[0],
-            "bounds_y": slide.bounds_offset[1],
-            "min_tissue": settings.min_tissue,
-            "slide_mpp": slide.mpp.mean,
-            "precision": encoder.precision,
-        },
-    )
-
-
-def patches_for(
-    encoder: PatchEncoder,
-    slide: Slide,
-    grid: PatchGrid,
-    settings: ExtractionSettings,
-    workers: int,
-    *,
-    first: int = 0,
-) -> Iterator[NDArray[np.uint8]]:
-    """Patches of a grid from position ``first`` on, as many at a time and as far ahead as suits."""
-    return read_patches(
-        slide,
-        grid,
-        settings.patch_size,
-        workers,
-        first=first,
-        chunk=encoder.batch_size,
-        in_turns=takes_turns(encoder),
-    )
-
-
-def takes_turns(encoder: PatchEncoder) -> bool:
-    """Whether reader and encoder want the same cores, so that neither works beside the other."""
-    return encoder.device.type == "cpu"
-
-
 def extract_file(
     job: SlideJob,
     encoder: PatchEncoder,
@@ -202,7 +69,7 @@ def extract_file(
         _check_existing(job, encoder, settings)
         return False
     with Slide(job.slide, mpp=job.mpp) as slide:
-        bag = extract_bag(
+        extract_bag(
             slide,
             encoder,
             settings,
@@ -210,9 +77,9 @@ def extract_file(
             report=report,
             cancel=cancel,
             keep_in=job.target.parent,
+            save=lambda bag: write_features(job.target, bag),
             together=together,
         )
-    write_features(job.target, bag)
     return True
 
 
@@ -233,7 +100,7 @@ def cached_bag(
     """
     identity = encoder_identity(settings.encoder)
     with Slide(path, mpp=mpp) as slide:  # also when cached: a file gone unreadable must say so
-        target = cache_folder() / "features" / f"{_cache_key(slide, settings, identity)}.h5"
+        target = cache_folder() / "features" / f"{work_key(slide, settings, identity)}.h5"
         if target.exists():
             try:
                 return read_features(target)
@@ -246,7 +113,7 @@ def cached_bag(
         except OSError as error:
             log.warning("The feature cache cannot be written: %s", error)
             keep_in = None
-        bag = extract_bag(
+        return extract_bag(
             slide,
             encoder,
             settings,
@@ -254,41 +121,15 @@ def cached_bag(
             report=report,
             cancel=cancel,
             keep_in=keep_in,
+            save=(lambda bag: _cache(target, bag)) if keep_in is not None else None,
         )
-    if keep_in is not None:
-        try:
-            write_features(target, bag)
-        except OutputError as error:
-            log.warning("Features were not cached: %s", error)
-    return bag
 
 
-def _cache_key(slide: Slide, settings: ExtractionSettings, identity: EncoderIdentity) -> str:
-    resolution = slide.mpp
-    parts = [
-        content_key(slide.path),
-        f"{resolution.x:.6g},{resolution.y:.6g}",
-        settings.model_dump_json(),
-        identity.weights_sha256,
-        identity.preprocessing,
-    ]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:40]
-
-
-def _partial(
-    slide: Slide,
-    encoder: PatchEncoder,
-    settings: ExtractionSettings,
-    grid: PatchGrid,
-    folder: Path,
-) -> PartialFeatures:
-    work = _cache_key(slide, settings, encoder.identity)
-    key = partial_key([work, encoder.precision], grid)
-    path = folder / f".{slide.path.stem[:60]}.{key}.partial"
+def _cache(target: Path, bag: FeatureBag) -> None:
     try:
-        return PartialFeatures(path, encoder.identity.width)
-    except OSError as error:
-        raise output_error(path, error) from error
+        write_features(target, bag)
+    except OutputError as error:
+        log.warning("Features were not cached: %s", error)
 
 
 def _check_existing(job: SlideJob, encoder: PatchEncoder, settings: ExtractionSettings) -> None:

@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from momkd_core.extraction import SlideJob, feature_bag, patches_for, plan, takes_turns
+from momkd_core.extraction import SlideJob
 from momkd_core.features import write_features
 from momkd_core.patch_encoder import PatchEncoder
 from momkd_core.patches import PatchGrid
 from momkd_core.settings import ExtractionSettings
 from momkd_core.slide import Slide
+from momkd_core.slide_encoding import feature_bag, patches_for, plan, takes_turns
 
 _PATCHES = 64  # read and encoded of a slide, or two batches where those are larger
 _ENCODING_S = 4.0  # a slow encoder is stopped after that, between two batches
@@ -94,7 +95,7 @@ def probe_pace(
 
     Args:
         grid: of the slide.
-        together: as of :func:`momkd_core.extraction.extract_bag`.
+        together: as of :func:`momkd_core.slide_encoding.extract_bag`.
 
     Raises:
         SlideError, EncoderError.

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from momkd_core.errors import FeatureError
-from momkd_core.storage import atomic_path
+from momkd_core.hdf5_writing import hdf5_file
 
 _KEPT = ("level0_width level0_height bounds_x bounds_y min_tissue slide_mpp precision").split()
 
@@ -63,7 +63,7 @@ class FeatureBag:
 
 def write_features(path: Path, bag: FeatureBag) -> None:
     """Writes a bag atomically. Raises :class:`~momkd_core.errors.OutputError`."""
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+    with hdf5_file(path) as file:
         features = file.create_dataset("features", data=bag.features)
         coords = file.create_dataset("coords", data=bag.coords)
         if bag.tissue_fraction is not None:

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from threadpoolctl import threadpool_limits
 
 from momkd_core.errors import Cancelled, ClusterError, MomkdError
+from momkd_core.log_writing import new_log
 from momkd_core.progress import CancelToken, Report
 
 log = logging.getLogger(__name__)
@@ -183,11 +184,9 @@ def _logging_to(path: Path | None) -> Iterator[None]:
     handler: logging.Handler = logging.NullHandler()
     if path is not None:
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handler = logging.FileHandler(path, encoding="utf-8")
+            handler = new_log(path)
         except OSError as error:  # a log that cannot be written costs the log
             print(f"{path} cannot be written: {error}", file=sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     root.addHandler(handler)
     try:
         yield

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import logging.handlers
 import signal
 import sys
 import threading
@@ -14,6 +13,7 @@ from types import FrameType, TracebackType
 
 from tqdm import tqdm
 
+from momkd_core.log_writing import new_log
 from momkd_core.storage import log_file
 
 _PLAIN_INTERVAL_S = 5.0
@@ -111,17 +111,10 @@ def set_up_logging(*, debug: bool, warnings_to_stderr: bool = True) -> None:
     root = logging.getLogger()
     root.setLevel(logging.INFO)
     logging.captureWarnings(True)
-    path = log_file()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        to_file = logging.handlers.RotatingFileHandler(
-            path, maxBytes=2_000_000, backupCount=2, encoding="utf-8"
-        )
+        root.addHandler(new_log(log_file(), rotating=True))
     except OSError:
         pass
-    else:
-        to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
-        root.addHandler(to_file)
     if warnings_to_stderr:
         to_stderr = logging.StreamHandler()
         to_stderr.setLevel(logging.INFO)

@@ -103,6 +103,7 @@ def run(options: argparse.Namespace) -> int:
     # Imported here: torch takes seconds, which --help and wrong usage should not cost.
     from momkd_core.cohort_extraction import EncoderChoice, extract_cohort
     from momkd_core.encoders import find_encoder
+    from momkd_core.export import to_json
     from momkd_core.extraction import SlideJob
 
     chosen = find_encoder(options.encoder, options.encoder_weights)
@@ -132,10 +133,14 @@ def run(options: argparse.Namespace) -> int:
             failed=progress.failure,
             report=progress,
         )
-    print(
-        f"{count.made} slides extracted to {options.out}, {count.kept} were there already, "
-        f"{count.failed} failed"
-    )
+    if options.json:
+        print(to_json(asdict(count)))
+    else:
+        survived = f"; {count.hiccups} hiccups of disk or share survived" if count.hiccups else ""
+        print(
+            f"{count.made} slides extracted to {options.out}, {count.kept} were there already, "
+            f"{len(count.failed)} failed{survived}"
+        )
     if count.failed:
         print_log_place()
     return 1 if count.failed else 0
