@@ -24,7 +24,7 @@ from momkd_core.pieces import threads_of
 from momkd_core.processor import gpu_peak_memory, peak_memory
 from momkd_core.progress import CancelToken, Report, silent
 from momkd_core.settings import ExtractionSettings
-from momkd_core.slide import Slide
+from momkd_core.slide import FOR_PATCHES, Slide
 
 #: Slides whose tissue is looked at unless said otherwise, and those of them that are timed.
 MASKS, PACES = 20, 6
@@ -74,7 +74,8 @@ class ExtractionPlan:
         slide_seconds: of these, a slide: opened, its tissue found.
         feature_bytes: of all feature files; ``unfinished_bytes`` more while slides are unfinished.
         free_bytes: where the features go.
-        memory_bytes, gpu_bytes: at their peak, of all processes; None where it is unknown.
+        memory_bytes, gpu_bytes: at their peak, of all processes: of probing, the largest slide, and a
+            full cache of tiles; None where it is unknown.
         device: of the encoder.
         tissue, paces: the probes.
     """
@@ -217,8 +218,9 @@ def _estimated(request: PlanRequest, found: _Probes) -> ExtractionPlan:
     looking = _mean([probe.seconds for probe in found.tissue.values()])
     encoder = found.encoder
     width = encoder.identity.width if encoder is not None else 0
-    held = largest * 4.0 * width  # float32, in memory and on disk, until the slide is finished
     empty, each = found.paces[-1].file_bytes if found.paces else (0.0, 0.0)
+    held = largest * 4.0 * width  # float32, in memory and on disk, until the slide is finished
+    written = largest * each + empty  # its file is made in memory
     memory, gpu = peak_memory(), gpu_peak_memory()
     return ExtractionPlan(
         slides=len(found.squares),
@@ -232,7 +234,9 @@ def _estimated(request: PlanRequest, found: _Probes) -> ExtractionPlan:
         feature_bytes=len(found.squares) * empty + patches.expected * each,
         unfinished_bytes=held * processes,
         free_bytes=shutil.disk_usage(_existing(request.jobs[0].target.parent)).free,
-        memory_bytes=None if memory is None else (memory + held) * processes,
+        memory_bytes=None
+        if memory is None
+        else (memory + FOR_PATCHES + held + written) * processes,
         gpu_bytes=None if gpu is None else float(gpu * processes),
         device=str(encoder.device) if encoder is not None else "",
         processes=processes,

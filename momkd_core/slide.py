@@ -37,9 +37,9 @@ SLIDE_SUFFIXES = (
 DEFAULT_WORKERS = 2
 
 _OPAQUE = 0xFF000000
-# Bytes of decoded tiles that are kept. Patches share tiles with those beside and below them; the viewer
-# asks for whole tiles, and keeps what it shows itself.
-_FOR_PATCHES = 192 * 1024 * 1024
+#: Bytes of decoded tiles that are kept. Patches share tiles with those beside and below them; the
+#: viewer asks for whole tiles, and keeps what it shows itself.
+FOR_PATCHES = 192 * 1024 * 1024
 FOR_VIEWING = 32 * 1024 * 1024
 _NO_MPP_CURE = "State it with --slide-mpp (microns per pixel) or in the cohort's mpp column"
 
@@ -63,7 +63,7 @@ class Slide:
     """
 
     def __init__(
-        self, path: str | Path, *, mpp: float | None = None, cache: int = _FOR_PATCHES
+        self, path: str | Path, *, mpp: float | None = None, cache: int = FOR_PATCHES
     ) -> None:
         self.path = Path(path)
         self._handle = SlideHandle(self.path, cache)

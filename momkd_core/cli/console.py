@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
 
 from tqdm import tqdm
@@ -111,10 +111,8 @@ def set_up_logging(*, debug: bool, warnings_to_stderr: bool = True) -> None:
     root = logging.getLogger()
     root.setLevel(logging.INFO)
     logging.captureWarnings(True)
-    try:
+    with suppress(OSError):
         root.addHandler(new_log(log_file(), rotating=True))
-    except OSError:
-        pass
     if warnings_to_stderr:
         to_stderr = logging.StreamHandler()
         to_stderr.setLevel(logging.INFO)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from momkd_core.storage import byte_count
+
 if TYPE_CHECKING:
     from momkd_core.extraction_plan import Estimate, ExtractionPlan, PlanRequest
     from momkd_core.large_run_cost import LargeRunCost
@@ -35,12 +37,13 @@ def plan_lines(plan: ExtractionPlan, request: PlanRequest) -> Iterator[str]:
         f"the encoder ready and {plan.slide_seconds:.2g} s a slide to find tissue{side}"
     )
     full = "" if plan.feature_bytes + plan.unfinished_bytes < plan.free_bytes else ": NOT ENOUGH"
+    features, unfinished = byte_count(plan.feature_bytes), byte_count(plan.unfinished_bytes)
     yield (
-        f"disk: {size(plan.feature_bytes)} of features, {size(plan.unfinished_bytes)} more while "
-        f"slides are unfinished; {size(plan.free_bytes)} are free{full}"
+        f"disk: {features} of features, {unfinished} more while slides are unfinished; "
+        f"{byte_count(plan.free_bytes)} are free{full}"
     )
-    gpu = f", and {size(plan.gpu_bytes)} of the GPU" if plan.gpu_bytes else ""
-    memory = "unknown here" if plan.memory_bytes is None else size(plan.memory_bytes)
+    gpu = f", and {byte_count(plan.gpu_bytes)} of the GPU" if plan.gpu_bytes else ""
+    memory = "unknown here" if plan.memory_bytes is None else byte_count(plan.memory_bytes)
     yield f"memory: {memory}{gpu}"
 
 
@@ -81,9 +84,10 @@ def cost_lines(cost: LargeRunCost | None) -> Iterator[str]:
         f"  {large.CLUSTER_GPUS} such GPUs: {duration(cost.gpu_seconds)} / {large.CLUSTER_GPUS} = "
         f"{duration(cost.cluster_seconds)}, read as fast by all"
     )
+    value = cost.feature_bytes / cost.patches / large.WIDTH
     yield (
-        f"  disk: {count} x {large.WIDTH:,} values x "
-        f"{cost.feature_bytes / cost.patches / large.WIDTH:.2g} bytes = {size(cost.feature_bytes)}"
+        f"  disk: {count} x {large.WIDTH:,} values x {value:.2g} bytes = "
+        f"{byte_count(cost.feature_bytes)}"
     )
 
 
@@ -93,14 +97,6 @@ def duration(seconds: float) -> str:
         if seconds >= 1.5 * length:
             return f"{_short(seconds / length)} {unit}"
     return f"{_short(seconds)} s"
-
-
-def size(count: float) -> str:
-    """Bytes in the unit that suits them, powers of 1,000."""
-    for unit, length in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
-        if count >= length:
-            return f"{_short(count / length)} {unit}"
-    return f"{_short(count / 1e3)} kB"
 
 
 def _told(found: Estimate, words: Callable[[float], str]) -> str:
