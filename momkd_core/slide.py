@@ -209,13 +209,13 @@ class Slide:
     def scaled(packed: NDArray[np.uint32], pixels: int, filter_: Image.Resampling) -> RgbImage:
         """What :meth:`packed` gave of a square, as RGB (pixels, pixels, 3) uint8, resampled."""
         height, width = packed.shape
+        if (width, height) == (pixels, pixels):
+            return _channels(packed)
         order = "BGRX" if sys.byteorder == "little" else "XRGB"
         region = Image.frombuffer(
             "RGB", (width, height), np.ascontiguousarray(packed), "raw", order, 0, 1
         )
-        if (width, height) != (pixels, pixels):
-            region = region.resize((pixels, pixels), filter_)
-        return np.asarray(region)
+        return np.asarray(region.resize((pixels, pixels), filter_))
 
     def thumbnail(self, longest_side: int, cancel: CancelToken | None = None) -> RgbImage:
         """The whole slide, at most ``longest_side`` pixels long, RGB uint8.
@@ -298,6 +298,16 @@ class Slide:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _channels(packed: NDArray[np.uint32]) -> RgbImage:
+    """0xffRRGGBB as RGB (height, width, 3) uint8; twice as fast as by way of Pillow."""
+    rgb = np.empty((*packed.shape, 3), np.uint8)
+    first = sys.byteorder == "little"
+    split = packed[..., np.newaxis].view(np.uint8)
+    for channel, place in enumerate((2, 1, 0) if first else (1, 2, 3)):
+        rgb[..., channel] = split[..., place]
+    return rgb
 
 
 def _read_packed(

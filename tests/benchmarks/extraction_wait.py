@@ -1,15 +1,17 @@
 """How long the encoder waits in an extraction, and how fast reading is beside plain OpenSlide.
 
-    python tests/benchmarks/extraction_wait.py [SLIDE …] [--rounds 5] [--workers 2] [--skip-encoder]
+    python tests/benchmarks/extraction_wait.py [SLIDE …] [--rounds 7] [--workers 2] [--skip-encoder]
 
 busy      the share of the time of extracting a slide (opened, masked, read, encoded, written) in which
           the bundled encoder computes; without loading and compiling it, which happens once
-reading   the pixels of all patches, as extraction reads them, against plain OpenSlide in the same round
-          with the same number of threads and a fresh cache of tiles: ``read_region`` of each patch and
-          nothing else, and what gives the same pixels (then made RGB and resized)
+reading   patches at the slide's own resolution, which takes reading and decoding and nothing else, as
+          extraction reads them; against ``read_region`` of each patch by plain OpenSlide, with as many
+          threads and a fresh cache of tiles
+resized   the same at 0.5 µm/px, against plain OpenSlide made RGB and resized by Pillow: the same pixels
 
-Contenders take turns, round by round, so that a machine whose speed drifts drifts for all of them;
-medians of the rounds' ratios are printed. Without SLIDE, one is drawn: 8,000 x 6,000 px, JPEG.
+Contenders take turns, round by round, so that a machine whose speed drifts drifts for all of them.
+Medians of the rounds' ratios are printed, of the time that passed and of the processors' time: where
+others use the machine, the second is the steadier one. Without SLIDE, one of 8,000 x 6,000 px is drawn.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ from momkd_core.extraction import SlideJob, extract_file
 from momkd_core.patch_encoder import PatchEncoder
 from momkd_core.patch_reading import read_patches
 from momkd_core.patches import PatchGrid
+from momkd_core.processor import keep_freed_memory
 from momkd_core.settings import ExtractionSettings
 from momkd_core.slide import FOR_PATCHES, Slide
 from momkd_core.slide_encoding import plan
@@ -94,39 +97,44 @@ def ours(slide: Path, grid: PatchGrid, workers: int, turn: int) -> None:
 
 
 def plain(slide: Path, grid: PatchGrid, workers: int, *, level: int, same_pixels: bool) -> None:
+    wanted = (SETTINGS.patch_size, SETTINGS.patch_size)
     with openslide.OpenSlide(slide) as opened, ThreadPoolExecutor(workers) as pool:
         side = round(grid.size_level0 / opened.level_downsamples[level])
-        wanted = SETTINGS.patch_size
 
         def read(corner: np.ndarray) -> None:
             region = opened.read_region((int(corner[0]), int(corner[1])), level, (side, side))
             if same_pixels:
-                rgb = region.convert("RGB")
-                np.asarray(
-                    rgb
-                    if side == wanted
-                    else rgb.resize((wanted, wanted), Image.Resampling.BILINEAR)
-                )
+                np.asarray(region.convert("RGB").resize(wanted, Image.Resampling.BILINEAR))
 
         for _ in pool.map(read, grid.coords):
             pass
 
 
-def reading(slide: Path, workers: int, rounds: int) -> tuple[list[float], list[float], list[float]]:
-    """Patches a second of ours; our rate over that of either plain reader, in each round."""
+def reading(slide: Path, workers: int, rounds: int, *, resized: bool) -> str:
+    """Our rate, and its ratio to plain OpenSlide's, in words."""
     with Slide(slide) as opened:
-        grid = plan(opened, SETTINGS)
+        mpp = SETTINGS.target_mpp if resized else opened.mpp.mean
+        grid = plan(opened, ExtractionSettings(target_mpp=mpp))
         level = opened.level_for_downsample(max(grid.size_level0 / SETTINGS.patch_size, 1.0))
-    rates, regions, pixels = [], [], []
+    rates, passed, computed = [], [], []
     for turn in range(rounds + 1):
-        region = seconds(lambda: plain(slide, grid, workers, level=level, same_pixels=False))
-        own = seconds(lambda turn=turn: ours(slide, grid, workers, turn + 1))
-        pixel = seconds(lambda: plain(slide, grid, workers, level=level, same_pixels=True))
+        own = used(lambda turn=turn: ours(slide, grid, workers, turn + 1 + 1000 * resized))
+        their = used(lambda: plain(slide, grid, workers, level=level, same_pixels=resized))
         if turn:
-            rates.append(len(grid) / own)
-            regions.append(region / own)
-            pixels.append(pixel / own)
-    return rates, regions, pixels
+            rates.append(len(grid) / own[0])
+            passed.append(their[0] / own[0])
+            computed.append(their[1] / own[1])
+    return (
+        f"{told(rates, '.0f')} patches/s, {told(passed, '.2f')} x plain OpenSlide, by processors' "
+        f"time {told(computed, '.2f')}"
+    )
+
+
+def used(work: Callable[[], object]) -> tuple[float, float]:
+    """Seconds that passed, and seconds of the processors."""
+    start, busy_before = time.perf_counter(), time.process_time()
+    work()
+    return time.perf_counter() - start, time.process_time() - busy_before
 
 
 def told(values: list[float], form: str) -> str:
@@ -139,18 +147,17 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("slides", type=Path, nargs="*", metavar="SLIDE")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--skip-encoder", action="store_true", help="measure reading alone")
     options = parser.parse_args()
+    keep_freed_memory()  # as the encoder does where it is loaded
     print(f"{torch.get_num_threads()} threads, {options.workers} readers, {options.rounds} rounds")
     with tempfile.TemporaryDirectory() as folder:
         for slide in options.slides or [drawn_slide(Path(folder))]:
-            rates, regions, pixels = reading(slide, options.workers, options.rounds)
-            print(
-                f"{slide.name}: reading {told(rates, '.0f')} patches/s, {told(regions, '.2f')} x plain "
-                f"read_region, {told(pixels, '.2f')} x with the same pixels"
-            )
+            for name, resized in (("reading", False), ("resized", True)):
+                found = reading(slide, options.workers, options.rounds, resized=resized)
+                print(f"{slide.name}: {name} {found}")
             if not options.skip_encoder:
                 shares = busy(slide, options.workers, options.rounds)
                 print(f"{slide.name}: encoder busy {told(shares, '.1%')} of the time")
