@@ -16,7 +16,7 @@ from momkd_core.patch_encoder import PatchEncoder
 from momkd_core.patches import PatchGrid
 from momkd_core.settings import ExtractionSettings
 from momkd_core.slide import Slide
-from momkd_core.slide_encoding import feature_bag, patches_for, plan, takes_turns
+from momkd_core.slide_encoding import feature_bag, patches_for, plan
 
 _PATCHES = 64  # read and encoded of a slide, or two batches where those are larger
 _ENCODING_S = 4.0  # a slow encoder is stopped after that, between two batches
@@ -116,7 +116,7 @@ def probe_pace(
         encoded,
         reading,
         seconds / encoded,
-        takes_turns(encoder),
+        encoder.on_processor,
         max(0.0, getting_ready - seconds / encoded * min(len(read), encoder.batch_size)),
         encoder.identity.width,
         sizes,

@@ -72,14 +72,14 @@ def extract_bag(
     with _kept(slide, encoder, settings, grid, keep_in) as partial:
         done = partial.resume(features) if partial is not None else 0
         report(done, len(grid), "encoding patches")
-        for patches in patches_for(encoder, slide, grid, settings, workers, first=done):
-            cancel.raise_if_cancelled()
-            batch = encoder.encode(patches)
+        patches = patches_for(encoder, slide, grid, settings, workers, first=done)
+        for batch in encoder.encode_each(patches):
             features[done : done + len(batch)] = batch
             if partial is not None:
                 partial.append(batch)
             done += len(batch)
             report(done, len(grid), "encoding patches")
+            cancel.raise_if_cancelled()
         bag = feature_bag(slide, grid, features, encoder, settings)
         if save is not None:
             save(bag)
@@ -136,13 +136,8 @@ def patches_for(
         workers,
         first=first,
         chunk=encoder.batch_size,
-        in_turns=takes_turns(encoder),
+        in_turns=encoder.on_processor,
     )
-
-
-def takes_turns(encoder: PatchEncoder) -> bool:
-    """Whether reader and encoder want the same cores, so that neither works beside the other."""
-    return encoder.device.type == "cpu"
 
 
 @contextmanager

@@ -62,13 +62,13 @@ class Watched:
 
     def __init__(self, encoder: PatchEncoder) -> None:
         self.busy = 0.0
-        self._encode = encoder.encode
-        encoder.encode = self._timed  # type: ignore[method-assign]
+        self._begun = encoder._begun
+        encoder._begun = self._timed  # type: ignore[method-assign]
 
-    def _timed(self, patches: np.ndarray) -> np.ndarray:
+    def _timed(self, patches: np.ndarray) -> list[torch.Tensor]:
         start = time.perf_counter()
         try:
-            return self._encode(patches)
+            return self._begun(patches)
         finally:
             self.busy += time.perf_counter() - start
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -95,8 +96,10 @@ def test_hiccups_of_a_share_are_survived_and_told(
     FlakyShare(monkeypatch, name="case_01.tif", reads=4, writes=2)
     assert extract(three, tmp_path / "out") == 0
     told = capsys.readouterr()
-    # A strip that fails is read once more patch by patch, so four failures are two hiccups.
-    assert "3 slides extracted" in told.out and "4 hiccups of disk or share survived" in told.out
+    assert "3 slides extracted" in told.out
+    # Both writes, and the reads: one or several, since two threads may fail in one attempt.
+    survived = re.search(r"(\d+) hiccups of disk or share survived", told.out)
+    assert survived and 3 <= int(survived[1]) <= 6
     assert told.err.count("warning: ") == 2, "one a slide, however many hiccups it had"
     assert_whole(tmp_path / "out", features_folder, 3)
 
