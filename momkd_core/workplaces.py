@@ -24,7 +24,7 @@ def workplace(
         cluster: address, instead.
 
     Raises:
-        SettingsError: both are asked for, or what only a cluster can give.
+        SettingsError: both are asked for, or what only a cluster or processes can give.
         ClusterError: as :func:`momkd_core.ray_cluster.ray_cluster`.
     """
     if cluster is not None:
@@ -39,4 +39,12 @@ def workplace(
         raise SettingsError(
             "--gpus-per-task and --memory-per-task are for --cluster", "Leave them out"
         )
-    yield Here() if processes is None else Processes(processes, needs.cpus)
+    if processes is None:
+        if needs.cpus > 1:
+            raise SettingsError(
+                "--cpus-per-task is for --processes and --cluster; without them all cores are used",
+                "Leave it out, or say how many side by side",
+            )
+        yield Here()
+        return
+    yield Processes(processes, needs.cpus)
