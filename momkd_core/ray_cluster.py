@@ -34,12 +34,12 @@ _CLIENT = "ray://"
 
 
 @contextmanager
-def ray_cluster(address: str, needs: Needs, folder: Path) -> Iterator[RayCluster]:
+def ray_cluster(address: str, needs: Needs, folder: Path | None) -> Iterator[RayCluster]:
     """Joins a cluster, checks that its machines can do the work, and leaves it at the end.
 
     Args:
         address: ``local``, ``auto``, ``host:port`` or ``ray://host:port``.
-        folder: where the pieces write; all machines have to see it.
+        folder: where the pieces write, which all machines have to see; None where they do not.
 
     Raises:
         ClusterError: ray is missing, the address does not answer, or a machine has other versions, does
@@ -119,7 +119,7 @@ class RayCluster:
         """How many pieces its machines have room for now."""
         return max(1, sum(self._room(node["Resources"]) for node in self._nodes()))
 
-    def check(self, folder: Path) -> None:
+    def check(self, folder: Path | None) -> None:
         """Raises :class:`ClusterError` for machines that cannot do the work, before any begins."""
         nodes = self._nodes()
         if not any(self._room(node["Resources"]) for node in nodes):
@@ -130,6 +130,10 @@ class RayCluster:
                 f"No machine of the cluster has what a piece needs ({self._needs}): {has}",
                 "Ask for less with --cpus-per-task, --gpus-per-task and --memory-per-task",
             )
+        able = [node for node in nodes if self._room(node["Resources"])]
+        if folder is None:
+            self._probe(able, Path.cwd())
+            return
         token = folder.resolve() / f".shared-{uuid.uuid4().hex}"
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -137,7 +141,7 @@ class RayCluster:
         except OSError as error:
             raise output_error(token, error) from error
         try:
-            self._probe([node for node in nodes if self._room(node["Resources"])], token)
+            self._probe(able, token)
         finally:
             token.unlink(missing_ok=True)
 

@@ -14,12 +14,12 @@ from momkd_core.worker_processes import Here, Processes
 
 @contextmanager
 def workplace(
-    folder: Path, *, processes: int | None, cluster: str | None, needs: Needs
+    folder: Path | None, *, processes: int | None, cluster: str | None, needs: Needs
 ) -> Iterator[Workplace]:
     """The workplace that was asked for, open until the block ends.
 
     Args:
-        folder: what the pieces write into.
+        folder: what the pieces write into; None where they write nothing.
         processes: of this machine; None for none, so that pieces are done in this one.
         cluster: address, instead.
 

@@ -3,6 +3,7 @@
 example:
   momkd predict slide.svs --model runs/her2/folds/0/model.safetensors --out result --json
   momkd predict cohort.csv --model runs/her2 --out results
+  momkd predict cohort.csv --model runs/her2 --out results --cluster auto
   momkd predict slide.svs --model her2.safetensors --region slide.svs.annotations.geojson
 """
 
@@ -22,6 +23,7 @@ from momkd_core.cli.options import (
     add_slide_mpp,
     add_workers,
 )
+from momkd_core.cli.place import add_workplace, asked_workplace
 from momkd_core.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -60,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_features(parser)
     add_slide_mpp(parser)
     add_workers(parser)
+    add_workplace(parser, "cases of a cohort")
     add_json(parser)
 
 
@@ -77,6 +80,10 @@ def run(options: argparse.Namespace) -> int:
                 "--region belongs to one slide, not to a cohort", "Predict its slide by itself"
             )
         return _cohort(options, model, muted)
+    if options.processes is not None or options.cluster is not None:
+        raise SettingsError(
+            "--processes and --cluster are for the cases of a cohort", "Leave them out"
+        )
     _single(options, model, muted)
     return 0
 
@@ -148,32 +155,40 @@ def _print_result(result: SlideResult, model: Model) -> None:
 
 
 def _cohort(options: argparse.Namespace, model: Model, muted: dict[str, list[int]] | None) -> int:
+    from momkd_core.case_pieces import predict_side_by_side
     from momkd_core.cohort import read_cohort
     from momkd_core.cohort_prediction import CaseFailure, predict_cohort
     from momkd_core.export import to_json
 
-    cases: list[dict[str, Any]] = []
+    found: dict[str, dict[str, Any]] = {}
     errors: list[dict[str, str]] = []
     cohort = read_cohort(options.input)
-    with Progress() as progress:
-        for outcome in predict_cohort(
-            model,
-            cohort,
-            features_folder=options.features,
-            mpp=options.slide_mpp,
-            muted=muted,
-            report=progress,
-            workers=options.workers,
-            precision=options.precision,
-        ):
+    asked = {
+        "features_folder": options.features, "mpp": options.slide_mpp, "muted": muted,
+        "workers": options.workers, "precision": options.precision,
+    }  # fmt: skip
+    with asked_workplace(options, options.out) as place, Progress() as progress:
+
+        def ended(outcome: CaseResult | CaseFailure) -> None:
             if isinstance(outcome, CaseFailure):
                 progress.close()
                 print_failure(f"case {outcome.case_id}", outcome.error)
                 errors.append(outcome.as_json())
-                continue
+                return
             if options.out is not None:
                 _write_case(outcome, options.out)
-            cases.append(_case_json(outcome))
+            found[outcome.case.case_id] = _case_json(outcome)
+
+        if place is None:
+            for outcome in predict_cohort(model, cohort, report=progress, **asked):
+                ended(outcome)
+        else:
+            predict_side_by_side(
+                options.model, cohort, place, ended=ended, report=progress, **asked
+            )
+    order = {case.case_id: position for position, case in enumerate(cohort.cases)}
+    cases = [found[case_id] for case_id in order if case_id in found]
+    errors.sort(key=lambda error: order[error["case_id"]])
     if options.json:
         print(to_json({"cases": cases, "errors": errors}))
     else:
