@@ -79,7 +79,7 @@ def make_cohort(
     if not of_case:
         raise CohortError(
             f"None of {len(stems)} files belongs to a row of {tables[0].name} "
-            f"({', '.join(stems[:3]) or 'there are none'})",
+            f"({', '.join(stems[:3]) or 'there are none'}){_of_other_sorts(left_out)}",
             "Names of files begin with the ids; --id, --barcode-level, --sample-type and --kind say "
             "which count",
         )
@@ -125,6 +125,12 @@ def _relative(file: Path | None, folder: Path) -> str:
         return Path(os.path.relpath(file, folder)).as_posix()
     except ValueError:  # another drive of Windows
         return str(file.absolute())
+
+
+def _of_other_sorts(left_out: LeftOut) -> str:
+    told = {"sample type": left_out.sample_types, "kind of slide": left_out.kinds}
+    parts = [f"{what} {code}: {n}" for what, codes in told.items() for code, n in codes.items()]
+    return f"; left out by {', '.join(parts)}" if parts else ""
 
 
 def _by_stem(files: Iterable[Path], left_out: LeftOut) -> dict[str, Path]:

@@ -93,6 +93,8 @@ def test_what_is_left_out_of_tcga(tmp_path: Path) -> None:
     assert left_out.unlisted == ["TCGA-ZZ-AAAA-01Z-00-DX1"] and left_out.unnamed == ["scan 7"]
     assert left_out.repeated == ["x/TCGA-A1-A0SB-01Z-00-DX1.svs"]
     assert left_out.without_files == ["TCGA-A1-A0SD", "TCGA-A2-A0CL"]
+    with pytest.raises(CohortError, match="left out by sample type 11: 1, kind of slide TS1: 1"):
+        joined(table(tmp_path, CBIOPORTAL), *names[2:])
     frozen = TcgaChoices("sample", ("01", "11"), "frozen")
     cohort = joined(table(tmp_path, CBIOPORTAL), *names, choices=frozen)
     assert [row.case_id for row in cohort.rows] == ["TCGA-A1-A0SB-01", "TCGA-A2-A0CL-11"]
