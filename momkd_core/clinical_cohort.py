@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from momkd_core.clinical_join import LeftOut, TcgaChoices, join_of
+from momkd_core.clinical_join import Join, LeftOut, TcgaChoices, join_of
 from momkd_core.clinical_labels import LabelCount, LabelRule, check_rules
 from momkd_core.clinical_table import ClinicalTable
 from momkd_core.errors import CohortError
@@ -77,25 +77,24 @@ def make_cohort(
         if case is not None:
             of_case[case].append(stem)
     if not of_case:
-        raise CohortError(
-            f"None of {len(stems)} files belongs to a row of {tables[0].name} "
-            f"({', '.join(stems[:3]) or 'there are none'}){_of_other_sorts(left_out)}",
-            "Names of files begin with the ids; --id, --barcode-level, --sample-type and --kind say "
-            "which count",
-        )
+        raise _nothing_joined(tables[0], stems, left_out)
     left_out.without_files = join.without(of_case)
     counts = {rule.name: LabelCount(rule.column) for rule in rules}
     rows = []
     for case, files in sorted(of_case.items()):
-        site, stated = join.site(case), join.rows_of(case)
-        labels = {} if site is None else {SITE: site}
-        labels |= {rule.name: counts[rule.name].label(rule, case, stated) for rule in rules}
-        patient = join.patient(case)
-        rows += [
-            CohortRow(case, patient, slide_of.get(stem), features_of.get(stem), labels)
-            for stem in files
-        ]
+        labels, patient = _labels(join, case, rules, counts), join.patient(case)
+        for stem in files:
+            row = CohortRow(case, patient, slide_of.get(stem), features_of.get(stem), labels)
+            rows.append(row)
     return ClinicalCohort(tuple(rows), counts, left_out)
+
+
+def _labels(
+    join: Join, case: str, rules: Sequence[LabelRule], counts: dict[str, LabelCount]
+) -> dict[str, str]:
+    site, stated = join.site(case), join.rows_of(case)
+    labels = {} if site is None else {SITE: site}
+    return labels | {rule.name: counts[rule.name].label(rule, case, stated) for rule in rules}
 
 
 def write_cohort(path: Path, cohort: ClinicalCohort) -> None:
@@ -127,10 +126,16 @@ def _relative(file: Path | None, folder: Path) -> str:
         return str(file.absolute())
 
 
-def _of_other_sorts(left_out: LeftOut) -> str:
+def _nothing_joined(table: ClinicalTable, stems: list[str], left_out: LeftOut) -> CohortError:
     told = {"sample type": left_out.sample_types, "kind of slide": left_out.kinds}
     parts = [f"{what} {code}: {n}" for what, codes in told.items() for code, n in codes.items()]
-    return f"; left out by {', '.join(parts)}" if parts else ""
+    why = f"; left out by {', '.join(parts)}" if parts else ""
+    return CohortError(
+        f"None of {len(stems)} files belongs to a row of {table.name} "
+        f"({', '.join(stems[:3]) or 'there are none'}){why}",
+        "Names of files begin with the ids; --id, --barcode-level, --sample-type and --kind say "
+        "which count",
+    )
 
 
 def _by_stem(files: Iterable[Path], left_out: LeftOut) -> dict[str, Path]:

@@ -127,14 +127,10 @@ def _parametric_map(
     result: SlideResult,
 ) -> Dataset:
     import highdicom as hd
-    from pydicom.sr.codedict import codes
 
     from momkd_core import __version__
 
     image = raster.image(values)
-    origin, spacing = _geometry(source, raster)
-    coordinates = hd.CoordinateSystemNames.SLIDE
-    measures = source.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
     written: Dataset = hd.pm.ParametricMap(
         [source],
         image,
@@ -145,32 +141,50 @@ def _parametric_map(
         manufacturer=_PROGRAM,
         manufacturer_model_name="momkd predict",
         software_versions=__version__,
-        device_serial_number=result.model_sha256[:16] or "0",
+        device_serial_number=result.model_sha256[:16],
         contains_recognizable_visual_features=False,
-        real_world_value_mappings=[
-            hd.pm.RealWorldValueMapping(
-                name,
-                f"{name} of a patch",
-                codes.UCUM.NoUnits,
-                (float(values.min()), float(values.max())),
-                slope=1.0,
-                intercept=0.0,
-                quantity_definition=hd.sr.CodedConcept(name, _SCHEME, f"{name} of a patch"),
-            )
-        ],
+        real_world_value_mappings=[_as_it_is(name, values)],
         voi_lut_transformations=[_window(values)],
         content_description=f"{name}, model {result.model_sha256[:12]}",
         content_label=name.upper(),
-        pixel_measures=hd.PixelMeasuresSequence(
-            spacing, float(measures.get("SliceThickness") or 0.001)
-        ),
-        plane_orientation=hd.PlaneOrientationSequence(coordinates, source.ImageOrientationSlide),
-        plane_positions=[hd.PlanePositionSequence(coordinates, origin, (1, 1))],
         tile_pixel_array=True,
         tile_size=tuple(min(side, _TILE) for side in image.shape),
+        **_placed(source, raster),
     )
     written.FloatPixelPaddingValue = float("nan")
     return written
+
+
+def _as_it_is(name: str, values: Floats) -> Any:
+    """What stored values mean: themselves, without a unit."""
+    import highdicom as hd
+    from pydicom.sr.codedict import codes
+
+    meaning = f"{name} of a patch"
+    return hd.pm.RealWorldValueMapping(
+        name,
+        meaning,
+        codes.UCUM.NoUnits,
+        (float(values.min()), float(values.max())),
+        slope=1.0,
+        intercept=0.0,
+        quantity_definition=hd.sr.CodedConcept(name, _SCHEME, meaning),
+    )
+
+
+def _placed(source: Dataset, raster: PatchRaster) -> dict[str, Any]:
+    """Size, direction and place of the pixels, as arguments of a parametric map."""
+    import highdicom as hd
+
+    origin, spacing = _geometry(source, raster)
+    slide = hd.CoordinateSystemNames.SLIDE
+    measures = source.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
+    thickness = float(measures.get("SliceThickness") or 0.001)
+    return {
+        "pixel_measures": hd.PixelMeasuresSequence(spacing, thickness),
+        "plane_orientation": hd.PlaneOrientationSequence(slide, source.ImageOrientationSlide),
+        "plane_positions": [hd.PlanePositionSequence(slide, origin, (1, 1))],
+    }
 
 
 def _geometry(
