@@ -4,8 +4,8 @@
 
 Baseline: ``momkd extract --processes 2``. Contender: the same with ``--cluster``, on a Ray head of two
 processors that is started before and runs already, as that of a lab does. Both are whole commands, from
-loading torch to the last file, in turn; printed are seconds, the median of the rounds' ratios, and whether
-all files hold the same features.
+loading torch to the last file, in turn; printed are seconds, the median of the rounds' ratios, and
+whether all files hold the same features.
 """
 
 from __future__ import annotations
