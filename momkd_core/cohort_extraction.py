@@ -90,7 +90,7 @@ def extract_cohort(
             extract_slide,
             SlideRequest(job, settings, encoder, workers, overwrite, len(jobs)),
             job.target.parent / LOGS / f"{job.target.stem}.log",
-            reads=(job.slide,),
+            reads=(job.slide, *([job.regions.folder] if job.regions else [])),
         )
         for job in jobs
     ]

@@ -12,9 +12,11 @@ from momkd_core.errors import FeatureError, OutputError
 from momkd_core.features import FeatureBag, read_features, read_header, write_features
 from momkd_core.patch_encoder import PatchEncoder
 from momkd_core.progress import CancelToken, Report, silent
+from momkd_core.region import Region
 from momkd_core.settings import ExtractionSettings
 from momkd_core.slide import DEFAULT_WORKERS, Slide
 from momkd_core.slide_encoding import extract_bag, work_key
+from momkd_core.slide_regions import SlideRegions, region_key
 from momkd_core.storage import cache_folder
 
 log = logging.getLogger(__name__)
@@ -22,11 +24,20 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class SlideJob:
-    """One slide to extract: which file, its stated resolution, where the features go."""
+    """One slide to extract: which file, its stated resolution, where the features go.
+
+    Attributes:
+        regions: where the areas are that patches are cut from; None takes the whole slide.
+    """
 
     slide: Path
     mpp: float | None
     target: Path
+    regions: SlideRegions | None = None
+
+    def region(self) -> Region | None:
+        """Those areas, counted from the scanned area. Raises AnnotationError."""
+        return None if self.regions is None else self.regions.read(self.slide, self.target.stem)
 
 
 class EncoderLoader:
@@ -63,10 +74,12 @@ def extract_file(
 
     Raises:
         FeatureError: the target exists and was made in another way.
+        AnnotationError: its regions cannot be read.
         SlideError, TissueError, OutputError, Cancelled: as :func:`extract_bag`.
     """
+    region = job.region()
     if job.target.exists() and not overwrite:
-        _check_existing(job, encoder, settings)
+        _check_existing(job, encoder, settings, region)
         return False
     with Slide(job.slide, mpp=job.mpp) as slide:
         extract_bag(
@@ -79,6 +92,7 @@ def extract_file(
             keep_in=job.target.parent,
             save=lambda bag: write_features(job.target, bag),
             together=together,
+            region=region,
         )
     return True
 
@@ -132,7 +146,9 @@ def _cache(target: Path, bag: FeatureBag) -> None:
         log.warning("Features were not cached: %s", error)
 
 
-def _check_existing(job: SlideJob, encoder: PatchEncoder, settings: ExtractionSettings) -> None:
+def _check_existing(
+    job: SlideJob, encoder: PatchEncoder, settings: ExtractionSettings, region: Region | None
+) -> None:
     """Refuses to take features made in another way for the ones that were asked for."""
     bag = read_header(job.target)
     identity = encoder.identity
@@ -145,6 +161,10 @@ def _check_existing(job: SlideJob, encoder: PatchEncoder, settings: ExtractionSe
         "overlap": (bag.overlap, settings.overlap),
         "min tissue": (attributes.get("min_tissue"), settings.min_tissue),
         "precision": (attributes.get("precision"), encoder.precision),
+        "regions": (
+            attributes.get("regions_sha256", "none"),
+            "none" if region is None else region_key(region),
+        ),
     }
     if bag.encoder_preprocessing is not None:
         stated = (bag.encoder_preprocessing, identity.preprocessing)

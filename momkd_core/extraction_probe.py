@@ -74,10 +74,10 @@ class PaceProbe:
 
 
 def probe_tissue(job: SlideJob, settings: ExtractionSettings) -> tuple[TissueProbe, PatchGrid]:
-    """Raises SlideError or TissueError."""
+    """Raises SlideError, TissueError or AnnotationError."""
     start = time.perf_counter()
     with Slide(job.slide, mpp=job.mpp) as slide:
-        grid = plan(slide, settings)
+        grid = plan(slide, settings, job.region())
     seconds = time.perf_counter() - start
     return TissueProbe(job.slide.name, grid.candidates, len(grid), seconds), grid
 

@@ -19,7 +19,10 @@ from numpy.typing import NDArray
 from momkd_core.errors import FeatureError
 from momkd_core.hdf5_writing import hdf5_file
 
-_KEPT = ("level0_width level0_height bounds_x bounds_y min_tissue slide_mpp precision").split()
+_KEPT = (
+    "level0_width level0_height bounds_x bounds_y min_tissue slide_mpp precision regions "
+    "regions_sha256"
+).split()
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import logging
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -50,8 +50,8 @@ class EncoderIdentity:
     width: int
     weights_sha256: str
     preprocessing: str
-    licence: str
-    note: str
+    licence: str = field(compare=False)
+    note: str = field(compare=False)
 
 
 @dataclass(frozen=True)

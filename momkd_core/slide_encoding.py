@@ -23,15 +23,22 @@ from momkd_core.patch_encoder import EncoderIdentity, PatchEncoder
 from momkd_core.patch_reading import read_patches
 from momkd_core.patches import PatchGrid, plan_patches
 from momkd_core.progress import CancelToken, Report, silent
+from momkd_core.region import Region, grid_inside
 from momkd_core.settings import ExtractionSettings
 from momkd_core.slide import DEFAULT_WORKERS, Slide
+from momkd_core.slide_regions import placed, region_key
 from momkd_core.storage import content_key
 from momkd_core.tissue import find_tissue
 
 
-def plan(slide: Slide, settings: ExtractionSettings) -> PatchGrid:
-    """Tissue mask and patch grid of an open slide. Raises SlideError or TissueError."""
-    return plan_patches(slide, find_tissue(slide), settings)
+def plan(slide: Slide, settings: ExtractionSettings, region: Region | None = None) -> PatchGrid:
+    """Tissue mask and patch grid of an open slide, or of a region that counts from its scanned area.
+
+    Raises:
+        SlideError, TissueError: the slide cannot be used, or the region holds no two patches.
+    """
+    grid = plan_patches(slide, find_tissue(slide), settings)
+    return grid if region is None else grid_inside(grid, placed(region, slide.bounds_offset))
 
 
 def extract_bag(
@@ -45,6 +52,7 @@ def extract_bag(
     keep_in: Path | None = None,
     save: Callable[[FeatureBag], None] | None = None,
     together: int = 1,
+    region: Region | None = None,
 ) -> FeatureBag:
     """Features of a slide.
 
@@ -57,6 +65,7 @@ def extract_bag(
         save: puts the finished bag away; until it has, what was kept stays.
         together: slides of the cohort, this one included, for the decision to compile: the same for a
             slide wherever and after whichever others it is encoded.
+        region: patches outside are left out; counted from the scanned area.
 
     Raises:
         SlideError, TissueError: the slide cannot be read or used.
@@ -65,7 +74,7 @@ def extract_bag(
     """
     cancel = cancel or CancelToken()
     report(0, 0, "looking for tissue")
-    grid = plan(slide, settings)
+    grid = plan(slide, settings, region)
     cancel.raise_if_cancelled()
     encoder.prepare(len(grid) * together, settings.patch_size)
     features = np.empty((len(grid), encoder.identity.width), np.float32)
@@ -80,7 +89,7 @@ def extract_bag(
             done += len(batch)
             report(done, len(grid), "encoding patches")
             cancel.raise_if_cancelled()
-        bag = feature_bag(slide, grid, features, encoder, settings)
+        bag = feature_bag(slide, grid, features, encoder, settings, region)
         if save is not None:
             save(bag)
         if partial is not None:
@@ -94,6 +103,7 @@ def feature_bag(
     features: NDArray[np.float32],
     encoder: PatchEncoder,
     settings: ExtractionSettings,
+    region: Region | None = None,
 ) -> FeatureBag:
     """Features (N, width) with all that is written beside them."""
     return FeatureBag(
@@ -115,8 +125,13 @@ def feature_bag(
             "min_tissue": settings.min_tissue,
             "slide_mpp": slide.mpp.mean,
             "precision": encoder.precision,
+            **_told_region(region),
         },
     )
+
+
+def _told_region(region: Region | None) -> dict[str, str]:
+    return {} if region is None else {"regions": region.name, "regions_sha256": region_key(region)}
 
 
 def patches_for(

@@ -35,6 +35,7 @@ from momkd_core.worker_processes import Here
 if TYPE_CHECKING:
     from momkd_core.cohort_extraction import EncoderChoice
     from momkd_core.extraction import SlideJob
+    from momkd_core.slide_regions import SlideRegions
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +81,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="float32",
         help="arithmetic of the encoder; float16 on an NVIDIA GPU only (default %(default)s)",
     )
+    parser.add_argument(
+        "--regions",
+        type=Path,
+        metavar="DIR",
+        help="keep only patches whose centre lies in an area of <slide stem>.geojson, as QuPath "
+        "exports annotations; a slide without such a file fails",
+    )
+    parser.add_argument(
+        "--regions-class", metavar="NAME", help="of these files only areas of this class"
+    )
     add_workers(parser)
     add_slide_mpp(parser)
     parser.add_argument("--overwrite", action="store_true", help="extract again what exists")
@@ -113,8 +124,9 @@ def run(options: argparse.Namespace) -> int:
         "momkd extract --help says what is possible",
     )
     cohort = cohort_input(options.cohort)
+    regions = _regions(options)
     jobs = [
-        SlideJob(job.slide, job.mpp or options.slide_mpp, job.target)
+        SlideJob(job.slide, job.mpp or options.slide_mpp, job.target, regions)
         for job in cohort.jobs(options.out)
     ]
     encoder = EncoderChoice(options.encoder, options.encoder_weights, options.precision)
@@ -144,6 +156,22 @@ def run(options: argparse.Namespace) -> int:
     if count.failed:
         print_log_place()
     return 1 if count.failed else 0
+
+
+def _regions(options: argparse.Namespace) -> SlideRegions | None:
+    from momkd_core.slide_regions import SlideRegions
+
+    if options.regions is None:
+        if options.regions_class is not None:
+            raise SettingsError(
+                "--regions-class has no files to look in", "Name their folder with --regions"
+            )
+        return None
+    if not options.regions.is_dir():
+        raise SettingsError(
+            f"{options.regions} is no folder", "Name the folder of the GeoJSON files with --regions"
+        )
+    return SlideRegions(options.regions.absolute(), options.regions_class)
 
 
 def _plan(
