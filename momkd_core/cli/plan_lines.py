@@ -29,7 +29,7 @@ def plan_lines(plan: ExtractionPlan, request: PlanRequest) -> Iterator[str]:
     encoder = f"{request.settings.encoder} on {plan.device}, {request.encoder.precision}"
     yield (
         f"a patch: encoder {_span(encodings)} ({encoder}), reading {_span(readings)} "
-        f"({request.workers} threads), {joined}; {len(plan.paces)} slides timed"
+        f"({request.workers} threads), {joined}; timed: {len(plan.paces)}"
     )
     side = f", {plan.processes} processes side by side" if plan.processes > 1 else ""
     yield (
@@ -110,9 +110,9 @@ def _count(value: float) -> str:
 
 def _span(seconds: list[float]) -> str:
     """Milliseconds, lowest to highest."""
-    low, high = f"{1e3 * min(seconds):.2g}", f"{1e3 * max(seconds):.3g}"
+    low, high = (f"{1e3 * value:.3g}" for value in (min(seconds), max(seconds)))
     return f"{low} ms" if low == high else f"{low} to {high} ms"
 
 
 def _short(value: float) -> str:
-    return f"{value:.0f}" if value >= 10 else f"{value:.1f}"
+    return f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
