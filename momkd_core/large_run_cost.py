@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import torch
 
-#: Multi-slide datasets of TCGA, BRCA among them, in patches of 256 px at 20x: Chen et al., "Multimodal
+#: Slides and patches (256 px at 20x) of five TCGA cohorts, BRCA among them: Chen et al., "Multimodal
 #: Co-Attention Transformer", ICCV 2021, abstract (https://doi.org/10.1109/ICCV48922.2021.00398).
 SOURCE_SLIDES, SOURCE_PATCHES = 4_730, 67_000_000
 SLIDES = 1_000
@@ -115,8 +115,8 @@ def multiply_adds() -> int:
 
 
 def product_rate(device: str) -> float:
-    """Operations a second in the network's largest product: float32 on a processor, else bfloat16."""
-    kind = torch.float32 if device == "cpu" else torch.bfloat16
+    """Operations a second in the network's largest product: bfloat16 on CUDA, else float32."""
+    kind = torch.bfloat16 if device.startswith("cuda") else torch.float32
     batch = 2 if device == "cpu" else 64
     one = torch.ones(batch * tokens(), WIDTH, dtype=kind, device=device)
     other = torch.ones(WIDTH, HIDDEN_IN, dtype=kind, device=device)

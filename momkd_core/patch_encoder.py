@@ -10,6 +10,7 @@ import logging
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -205,7 +206,7 @@ class PatchEncoder:
         """Features by batches, where a GPU may still be at work on them."""
         begun = []
         # no_grad rather than inference_mode: a compiled graph with frozen weights rejects the latter
-        with torch.no_grad(), self._arithmetic():
+        with torch.no_grad(), self._arithmetic(), self._naming_full_memory():
             for start in range(0, len(patches), self.batch_size):
                 batch = patches[start : start + self.batch_size]
                 begun.append(self._features(torch.from_numpy(np.ascontiguousarray(batch))))
@@ -213,10 +214,22 @@ class PatchEncoder:
 
     def _fetched(self, begun: list[Tensor], count: int) -> NDArray[np.float32]:
         result = np.empty((count, self.identity.width), np.float32)
-        for start, features in zip(range(0, count, self.batch_size), begun, strict=True):
-            size = min(self.batch_size, count - start)
-            result[start : start + size] = self._checked(features, size)
+        with self._naming_full_memory():
+            for start, features in zip(range(0, count, self.batch_size), begun, strict=True):
+                size = min(self.batch_size, count - start)
+                result[start : start + size] = self._checked(features, size)
         return result
+
+    @contextmanager
+    def _naming_full_memory(self) -> Iterator[None]:
+        try:
+            yield
+        except torch.OutOfMemoryError as error:
+            raise EncoderError(
+                f"The GPU's memory does not hold {self.batch_size} patches of {self.identity.name} at "
+                "a time",
+                "Close what else uses it, or use --precision bfloat16",
+            ) from error
 
     def _features(self, batch: Tensor) -> Tensor:
         if self._preprocessing is not None:

@@ -58,6 +58,17 @@ def test_chunks_that_a_gpu_is_given_ahead_come_back_in_order() -> None:
         assert taken[-1] == min(number + 1, 2), "the next chunk is begun first"
 
 
+def test_a_full_gpu_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = encoders.load_encoder(device="cpu")
+
+    def full(batch: torch.Tensor) -> torch.Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(encoder, "_plain", full)
+    with pytest.raises(EncoderError, match="GPU's memory does not hold .*--precision bfloat16"):
+        encoder.encode(PATCHES)
+
+
 def test_compiled_network_gives_the_plain_features() -> None:
     encoder = encoders.load_encoder(device="cpu")
     assert encoder.compile(96)
