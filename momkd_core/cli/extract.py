@@ -33,7 +33,7 @@ from momkd_core.settings import ExtractionSettings, validated
 from momkd_core.worker_processes import Here
 
 if TYPE_CHECKING:
-    from momkd_core.cohort_extraction import EncoderChoice
+    from momkd_core.cohort_extraction import EncoderChoice, Extracted
     from momkd_core.extraction import SlideJob
     from momkd_core.slide_regions import SlideRegions
 
@@ -114,7 +114,6 @@ def run(options: argparse.Namespace) -> int:
     # Imported here: torch takes seconds, which --help and wrong usage should not cost.
     from momkd_core.cohort_extraction import EncoderChoice, extract_cohort
     from momkd_core.encoders import find_encoder
-    from momkd_core.export import to_json
     from momkd_core.extraction import SlideJob
 
     chosen = find_encoder(options.encoder, options.encoder_weights)
@@ -145,6 +144,12 @@ def run(options: argparse.Namespace) -> int:
             failed=progress.failure,
             report=progress,
         )
+    return _told(options, count)
+
+
+def _told(options: argparse.Namespace, count: Extracted) -> int:
+    from momkd_core.export import to_json
+
     if options.json:
         print(to_json(asdict(count)))
     else:
