@@ -82,8 +82,8 @@ class SlideStore:
     Args:
         settings: decide neighbours, edge direction and the weight of background.
         budget: bytes kept; the least recently used slide goes first.
-        slides: by feature file, the slide that it was made of and its stated resolution: for tissue
-            fractions that the file lacks, where patches are weighed by them.
+        slides: by feature file, the slide that it was made of and its stated resolution: for corners in
+            microns, and for tissue fractions that the file lacks, where patches are weighed by them.
     """
 
     def __init__(
@@ -132,7 +132,8 @@ class SlideStore:
         return self._digests[path]
 
     def _read(self, path: Path) -> SlideGraph:
-        bag: FeatureBag = read_features(path)
+        slide, mpp = self._slides.get(path, (None, None))
+        bag: FeatureBag = read_features(path, slide=slide, mpp=mpp)
         if bag.width != self._settings.feature_width:
             raise FeatureError(
                 f"{path.name} holds features {bag.width} wide, the other slides "
@@ -140,7 +141,6 @@ class SlideStore:
                 "Use one encoder for the whole cohort",
             )
         if self._settings.background_weight < 1:
-            slide, mpp = self._slides.get(path, (None, None))
             bag = with_tissue(bag, slide, mpp=mpp)
         weights = patch_weights(bag, self._settings, path.name)
         if path not in self._digests:

@@ -75,7 +75,8 @@ def add_features(parser: argparse.ArgumentParser) -> None:
         "--features",
         type=Path,
         metavar="DIR",
-        help="folder of <slide stem>.h5 files (default: the cohort's features column)",
+        help="folder of <slide stem>.h5 files, or as TRIDENT, CLAM or STAMP left it (default: the "
+        "cohort's features column)",
     )
 
 

@@ -109,7 +109,7 @@ def _region(options: argparse.Namespace) -> Region | None:
     """The named areas in level-0 pixels: their file counts from the slide's scanned area."""
     if options.region is None:
         return None
-    from momkd_core.cohort import FEATURE_SUFFIXES
+    from momkd_core.feature_folder import FEATURE_SUFFIXES
     from momkd_core.features import read_header
     from momkd_core.region import read_region
     from momkd_core.slide import Slide

@@ -53,7 +53,7 @@ def test_trident_with_a_leading_axis_and_half_precision(tmp_path: Path) -> None:
 
     found = read_features(write(tmp_path / "t.h5", fill))
     assert found.features.shape == (4, 6) and found.features.dtype == np.float32
-    assert (found.size_level0, found.encoder, found.tissue_fraction) == (512, "uni_v2", None)
+    assert (found.size_level0, found.encoder, found.tissue_fraction) == (512, "uni2-h", None)
 
 
 def test_clam_coordinates_and_bare_files(tmp_path: Path) -> None:
