@@ -8,40 +8,57 @@ CLAM (:mod:`momkd_core.tensor_file`) and STAMP (:mod:`momkd_core.stamp_layout`) 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from momkd_core import trident_layout
 from momkd_core.errors import FeatureError
 from momkd_core.feature_bag import FeatureBag as FeatureBag
 from momkd_core.feature_source import FeatureSource, open_features
 from momkd_core.storage import atomic_path
 
+#: How features are stored.
+StoredType = Literal["float32", "float16"]
 
-def write_features(path: Path, bag: FeatureBag) -> None:
-    """Writes a bag atomically. Raises :class:`~momkd_core.errors.OutputError`."""
+
+def write_features(path: Path, bag: FeatureBag, dtype: StoredType = "float32") -> None:
+    """Writes a bag atomically, by TRIDENT's rules.
+
+    Args:
+        dtype: of the features in the file; half precision takes half the space, and half the time to
+            read it.
+
+    Raises:
+        OutputError: the file cannot be written.
+        FeatureError: the features are beyond what half precision holds.
+    """
+    vectors = as_stored(path.name, bag.features, dtype)
     with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
-        features = file.create_dataset("features", data=bag.features)
+        # In one piece, as they are: read at the disk's pace.
+        features = file.create_dataset("features", data=vectors)
         coords = file.create_dataset("coords", data=bag.coords)
         if bag.tissue_fraction is not None:
             file.create_dataset("tissue_fraction", data=bag.tissue_fraction)
-        shared: dict[str, Any] = {"name": path.stem, "patch_size_level0": bag.size_level0}
-        for key, value in (
-            ("encoder", bag.encoder),
-            ("encoder_sha256", bag.encoder_sha256),
-            ("encoder_preprocessing", bag.encoder_preprocessing),
-            ("target_mpp", bag.target_mpp),
-            ("patch_size", bag.patch_size),
-            ("overlap", bag.overlap),
-        ):
-            if value is not None:
-                shared[key] = value
-        shared.update(bag.attributes)
+        stated = trident_layout.attributes_of(bag, path.stem)
         for holder in (features, coords, file):
-            for key, value in shared.items():
-                holder.attrs[key] = value
+            holder.attrs.update(stated)
+
+
+def as_stored(name: str, features: NDArray[np.float32], dtype: StoredType) -> NDArray[Any]:
+    """Features (N, D) in the type of a file. Raises :class:`FeatureError` where they do not fit."""
+    with np.errstate(over="ignore"):  # named below
+        stored = features.astype(dtype, copy=False)
+    beyond = 0 if stored is features else int((~np.isfinite(stored)).any(axis=1).sum())
+    if beyond:
+        raise FeatureError(
+            f"{name}: {beyond} of {len(features)} patches have features beyond {dtype} (the largest is "
+            f"{np.abs(features).max():g})",
+            "Store them with --dtype float32",
+        )
+    return stored
 
 
 def read_features(

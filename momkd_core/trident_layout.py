@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from momkd_core.encoder_names import encoder_name
+from momkd_core.feature_bag import FeatureBag
 from momkd_core.feature_facts import FeatureFacts, kept, positive, text, whole
 
 #: Microns per pixel at magnification 1, by TRIDENT's convention.
@@ -67,6 +68,38 @@ def facts(attributes: Mapping[str, Any]) -> FeatureFacts:
         overlap=whole(attributes.get("overlap")),
         attributes=kept(attributes),
     )
+
+
+def attributes_of(bag: FeatureBag, slide: str) -> dict[str, Any]:
+    """The attributes of a bag's datasets: ours, and TRIDENT's as far as they follow from them.
+
+    The magnifications are such that ``patch_size_level0`` is ``patch_size`` times their ratio.
+    """
+    found: dict[str, Any] = {"name": slide, "patch_size_level0": bag.size_level0}
+    for name in (
+        "encoder", "encoder_sha256", "encoder_preprocessing", "target_mpp", "patch_size", "overlap",
+    ):  # fmt: skip
+        value = getattr(bag, name)
+        if value is not None:
+            found[name] = value
+    if bag.target_mpp and bag.patch_size:
+        target = MICRONS_AT_1X / bag.target_mpp
+        found["target_magnification"] = _magnification(target)
+        found["level0_magnification"] = _magnification(target * bag.size_level0 / bag.patch_size)
+    return {**found, **bag.attributes}
+
+
+def coords_folder(bag: FeatureBag) -> str:
+    """Name of the folder of a bag's cut, such as ``20x_256px_0px_overlap``."""
+    assert bag.target_mpp is not None
+    magnification = _magnification(MICRONS_AT_1X / bag.target_mpp)
+    return f"{magnification:g}x_{bag.patch_size}px_{bag.overlap}px_overlap"
+
+
+def _magnification(value: float) -> int | float:
+    """A magnification, whole where it is to six digits: 10 / 0.5 is 20."""
+    nearest = round(value)
+    return nearest if abs(value - nearest) < 1e-6 * abs(value) else value
 
 
 def _size_level0(attributes: Mapping[str, Any]) -> int | None:

@@ -27,7 +27,7 @@ def write_datasets(path: Path, datasets: dict[str, Any], **attributes: dict[str,
 
 
 def write_trident(job: Path, slide: str = "a", encoder: str = "uni_v2", **changed: Any) -> Path:
-    """A slide of a TRIDENT job, 256 px at 20x of a 40x slide; ``changed`` attributes, None: left out."""
+    """A slide of a TRIDENT job, 256 px at 20x of 40x; ``changed`` attributes, None: left out."""
     stated = {
         "patch_size": 256,
         "patch_size_level0": 512,

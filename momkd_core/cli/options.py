@@ -80,6 +80,15 @@ def add_features(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_dtype(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--dtype",
+        choices=("float32", "float16"),
+        default="float32",
+        help="how features are stored; float16 takes half the space (default %(default)s)",
+    )
+
+
 def add_encoder_weights(parser: argparse.ArgumentParser, option: str) -> None:
     parser.add_argument(
         option,

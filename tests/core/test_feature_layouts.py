@@ -64,7 +64,7 @@ def test_clam_takes_the_patch_size_from_its_coordinates_else_from_the_grid(tmp_p
     )  # 256 px of a level four times smaller, overlapping
 
     # Two pieces of tissue, each with a grid of its own that starts where the piece does.
-    pieces = np.concatenate([COORDS, COORDS + [37, 101]])
+    pieces = np.concatenate([COORDS, COORDS + np.array([37, 101])])
     assert read_features(write_clam(tmp_path / "two", coords=pieces)).size_level0 == 512
 
     alone = write_clam(tmp_path / "one", coords=COORDS[:1])
