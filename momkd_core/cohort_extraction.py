@@ -10,6 +10,7 @@ from functools import lru_cache
 from momkd_core.encoders import find_encoder
 from momkd_core.errors import MomkdError, OutputError, SettingsError
 from momkd_core.extraction import SlideJob, extract_file
+from momkd_core.features import StoredType
 from momkd_core.patch_encoder import PatchEncoder, Precision
 from momkd_core.pieces import Outcome, Piece, Workplace
 from momkd_core.processor import best_device
@@ -43,6 +44,7 @@ class SlideRequest:
     encoder: EncoderChoice
     workers: int
     overwrite: bool
+    dtype: StoredType
     together: int
 
 
@@ -63,11 +65,15 @@ def extract_cohort(
     encoder: EncoderChoice,
     workers: int,
     overwrite: bool = False,
+    dtype: StoredType = "float32",
     failed: Callable[[str, MomkdError], None],
     report: Report = silent,
     cancel: CancelToken | None = None,
 ) -> Extracted:
     """Extracts all; one that fails is told to ``failed`` by its name, and the rest goes on.
+
+    Args:
+        workers, overwrite, dtype: as of :func:`momkd_core.extraction.extract_file`.
 
     Raises:
         OutputError, SettingsError: what fails every slide alike, such as a full disk.
@@ -78,7 +84,7 @@ def extract_cohort(
         Piece(
             job.slide.name,
             extract_slide,
-            SlideRequest(job, settings, encoder, workers, overwrite, len(jobs)),
+            SlideRequest(job, settings, encoder, workers, overwrite, dtype, len(jobs)),
             job.target.parent / LOGS / f"{job.target.stem}.log",
             reads=(job.slide,),
         )
@@ -111,6 +117,7 @@ def extract_slide(request: SlideRequest, report: Report, cancel: CancelToken) ->
         request.settings,
         workers=request.workers,
         overwrite=request.overwrite,
+        dtype=request.dtype,
         report=report,
         cancel=cancel,
         together=request.together,

@@ -19,7 +19,7 @@ import numpy as np
 
 from momkd_core.encoders import encoder_identity, load_encoder
 from momkd_core.errors import FeatureError, OutputError
-from momkd_core.features import FeatureBag, read_features, read_header, write_features
+from momkd_core.features import FeatureBag, StoredType, read_features, read_header, write_features
 from momkd_core.partial_features import PartialFeatures, partial_key
 from momkd_core.patch_encoder import EncoderIdentity, PatchEncoder
 from momkd_core.patch_reading import read_patches
@@ -157,18 +157,22 @@ def extract_file(
     *,
     workers: int = DEFAULT_WORKERS,
     overwrite: bool = False,
+    dtype: StoredType = "float32",
     report: Report = silent,
     cancel: CancelToken | None = None,
     together: int = 1,
 ) -> bool:
     """Extracts one slide into ``job.target``; returns False where that was done before.
 
+    Args:
+        dtype: how the features are stored.
+
     Raises:
-        FeatureError: the target exists and was made in another way.
+        FeatureError: the target exists and was made in another way, or ``dtype`` cannot hold them.
         SlideError, TissueError, OutputError, Cancelled: as :func:`extract_bag`.
     """
     if job.target.exists() and not overwrite:
-        _check_existing(job, encoder, settings)
+        _check_existing(job, encoder, settings, dtype)
         return False
     with Slide(job.slide, mpp=job.mpp) as slide:
         bag = extract_bag(
@@ -181,7 +185,7 @@ def extract_file(
             keep_in=job.target.parent,
             together=together,
         )
-    write_features(job.target, bag)
+    write_features(job.target, bag, dtype)
     return True
 
 
@@ -260,7 +264,9 @@ def _partial(
         raise output_error(path, error) from error
 
 
-def _check_existing(job: SlideJob, encoder: PatchEncoder, settings: ExtractionSettings) -> None:
+def _check_existing(
+    job: SlideJob, encoder: PatchEncoder, settings: ExtractionSettings, dtype: StoredType
+) -> None:
     """Refuses to take features made in another way for the ones that were asked for."""
     bag = read_header(job.target)
     identity = encoder.identity
@@ -273,6 +279,7 @@ def _check_existing(job: SlideJob, encoder: PatchEncoder, settings: ExtractionSe
         "overlap": (bag.overlap, settings.overlap),
         "min tissue": (attributes.get("min_tissue"), settings.min_tissue),
         "precision": (attributes.get("precision"), encoder.precision),
+        "features stored as": (bag.stored.dtype.name, dtype),
     }
     if bag.encoder_preprocessing is not None:
         stated = (bag.encoder_preprocessing, identity.preprocessing)

@@ -30,24 +30,26 @@ class FeatureSource:
     Attributes:
         path: of the vectors; coordinates may lie in another file beside it.
         vectors: (N, D) or (1, N, D), not read yet where the file is HDF5.
-        places: the open file with the corners.
+        coords: the corners, not read yet.
+        tissue: tissue fractions, which only files of ours have.
         attributes: of the file, of both datasets and of the folder, as the layout calls them.
         is_stamp: whether corners and attributes are STAMP's.
     """
 
     path: Path
     vectors: h5py.Dataset | NDArray[Any]
-    places: h5py.File
+    coords: h5py.Dataset
+    tissue: h5py.Dataset | None
     attributes: dict[str, Any]
     is_stamp: bool
 
     @cached_property
     def corners(self) -> NDArray[Any]:
         """(N, 2) numbers as stored, one row for each row of vectors. Raises FeatureError."""
-        coords = np.asarray(self.places["coords"])
+        coords: NDArray[Any] = self.coords[()]
         if coords.ndim == 3 and coords.shape[0] == 1:
             coords = coords[0]
-        shape = self._shape
+        shape = self.shape
         if len(shape) != 2 or coords.ndim != 2 or coords.shape[1] != 2:
             raise FeatureError(
                 f"{self.path.name}: features {shape} and coords {coords.shape} have the wrong form",
@@ -76,7 +78,7 @@ class FeatureSource:
         """Where STAMP's tiles lie. Raises FeatureError where their unit is not known."""
         return stamp_layout.tiles(self.path.name, self.corners, self.attributes)
 
-    @property
+    @cached_property
     def facts(self) -> FeatureFacts:
         """What the file says of its patches. Raises FeatureError as :attr:`tiles`."""
         if self.is_stamp:
@@ -109,7 +111,8 @@ class FeatureSource:
         return int(self.vectors.shape[-1])
 
     @property
-    def _shape(self) -> tuple[int, ...]:
+    def shape(self) -> tuple[int, ...]:
+        """(N, D), where the vectors have the right form."""
         shape: tuple[int, ...] = tuple(self.vectors.shape)
         return shape[1:] if len(shape) == 3 and shape[0] == 1 else shape
 
@@ -155,20 +158,28 @@ def _source(path: Path, file: h5py.File, vectors: NDArray[Any] | None) -> Featur
     name = _STAMP_VECTORS if stamp else "features"
     if stamp:
         stamp_layout.check_tile_features(path.name, file.attrs)
-    for dataset in ("coords",) if vectors is not None else (name, "coords"):
-        if not isinstance(file.get(dataset), h5py.Dataset):
-            raise FeatureError(
-                f"{path.name} has no dataset {dataset!r} (it has: {', '.join(file) or 'nothing'})",
-                "Name a feature file with 'features' (N, D) and 'coords' (N, 2)",
-            )
-    holders = [file["coords"], *([] if vectors is not None else [file[name]]), file]
+    stored = vectors if vectors is not None else _dataset(path, file, name)
+    coords = _dataset(path, file, "coords")
+    holders = [coords, *([] if vectors is not None else [stored]), file]
+    tissue = file.get("tissue_fraction")
     return FeatureSource(
         path=path,
-        vectors=file[name] if vectors is None else vectors,
-        places=file,
+        vectors=stored,
+        coords=coords,
+        tissue=tissue if isinstance(tissue, h5py.Dataset) else None,
         attributes=_attributes(path, holders),
         is_stamp=stamp,
     )
+
+
+def _dataset(path: Path, file: h5py.File, name: str) -> h5py.Dataset:
+    found = file.get(name)
+    if not isinstance(found, h5py.Dataset):
+        raise FeatureError(
+            f"{path.name} has no dataset {name!r} (it has: {', '.join(file) or 'nothing'})",
+            "Name a feature file with 'features' (N, D) and 'coords' (N, 2)",
+        )
+    return found
 
 
 def _attributes(path: Path, holders: list[Any]) -> dict[str, Any]:
@@ -178,11 +189,14 @@ def _attributes(path: Path, holders: list[Any]) -> dict[str, Any]:
     as many coordinates that the features were made from.
 
     Args:
-        holders: of attributes, the coordinates first; the last one's word counts most.
+        holders: of attributes, the coordinates first; the last one's word counts.
     """
     merged: dict[str, Any] = {}
-    for holder in holders:
-        merged.update(holder.attrs)
+    for holder in reversed(
+        holders
+    ):  # ours say the same on all three, and each look-up takes its time
+        stated = holder.attrs
+        merged.update({name: stated[name] for name in stated if name not in merged})
     if "patch_size" not in merged and "patch_size_level0" not in merged:
         beside = places_of(path)
         if beside is not None:

@@ -8,7 +8,7 @@ CLAM (:mod:`momkd_core.tensor_file`) and STAMP (:mod:`momkd_core.stamp_layout`) 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import h5py
 import numpy as np
@@ -18,6 +18,7 @@ from momkd_core import trident_layout
 from momkd_core.errors import FeatureError
 from momkd_core.feature_bag import FeatureBag as FeatureBag
 from momkd_core.feature_source import FeatureSource, open_features
+from momkd_core.feature_vectors import read_vectors
 from momkd_core.storage import atomic_path
 
 #: How features are stored.
@@ -77,18 +78,18 @@ def read_features(
     """
     with open_features(Path(path)) as source:
         coords, side = source.place(_resolution(source, slide, mpp))
-        features = _vectors(source)
+        vectors = read_vectors(source.path.name, source.vectors, (len(coords), source.width))
         return FeatureBag(
-            features=features,
+            features=cast("NDArray[np.float32]", vectors),  # which the bag makes them
             coords=coords,
             size_level0=side,
-            tissue_fraction=_tissue_fraction(source, len(features)),
+            tissue_fraction=_tissue_fraction(source, len(coords)),
             **source.facts.of_bag(),
         )
 
 
 def read_header(path: str | Path) -> FeatureBag:
-    """What a feature file says about itself: a bag without patches (features (0, D)).
+    """What a feature file says about itself: a bag without patches (features (0, D), stored as there).
 
     Raises:
         FeatureError: as :func:`read_features`, as far as no patch has to be read.
@@ -96,7 +97,9 @@ def read_header(path: str | Path) -> FeatureBag:
     with open_features(Path(path)) as source:
         facts = source.facts
         return FeatureBag(
-            features=np.empty((0, source.width), np.float32),
+            features=np.empty(
+                (0, source.width), np.float16 if source.vectors.dtype == np.float16 else np.float32
+            ),
             coords=np.empty((0, 2), np.int64),
             size_level0=facts.size_level0 or 0,
             **facts.of_bag(),
@@ -131,29 +134,10 @@ def _resolution(source: FeatureSource, slide: Path | None, mpp: float | None) ->
         return opened.mpp.mean
 
 
-def _vectors(source: FeatureSource) -> NDArray[np.float32]:
-    features = np.asarray(source.vectors)
-    if features.ndim == 3:
-        features = features[0]
-    name = source.path.name
-    if not np.issubdtype(features.dtype, np.floating):
-        raise FeatureError(f"{name}: features are {features.dtype}", "Expected float16 or 32")
-    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is named
-        features = features.astype(np.float32, copy=False)
-    bad = np.flatnonzero(~np.isfinite(features).all(axis=1))
-    if len(bad):
-        raise FeatureError(
-            f"{name}: {len(bad)} of {len(features)} patches have NaN or infinite features "
-            f"(the first is row {bad[0]})",
-            "Extract the slide again; half precision may have overflowed",
-        )
-    return features
-
-
 def _tissue_fraction(source: FeatureSource, count: int) -> NDArray[np.float32] | None:
-    if "tissue_fraction" not in source.places:
+    if source.tissue is None:
         return None
-    stored = np.asarray(source.places["tissue_fraction"]).ravel()
+    stored: NDArray[Any] = source.tissue[()].ravel()
     values = stored.astype(np.float32) if stored.dtype.kind in "fiu" else np.array([np.nan])
     if len(values) != count or not ((values >= 0) & (values <= 1)).all():
         raise FeatureError(

@@ -53,23 +53,33 @@ def by_case(slides: list[TrainingSlide], values: list[float]) -> dict[str, float
 
 @dataclass(frozen=True)
 class SlideGraph:
-    """Tensors of one slide: features (I, D_in), its patch graph, its patches' weights (I,) or None."""
+    """Tensors of one slide: its vectors (I, D_in) in the precision of their file, its patch graph, its
+    patches' weights (I,) or None."""
 
-    features: Tensor
+    vectors: Tensor
     graph: Tensor | Neighbourhood
     weights: Tensor | None = None
 
     @property
+    def features(self) -> Tensor:
+        """(I, D_in) in single precision; of half precision a new tensor each time."""
+        return self.vectors.float()
+
+    @property
     def nbytes(self) -> int:
-        held = self.features.nbytes + self.graph.nbytes
+        held = self.vectors.nbytes + self.graph.nbytes
         return held if self.weights is None else held + self.weights.nbytes
+
+    def features_on(self, device: torch.device) -> Tensor:
+        """The features where the network is; half of the bytes travel where they are half precision."""
+        return self.vectors.to(device).float()
 
     def on(self, device: torch.device) -> tuple[Tensor, Tensor | Neighbourhood]:
         """Features and graph where the network is; tables of neighbours are for the processor."""
         if device.type == "cpu":
-            return self.features, self.graph
+            return self.features_on(device), self.graph
         edges = self.graph.edges() if isinstance(self.graph, Neighbourhood) else self.graph
-        return self.features.to(device), edges.to(device)
+        return self.features_on(device), edges.to(device)
 
     def weights_on(self, device: torch.device) -> Tensor | None:
         """What each patch counts for, where the network is; None: all alike."""
@@ -115,7 +125,7 @@ class SlideStore:
     def patches(self, path: Path) -> int:
         """How many patches a slide has."""
         if path not in self._counts:
-            self._counts[path] = len(self[path].features)
+            self._counts[path] = len(self[path].vectors)
         return self._counts[path]
 
     def sha256(self, path: Path) -> str:
@@ -142,17 +152,16 @@ class SlideStore:
             )
         if self._settings.background_weight < 1:
             bag = with_tissue(bag, slide, mpp=mpp)
+        stored = bag.stored
         weights = patch_weights(bag, self._settings, path.name)
         if path not in self._digests:
             self._digests[path] = _digests(bag, weights)
         edges = slide_edges(path.name, bag, self._settings)
-        return SlideGraph(
-            torch.from_numpy(bag.features), patch_graph(edges, len(bag.features)), weights
-        )
+        return SlideGraph(torch.from_numpy(stored), patch_graph(edges, len(stored)), weights)
 
 
 def _digests(bag: FeatureBag, weights: Tensor | None) -> tuple[str, str]:
-    """SHA-256 of a bag's features, and of its features, coordinates and weights."""
+    """SHA-256 of a bag's features, in single precision, and of these, coordinates and weights."""
     digest = hashlib.sha256(str(bag.features.shape).encode())
     digest.update(np.ascontiguousarray(bag.features).data)
     features = digest.hexdigest()

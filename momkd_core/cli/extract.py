@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from momkd_core.cli.console import Progress, print_failure, print_log_place
 from momkd_core.cli.options import (
+    add_dtype,
     add_encoder_weights,
     add_slide_mpp,
     add_workers,
@@ -77,6 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="float32",
         help="arithmetic of the encoder; float16 on an NVIDIA GPU only (default %(default)s)",
     )
+    add_dtype(parser)
     add_workers(parser)
     add_slide_mpp(parser)
     parser.add_argument("--overwrite", action="store_true", help="extract again what exists")
@@ -118,6 +120,7 @@ def run(options: argparse.Namespace) -> int:
             encoder=EncoderChoice(options.encoder, options.encoder_weights, options.precision),
             workers=options.workers,
             overwrite=options.overwrite,
+            dtype=options.dtype,
             failed=failed,
             report=progress,
         )
