@@ -90,7 +90,7 @@ def _fill(vectors: NDArray[Any], path: Path, offset: int) -> Iterator[NDArray[An
     with path.open("rb", buffering=0) as stream:
         stream.seek(offset)
         for block in _blocks(vectors):
-            into = memoryview(block).cast("B")
+            into = block.data.cast("B")
             while len(into):
                 count = stream.readinto(into)
                 if not count:
