@@ -19,11 +19,13 @@ from typing import TYPE_CHECKING
 from momkd_core.errors import CohortError, FeatureError
 from momkd_core.feature_folder import FEATURE_SUFFIXES, feature_file
 from momkd_core.slide import SLIDE_SUFFIXES
+from momkd_core.slide_folder import slides_in
 
 if TYPE_CHECKING:
     from momkd_core.extraction import SlideJob
 
-_RESERVED = {"case_id", "patient_id", "slide", "features", "mpp"}
+#: Columns with a meaning of their own, which no label can have.
+RESERVED_COLUMNS = {"case_id", "patient_id", "slide", "features", "mpp"}
 _EMPTY = {"", "na", "nan", "none", "null"}
 
 
@@ -268,7 +270,7 @@ def read_cohort(path: str | Path) -> Cohort:
         cases.setdefault(row["case_id"], []).append((line, row))
     if not cases:
         raise CohortError(f"{path.name} holds no case", "Add a row for each slide")
-    label_columns = tuple(name for name in header if name not in _RESERVED)
+    label_columns = tuple(name for name in header if name not in RESERVED_COLUMNS)
     built = tuple(_case(path, case_id, rows, label_columns) for case_id, rows in cases.items())
     return Cohort(path, built, label_columns + (("patient_id",) if "patient_id" in header else ()))
 
@@ -290,12 +292,16 @@ def _clean(cell: str) -> str:
     return "" if text.lower() in _EMPTY else text
 
 
+def names_a_file(case_id: str) -> bool:
+    """Whether an id can name folders and files of results, without wandering out of them."""
+    return not re.search(r'[/\\:*?"<>|\x00-\x1f]', case_id) and case_id.strip(". ") != ""
+
+
 def _case(
     path: Path, case_id: str, rows: list[tuple[int, dict[str, str]]], columns: tuple[str, ...]
 ) -> Case:
     first_line, first = rows[0]
-    # The id names folders and files of results, so it must not wander out of them.
-    if re.search(r'[/\\:*?"<>|\x00-\x1f]', case_id) or case_id.strip(". ") == "":
+    if not names_a_file(case_id):
         raise CohortError(
             f"{path.name} line {first_line}: case_id {case_id!r} cannot be a file name",
             "Use letters, digits, '-', '_' and '.'",
@@ -373,14 +379,7 @@ def cohort_of_slides(path: Path) -> Cohort:
         CohortError: the folder holds no slide.
     """
     if path.is_dir():
-        files = sorted(
-            f
-            for f in path.iterdir()
-            if f.suffix.lower() in SLIDE_SUFFIXES and not f.name.startswith(".")
-        )
-        # A folder of DICOM files is one slide, in as many files as it has levels.
-        dicom = [f for f in files if f.suffix.lower() == ".dcm"]
-        files = [f for f in files if f not in dicom[1:]]
+        files = slides_in(path)
         if not files:
             raise CohortError(
                 f"{path} holds no slides", f"Known endings: {' '.join(SLIDE_SUFFIXES)}"

@@ -86,7 +86,7 @@ def extract_cohort(
             extract_slide,
             SlideRequest(job, settings, encoder, workers, overwrite, dtype, len(jobs)),
             job.target.parent / LOGS / f"{job.target.stem}.log",
-            reads=(job.slide,),
+            reads=(job.slide, *([job.regions.folder] if job.regions else [])),
         )
         for job in jobs
     ]

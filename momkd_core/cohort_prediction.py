@@ -99,10 +99,13 @@ def predict_cohort(
     workers: int = DEFAULT_WORKERS,
     precision: Precision = "float32",
     on_encoded: OnEncoded | None = None,
+    load_encoder: EncoderLoader | None = None,
 ) -> Iterator[CaseResult | CaseFailure]:
     """Predicts case after case; one that fails is named and the rest goes on.
 
-    ``muted`` as for :func:`momkd_core.prediction.predict`.
+    Args:
+        muted: as for :func:`momkd_core.prediction.predict`.
+        load_encoder: with encoders that were loaded before.
 
     Raises:
         CohortError: two slides would be read from one feature file.
@@ -111,7 +114,7 @@ def predict_cohort(
     chosen_muted(model, muted)  # before anything starts
     check_precision(precision)
     cohort.check_distinct(features_folder)
-    loader = EncoderLoader()
+    loader = load_encoder or EncoderLoader()
     if model.card.is_momkd and len(cohort) >= _CASES_WORTH_COMPILING:
         report(0, 0, "compiling")
         for member in model.members:

@@ -7,16 +7,25 @@ computer, for the command line and the window alike.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from momkd_core.encoder_names import encoder_name
 from momkd_core.errors import EncoderError
-from momkd_core.exported_encoders import exported_entry
+from momkd_core.exported_encoders import exported_entry, exported_files
 from momkd_core.patch_encoder import EncoderEntry, EncoderIdentity, PatchEncoder, Precision
 from momkd_core.storage import data_folder, write_text
 from momkd_core.timm_encoders import timm_entry, timm_recipe
+
+
+class FileState(NamedTuple):
+    """A file, its size in bytes and time in nanoseconds."""
+
+    path: Path
+    size: int
+    mtime_ns: int
 
 
 class EncoderRecord(BaseModel):
@@ -24,15 +33,14 @@ class EncoderRecord(BaseModel):
 
     Attributes:
         place: the weights file, or the JSON file of an exported program.
-        size, mtime_ns: of that file when it was registered.
+        files: all that it is read from, as they were when it was registered.
         identity: as it was then.
     """
 
     model_config = ConfigDict(frozen=True)
 
     place: Path
-    size: int
-    mtime_ns: int
+    files: tuple[FileState, ...]
     identity: EncoderIdentity
 
     @property
@@ -41,14 +49,14 @@ class EncoderRecord(BaseModel):
         name = self.identity.name
 
         def identity() -> EncoderIdentity:
-            self._check_file()
+            self._check_files()
             return self.identity
 
         def load(device: str, precision: Precision) -> PatchEncoder:
-            self._check_file()
+            self._check_files()
             encoder = self._made().load(device, precision)
             if encoder.identity != self.identity:
-                raise self._changed("is not what was registered")
+                raise self._changed(self.place, "is not what was registered")
             return encoder
 
         return EncoderEntry(
@@ -61,18 +69,19 @@ class EncoderRecord(BaseModel):
             return exported_entry(self.place)
         return timm_entry(recipe, str(self.place))
 
-    def _check_file(self) -> None:
-        try:
-            stat = self.place.stat()
-        except OSError as error:
-            raise self._changed("is gone") from error
-        if (stat.st_size, stat.st_mtime_ns) != (self.size, self.mtime_ns):
-            raise self._changed("changed since it was registered")
+    def _check_files(self) -> None:
+        for file in self.files:
+            try:
+                now = _state(file.path)
+            except OSError as error:
+                raise self._changed(file.path, "is gone") from error
+            if now != file:
+                raise self._changed(file.path, "changed since it was registered")
 
-    def _changed(self, what: str) -> EncoderError:
+    def _changed(self, file: Path, what: str) -> EncoderError:
         name = self.identity.name
         return EncoderError(
-            f"The file of encoder {name}, {self.place}, {what}",
+            f"A file of encoder {name}, {file}, {what}",
             f"Register the right one with momkd encoders --add, or drop it with --forget {name}",
         )
 
@@ -86,10 +95,8 @@ def register(entry: EncoderEntry) -> EncoderIdentity:
     """
     identity = entry.load("cpu", "float32").identity
     place = Path(entry.place)
-    stat = place.stat()
-    record = EncoderRecord(
-        place=place, size=stat.st_size, mtime_ns=stat.st_mtime_ns, identity=identity
-    )
+    files = (place,) if timm_recipe(identity.name) is not None else exported_files(place)
+    record = EncoderRecord(place=place, files=tuple(map(_state, files)), identity=identity)
     write_text(_file(identity.name), record.model_dump_json(indent=1) + "\n")
     return identity
 
@@ -111,6 +118,11 @@ def forget(name: str) -> bool:
     existed = path.is_file()
     path.unlink(missing_ok=True)
     return existed
+
+
+def _state(path: Path) -> FileState:
+    stat = path.stat()
+    return FileState(path, stat.st_size, stat.st_mtime_ns)
 
 
 def _read(path: Path) -> EncoderRecord:

@@ -20,6 +20,8 @@ from momkd_core.errors import EncoderError
 from momkd_core.patch_encoder import EncoderEntry, EncoderIdentity, PatchEncoder, Precision
 from momkd_core.patch_preprocessing import Interpolation, Normalised, Preprocessing
 
+_NOWHERE = "/nowhere/momkd"
+
 SUFFIXES = (".json", ".onnx", ".pt2")
 
 
@@ -61,6 +63,12 @@ def exported_entry(path: Path) -> EncoderEntry:
     return EncoderEntry(
         definition.name, definition.licence, definition.note, identity, load, str(path.absolute())
     )
+
+
+def exported_files(path: Path) -> tuple[Path, ...]:
+    """All that an encoder is read from: JSON file, program, weights beside it. Raises as its entry."""
+    _, program = _read(path)
+    return (path.absolute(), *_files(program))
 
 
 def _read(path: Path) -> tuple[Definition, Path]:
@@ -207,6 +215,10 @@ def _options(onnxruntime: Any, weights: list[tuple[str, bytes]]) -> Any:
     """Of a session whose program has these weights beside it."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # failures are raised as well
+    # Else weights of another name would be taken from wherever this process was started.
+    options.add_session_config_entry(
+        "session.model_external_initializers_file_folder_path", _NOWHERE
+    )
     for name, content in weights:
         options.add_external_initializers_from_files_in_memory([name], [content], [len(content)])
     return options

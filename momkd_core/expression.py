@@ -127,6 +127,18 @@ def checked_table(
     return ExpressionTable(tuple(cases), tuple(genes), values)
 
 
+def check_ending(path: Path) -> None:
+    """Refuses a path that :func:`write_expression` cannot write, before anything is read for it.
+
+    Raises:
+        ExpressionError: another ending than those of a table.
+    """
+    if not path.name.endswith((".csv", ".csv.gz", ".parquet")):
+        raise ExpressionError(
+            f"{path.name} has no ending of a table", "Write .csv, .csv.gz or .parquet"
+        )
+
+
 def write_expression(path: Path, table: ExpressionTable) -> None:
     """Writes cases x genes as CSV (``.csv``, ``.csv.gz``) or Parquet, by the path's ending, atomically.
 
@@ -134,10 +146,7 @@ def write_expression(path: Path, table: ExpressionTable) -> None:
         ExpressionError: another ending, or Parquet without pyarrow.
         OutputError: the folder cannot be written, or the disk is full.
     """
-    if not path.name.endswith((".csv", ".csv.gz", ".parquet")):
-        raise ExpressionError(
-            f"{path.name} has no ending of a table", "Write .csv, .csv.gz or .parquet"
-        )
+    check_ending(path)
     frame = pd.DataFrame(table.values, columns=list(table.genes), copy=False)
     frame.insert(0, "case_id", list(table.case_ids))
     with atomic_path(path) as temporary:

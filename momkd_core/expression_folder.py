@@ -74,7 +74,13 @@ def _genes(folder: Path) -> list[str] | None:
                 f"genes.npy of {folder.name} is no list of names", "Write genes.txt, one a line"
             )
         return [str(name).strip() for name in names.astype(str)]
-    lines = there[0].read_text(encoding="utf-8-sig").splitlines()
+    try:
+        lines = there[0].read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ExpressionError(
+            f"genes.txt of {folder.name} cannot be read as UTF-8 text ({error})",
+            "Save it in UTF-8, one name a line",
+        ) from error
     return [line.strip() for line in lines if line.strip()]
 
 

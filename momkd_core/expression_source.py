@@ -33,6 +33,8 @@ def read_source(
     Raises:
         ExpressionError: it holds no expression, or cannot be used; names the file.
     """
+    if not path.exists():
+        raise ExpressionError(f"{path} does not exist", "Check the path")
     is_folder = path.is_dir()
     vectors, counts = (vector_files(path), star_files(path)) if is_folder else ([], {})
     if counts and not vectors:

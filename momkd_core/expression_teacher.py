@@ -46,7 +46,7 @@ def teach(
 
     Returns:
         By case id, the probability of the positive class, with both classes counting alike; cases
-        without expression are left out.
+        without expression, or without any gene that a teacher chose, are left out.
 
     Raises:
         ExpressionError: too few cases with expression to hold any out.
@@ -69,14 +69,8 @@ def teach(
     said: dict[str, float] = {}
     splits = StratifiedGroupKFold(min(_FOLDS, fewest), shuffle=True, random_state=seed)
     for seen, asked in splits.split(known, y, of_group):
-        pupils = [known[i] for i in asked]
-        said.update(
-            zip(
-                pupils,
-                _answers(table, [known[i] for i in seen], y[seen], pupils, top_genes, clip),
-                strict=True,
-            )
-        )
+        cases, pupils = [known[i] for i in seen], [known[i] for i in asked]
+        said |= _answers(table, cases, y[seen], pupils, top_genes, clip)
     return said
 
 
@@ -87,11 +81,21 @@ def _answers(
     asked: list[str],
     top_genes: int,
     clip: float,
-) -> list[float]:
-    """Probabilities of cases, by a teacher of other cases."""
+) -> dict[str, float]:
+    """Probabilities of cases that have some of the chosen genes, by a teacher of other cases."""
     transform = fit_transform(table, seen, labels.tolist(), top_genes=top_genes, clip=clip)
+    lessons, questions = transform(table, seen), transform(table, asked)
+    learned = np.asarray(~np.isnan(lessons).all(axis=1))
+    answered = np.asarray(~np.isnan(questions).all(axis=1))
+    if len(set(labels[learned])) < 2:
+        raise ExpressionError(
+            "Of the genes that tell the labels apart, all cases of one label lack each",
+            "Fill the gaps of the table, or train with --set teacher_weight=0",
+        )
+    if not answered.any():
+        return {}
     teacher = LogisticRegression(
         C=_INVERSE_REGULARISATION, class_weight="balanced", max_iter=1000
-    ).fit(transform(table, seen), labels)
-    answers: list[float] = teacher.predict_proba(transform(table, asked))[:, 1].tolist()
-    return answers
+    ).fit(lessons[learned], labels[learned])
+    pupils = [case for case, has in zip(asked, answered, strict=True) if has]
+    return dict(zip(pupils, teacher.predict_proba(questions[answered])[:, 1].tolist(), strict=True))

@@ -25,8 +25,10 @@ from momkd_core.patch_encoder import EncoderIdentity, PatchEncoder
 from momkd_core.patch_reading import read_patches
 from momkd_core.patches import PatchGrid, plan_patches
 from momkd_core.progress import CancelToken, Report, silent
+from momkd_core.region import Region, grid_inside
 from momkd_core.settings import ExtractionSettings
 from momkd_core.slide import DEFAULT_WORKERS, Slide
+from momkd_core.slide_regions import SlideRegions, placed, region_key
 from momkd_core.storage import cache_folder, content_key, output_error
 from momkd_core.tissue import find_tissue
 
@@ -35,11 +37,20 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class SlideJob:
-    """One slide to extract: which file, its stated resolution, where the features go."""
+    """One slide to extract: which file, its stated resolution, where the features go.
+
+    Attributes:
+        regions: where the areas are that patches are cut from; None takes the whole slide.
+    """
 
     slide: Path
     mpp: float | None
     target: Path
+    regions: SlideRegions | None = None
+
+    def region(self) -> Region | None:
+        """Those areas, counted from the scanned area. Raises AnnotationError."""
+        return None if self.regions is None else self.regions.read(self.slide, self.target.stem)
 
 
 class EncoderLoader:
@@ -61,9 +72,14 @@ class EncoderLoader:
             return self._loaded[name]
 
 
-def plan(slide: Slide, settings: ExtractionSettings) -> PatchGrid:
-    """Tissue mask and patch grid of an open slide. Raises SlideError or TissueError."""
-    return plan_patches(slide, find_tissue(slide), settings)
+def plan(slide: Slide, settings: ExtractionSettings, region: Region | None = None) -> PatchGrid:
+    """Tissue mask and patch grid of an open slide, or of a region that counts from its scanned area.
+
+    Raises:
+        SlideError, TissueError: the slide cannot be used, or the region holds no two patches.
+    """
+    grid = plan_patches(slide, find_tissue(slide), settings)
+    return grid if region is None else grid_inside(grid, placed(region, slide.bounds_offset))
 
 
 def extract_bag(
@@ -76,6 +92,7 @@ def extract_bag(
     cancel: CancelToken | None = None,
     keep_in: Path | None = None,
     together: int = 1,
+    region: Region | None = None,
 ) -> FeatureBag:
     """Features of a slide.
 
@@ -87,6 +104,7 @@ def extract_bag(
         keep_in: folder for the features of an unfinished slide, or None to keep none.
         together: slides of the cohort, this one included, for the decision to compile: the same for a
             slide wherever and after whichever others it is encoded.
+        region: patches outside are left out; counted from the scanned area.
 
     Raises:
         SlideError, TissueError: the slide cannot be read or used.
@@ -95,7 +113,7 @@ def extract_bag(
     """
     cancel = cancel or CancelToken()
     report(0, 0, "looking for tissue")
-    grid = plan(slide, settings)
+    grid = plan(slide, settings, region)
     cancel.raise_if_cancelled()
     encoder.prepare(len(grid) * together, settings.patch_size)
     partial = None if keep_in is None else _partial(slide, encoder, settings, grid, keep_in)
@@ -146,8 +164,13 @@ def extract_bag(
             "min_tissue": settings.min_tissue,
             "slide_mpp": slide.mpp.mean,
             "precision": encoder.precision,
+            **_told_region(region),
         },
     )
+
+
+def _told_region(region: Region | None) -> dict[str, str]:
+    return {} if region is None else {"regions": region.name, "regions_sha256": region_key(region)}
 
 
 def extract_file(
@@ -169,10 +192,12 @@ def extract_file(
 
     Raises:
         FeatureError: the target exists and was made in another way, or ``dtype`` cannot hold them.
+        AnnotationError: its regions cannot be read.
         SlideError, TissueError, OutputError, Cancelled: as :func:`extract_bag`.
     """
+    region = job.region()
     if job.target.exists() and not overwrite:
-        _check_existing(job, encoder, settings, dtype)
+        _check_existing(job, encoder, settings, dtype, region)
         return False
     with Slide(job.slide, mpp=job.mpp) as slide:
         bag = extract_bag(
@@ -184,6 +209,7 @@ def extract_file(
             cancel=cancel,
             keep_in=job.target.parent,
             together=together,
+            region=region,
         )
     write_features(job.target, bag, dtype)
     return True
@@ -265,7 +291,11 @@ def _partial(
 
 
 def _check_existing(
-    job: SlideJob, encoder: PatchEncoder, settings: ExtractionSettings, dtype: StoredType
+    job: SlideJob,
+    encoder: PatchEncoder,
+    settings: ExtractionSettings,
+    dtype: StoredType,
+    region: Region | None,
 ) -> None:
     """Refuses to take features made in another way for the ones that were asked for."""
     bag = read_header(job.target)
@@ -280,6 +310,10 @@ def _check_existing(
         "min tissue": (attributes.get("min_tissue"), settings.min_tissue),
         "precision": (attributes.get("precision"), encoder.precision),
         "features stored as": (bag.stored.dtype.name, dtype),
+        "regions": (
+            attributes.get("regions_sha256", "none"),
+            "none" if region is None else region_key(region),
+        ),
     }
     if bag.encoder_preprocessing is not None:
         stated = (bag.encoder_preprocessing, identity.preprocessing)

@@ -60,8 +60,12 @@ def find_sheet(folder: Path) -> Path:
     )
 
 
-def read_sheet(path: Path) -> list[GdcFile]:
+def read_sheet(path: Path, ending: str) -> list[GdcFile]:
     """The files of TCGA samples that a sheet lists, in its order.
+
+    Args:
+        ending: of the names of files that matter. A cart may hold others, of patients instead of
+            samples (clinical files, for instance).
 
     Raises:
         ExpressionError: unreadable, without these columns, or a row of no TCGA sample; names the row.
@@ -76,6 +80,8 @@ def read_sheet(path: Path) -> list[GdcFile]:
         ) from error
     files = []
     for number, (file_id, name, sample) in enumerate(rows, start=1):
+        if not name.endswith(ending):
+            continue
         barcode = parse_barcode(sample)
         if barcode is None or barcode.sample is None:
             raise ExpressionError(
@@ -93,7 +99,7 @@ def _of_table(path: Path, text: str) -> list[tuple[str, str, str]]:
         raise ExpressionError(
             f"{path.name} has no column {missing[0]!r}", "Name a sample sheet of the GDC portal"
         )
-    return [(row["File ID"], row["File Name"], row["Sample ID"]) for row in reader]
+    return [(row["File ID"], row["File Name"] or "", row["Sample ID"] or "") for row in reader]
 
 
 def _of_json(text: str) -> list[tuple[str, str, str]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -49,8 +49,8 @@ class EncoderIdentity:
     width: int
     weights_sha256: str
     preprocessing: str
-    licence: str
-    note: str
+    licence: str = field(compare=False)
+    note: str = field(compare=False)
 
 
 @dataclass(frozen=True)

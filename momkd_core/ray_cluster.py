@@ -9,19 +9,17 @@ from __future__ import annotations
 import importlib
 import logging
 import os
-import platform
 import socket
-import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from momkd_core.cluster_machine import Mailbox, do_there, probe, unseen_error, versions
 from momkd_core.errors import ClusterError
-from momkd_core.pieces import ATTEMPTS, Ended, Needs, Outcome, Piece, died, do, short
+from momkd_core.pieces import ATTEMPTS, Ended, Needs, Outcome, Piece, died
 from momkd_core.progress import CancelToken, Report
 from momkd_core.storage import output_error
 
@@ -31,19 +29,17 @@ LOCAL = "local"  # the address of a cluster that is started here and ends with t
 
 _REACH_S = 20.0  # for an address to answer
 _PATIENCE_S = 30.0  # for pieces that were asked to stop
-_TELL_S = 0.5  # between two reports of a piece
-_SEE_S = 5.0  # for a new file to show on another machine
 _PROBE_S = 120.0  # for a machine to start a process and load torch
 _CLIENT = "ray://"
 
 
 @contextmanager
-def ray_cluster(address: str, needs: Needs, folder: Path) -> Iterator[RayCluster]:
+def ray_cluster(address: str, needs: Needs, folder: Path | None) -> Iterator[RayCluster]:
     """Joins a cluster, checks that its machines can do the work, and leaves it at the end.
 
     Args:
         address: ``local``, ``auto``, ``host:port`` or ``ray://host:port``.
-        folder: where the pieces write; all machines have to see it.
+        folder: where the pieces write, which all machines have to see; None where they do not.
 
     Raises:
         ClusterError: ray is missing, the address does not answer, or a machine has other versions, does
@@ -74,9 +70,9 @@ def _ray() -> Any:
 
 
 def _join(ray: Any, address: str) -> None:
-    options: dict[str, Any] = {
-        "include_dashboard": False, "num_cpus": os.cpu_count(),
-    } if address == LOCAL else {"address": address}  # fmt: skip
+    options: dict[str, Any] = {"address": address}
+    if address == LOCAL:  # said to Ray as well, which would else join what RAY_ADDRESS names
+        options |= {"include_dashboard": False, "num_cpus": os.cpu_count()}
     if address not in (LOCAL, "auto"):
         _reach(address)
     try:
@@ -123,7 +119,7 @@ class RayCluster:
         """How many pieces its machines have room for now."""
         return max(1, sum(self._room(node["Resources"]) for node in self._nodes()))
 
-    def check(self, folder: Path) -> None:
+    def check(self, folder: Path | None) -> None:
         """Raises :class:`ClusterError` for machines that cannot do the work, before any begins."""
         nodes = self._nodes()
         if not any(self._room(node["Resources"]) for node in nodes):
@@ -134,6 +130,10 @@ class RayCluster:
                 f"No machine of the cluster has what a piece needs ({self._needs}): {has}",
                 "Ask for less with --cpus-per-task, --gpus-per-task and --memory-per-task",
             )
+        able = [node for node in nodes if self._room(node["Resources"])]
+        if folder is None:
+            self._probe(able, Path.cwd())
+            return
         token = folder.resolve() / f".shared-{uuid.uuid4().hex}"
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -141,15 +141,15 @@ class RayCluster:
         except OSError as error:
             raise output_error(token, error) from error
         try:
-            self._probe([node for node in nodes if self._room(node["Resources"])], token)
+            self._probe(able, token)
         finally:
             token.unlink(missing_ok=True)
 
     def _probe(self, nodes: list[dict[str, Any]], token: Path) -> None:
         ray = self._ray
-        ours = _versions()
+        ours = versions()
         asked = {
-            ray.remote(num_cpus=0, max_retries=0)(_probe)
+            ray.remote(num_cpus=0, max_retries=0)(probe)
             .options(scheduling_strategy=_on(node["NodeID"]))
             .remote(str(Path.cwd()), str(token)): node["NodeManagerHostname"]
             for node in nodes
@@ -168,7 +168,7 @@ class RayCluster:
                     "Install the same versions on all machines",
                 )
             if unseen:
-                raise _unseen(unseen, host)
+                raise unseen_error(unseen, host)
 
     def _nodes(self) -> list[dict[str, Any]]:
         return [node for node in self._ray.nodes() if node["Alive"]]
@@ -193,9 +193,25 @@ class RayCluster:
         cancel: CancelToken,
     ) -> None:
         """As :meth:`momkd_core.pieces.Workplace.run`."""
+        try:
+            self._run(pieces, doing, report, ended, cancel)
+        except self._ray.exceptions.RayError as error:
+            raise ClusterError(
+                f"The cluster was lost ({_first_line(error)})",
+                "Start it and give the same command again: what is finished stays",
+            ) from error
+
+    def _run(
+        self,
+        pieces: Sequence[Piece],
+        doing: str,
+        report: Report,
+        ended: Ended,
+        cancel: CancelToken,
+    ) -> None:
         ray = self._ray
         mailbox = (
-            ray.remote(num_cpus=0)(_Mailbox)
+            ray.remote(num_cpus=0)(Mailbox)
             .options(scheduling_strategy=_on(ray.get_runtime_context().get_node_id()))
             .remote()
         )
@@ -209,7 +225,7 @@ class RayCluster:
                     one = waiting.pop(0)
                     running[self._submit(one.piece, mailbox)] = one
                 ready, _ = ray.wait(list(running), timeout=0.2)
-                for name, told in ray.get(mailbox.take.remote()):
+                for name, told in self._taken(mailbox):
                     report(done, len(pieces), f"{doing} | {name} {told}")
                 for ref in ready:
                     one = running.pop(ref)
@@ -233,9 +249,16 @@ class RayCluster:
             memory=wanted.get("memory"),
             max_retries=0,  # counted here, so that it is said and is the same on one machine
             max_calls=1 if piece.alone else 0,
-        )(_do)
+        )(do_there)
         reads = [str(path) for path in piece.reads if path.exists()]
         return task.remote(piece, self._needs.cpus, mailbox, str(Path.cwd()), reads)
+
+    def _taken(self, mailbox: Any) -> list[tuple[str, str]]:
+        """What pieces reported; nothing where the mailbox has died, which costs the remarks only."""
+        with suppress(self._ray.exceptions.RayActorError):
+            told: list[tuple[str, str]] = self._ray.get(mailbox.take.remote())
+            return told
+        return []
 
     def _outcome(self, ref: Any, one: _Begun) -> Outcome | None:
         """How a piece ended; None where it is to begin again."""
@@ -263,75 +286,9 @@ class RayCluster:
                 ray.cancel(ref, force=True)
 
 
-class _Mailbox:
-    """What pieces report, until it is taken: an actor."""
-
-    def __init__(self) -> None:
-        self._told: dict[str, str] = {}
-
-    def put(self, name: str, told: str) -> None:
-        self._told[name] = told
-
-    def take(self) -> list[tuple[str, str]]:
-        told, self._told = self._told, {}
-        return list(told.items())
-
-
 def _on(node: str) -> Any:
     strategies = importlib.import_module("ray.util.scheduling_strategies")
     return strategies.NodeAffinitySchedulingStrategy(node, soft=False)
-
-
-def _versions() -> dict[str, str]:
-    """What results depend on."""
-    import torch
-
-    try:
-        ours = version("momkd-viewer")
-    except PackageNotFoundError:
-        ours = "that is not installed"
-    return {
-        "momkd": ours,
-        "torch": str(torch.__version__).partition("+")[0],  # builds for GPUs go by the same number
-        "Python": ".".join(platform.python_version_tuple()[:2]),
-    }
-
-
-def _probe(cwd: str, token: str) -> tuple[dict[str, str], str]:
-    """On a machine: its versions, and which of two paths it does not see; '' where it sees both."""
-    end = time.monotonic() + _SEE_S
-    while time.monotonic() < end and not Path(token).exists():
-        time.sleep(0.1)
-    unseen = [path for path in (cwd, str(Path(token).parent)) if not Path(path).exists()]
-    if not unseen and not Path(token).exists():
-        unseen = [f"{Path(token).parent} of this machine"]
-    return _versions(), unseen[0] if unseen else ""
-
-
-def _do(piece: Piece, threads: int, mailbox: Any, cwd: str, reads: list[str]) -> Outcome:
-    """On a machine: a piece, from the folder that relative paths count from."""
-    for path in (cwd, *reads):
-        if not Path(path).exists():
-            return Outcome(error=_unseen(path, socket.gethostname()))
-    os.chdir(cwd)
-    last = 0.0
-
-    def report(done: int, total: int, what: str) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last >= _TELL_S:
-            last = now
-            mailbox.put.remote(piece.name, short(done, total, what))
-
-    return do(piece, threads, report, CancelToken())
-
-
-def _unseen(path: str, host: str) -> ClusterError:
-    return ClusterError(
-        f"{host} does not see {path}",
-        "All machines need the cohort, its slides and the output folder at the same paths, on a shared "
-        "file system",
-    )
 
 
 def _told(resources: dict[str, float]) -> str:

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from momkd_core.annotation_files import Offset, read_annotations
-from momkd_core.annotations import union_of_areas
+from momkd_core.annotations import Annotation, union_of_areas
 from momkd_core.errors import AnnotationError, TissueError
 
 if TYPE_CHECKING:  # h5py, which whoever draws a region does not need
     from momkd_core.features import FeatureBag
+    from momkd_core.patches import PatchGrid
 
 
 @dataclass(frozen=True)
@@ -26,12 +28,19 @@ class Region:
     geometry: BaseGeometry
 
 
-def read_region(path: Path, *, offset: Offset = (0, 0), name: str | None = None) -> Region:
+def read_region(
+    path: Path,
+    *,
+    offset: Offset = (0, 0),
+    name: str | None = None,
+    class_name: str | None = None,
+) -> Region:
     """What the areas of a GeoJSON file cover together.
 
     Args:
         offset: level-0 corner that the file's coordinates count from.
         name: only areas of this name, class or id.
+        class_name: only areas of this class.
 
     Raises:
         AnnotationError: the file cannot be read, or has no such area.
@@ -40,16 +49,24 @@ def read_region(path: Path, *, offset: Offset = (0, 0), name: str | None = None)
     chosen = [
         one
         for one in areas
-        if name is None or name in (one.name, one.id, one.class_.name if one.class_ else None)
+        if (name is None or name in (one.name, one.id, _class(one)))
+        and class_name in (None, _class(one))
     ]
     geometry = union_of_areas(chosen)
     if geometry is None:
         called = "" if name is None else f" called {name!r}"
-        known = ", ".join(sorted({repr(one.title) for one in areas})) or "none"
+        called += "" if class_name is None else f" of class {class_name!r}"
+        titles = {one.title if class_name is None else _class(one) or "no class" for one in areas}
+        known = ", ".join(sorted(map(repr, titles))) or "none"
         raise AnnotationError(
             f"{path.name} has no area{called}", f"Name a file with an area, or one of: {known}"
         )
-    return Region(chosen[0].title if len(chosen) == 1 else name or path.stem, geometry)
+    title = chosen[0].title if len(chosen) == 1 else name or class_name or path.stem
+    return Region(title, geometry)
+
+
+def _class(annotation: Annotation) -> str | None:
+    return annotation.class_.name if annotation.class_ else None
 
 
 def inside(bag: FeatureBag, region: Region) -> FeatureBag:
@@ -58,17 +75,7 @@ def inside(bag: FeatureBag, region: Region) -> FeatureBag:
     Raises:
         TissueError: fewer than two patches do.
     """
-    # A copy: preparing changes a geometry, and another thread may be drawing it.
-    area = shapely.from_wkb(shapely.to_wkb(region.geometry))
-    shapely.prepare(area)
-    centres = bag.coords + bag.size_level0 / 2
-    kept = np.flatnonzero(shapely.intersects_xy(area, centres[:, 0], centres[:, 1]))
-    if len(kept) < 2:
-        raise TissueError(
-            f"Of {len(bag)} patches {len(kept)} {'lies' if len(kept) == 1 else 'lie'} inside "
-            f"{region.name!r}",
-            f"At least 2 are needed: take a larger area (a patch is {bag.size_level0} pixels wide)",
-        )
+    kept = _inside(bag.coords, bag.size_level0, region)
     fraction = bag.tissue_fraction
     return replace(
         bag,
@@ -76,3 +83,25 @@ def inside(bag: FeatureBag, region: Region) -> FeatureBag:
         coords=bag.coords[kept],
         tissue_fraction=None if fraction is None else fraction[kept],
     )
+
+
+def grid_inside(grid: PatchGrid, region: Region) -> PatchGrid:
+    """The same of patches that are not encoded yet. Raises TissueError as :func:`inside`."""
+    kept = _inside(grid.coords, grid.size_level0, region)
+    return replace(grid, coords=grid.coords[kept], tissue_fraction=grid.tissue_fraction[kept])
+
+
+def _inside(coords: NDArray[np.int64], size: int, region: Region) -> NDArray[np.intp]:
+    """Rows of the patches whose centres lie inside."""
+    # A copy: preparing changes a geometry, and another thread may be drawing it.
+    area = shapely.from_wkb(shapely.to_wkb(region.geometry))
+    shapely.prepare(area)
+    centres = coords + size / 2
+    kept = np.flatnonzero(shapely.intersects_xy(area, centres[:, 0], centres[:, 1]))
+    if len(kept) < 2:
+        raise TissueError(
+            f"Of {len(coords)} patches {len(kept)} {'lies' if len(kept) == 1 else 'lie'} inside "
+            f"{region.name!r}",
+            f"At least 2 are needed: take a larger area (a patch is {size} pixels wide)",
+        )
+    return kept

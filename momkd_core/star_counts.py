@@ -106,7 +106,7 @@ def read_star_counts(
     choices = choices or StarChoices()
     sheet = sheet or find_sheet(folder)
     there = star_files(folder)
-    listed = [one for one in read_sheet(sheet) if one.name.endswith(_ENDING)]
+    listed = read_sheet(sheet, _ENDING)
     chosen = [one for one in listed if one.barcode.sample in choices.sample_types]
     cases = _by_case([one for one in chosen if one.name in there], choices.level)
     if not cases:

@@ -155,7 +155,7 @@ class _Worker:
 
     def begin(self, piece: Piece, attempt: int) -> None:
         self.piece, self.attempt = piece, attempt
-        with suppress(BrokenPipeError):  # it has died: told() says so
+        with suppress(OSError):  # it has died: told() says so
             self.connection.send(piece)
 
     def told(self) -> str | Outcome | None:

@@ -14,17 +14,17 @@ from momkd_core.worker_processes import Here, Processes
 
 @contextmanager
 def workplace(
-    folder: Path, *, processes: int | None, cluster: str | None, needs: Needs
+    folder: Path | None, *, processes: int | None, cluster: str | None, needs: Needs
 ) -> Iterator[Workplace]:
     """The workplace that was asked for, open until the block ends.
 
     Args:
-        folder: what the pieces write into.
+        folder: what the pieces write into; None where they write nothing.
         processes: of this machine; None for none, so that pieces are done in this one.
         cluster: address, instead.
 
     Raises:
-        SettingsError: both are asked for, or what only a cluster can give.
+        SettingsError: both are asked for, or what only a cluster or processes can give.
         ClusterError: as :func:`momkd_core.ray_cluster.ray_cluster`.
     """
     if cluster is not None:
@@ -39,4 +39,12 @@ def workplace(
         raise SettingsError(
             "--gpus-per-task and --memory-per-task are for --cluster", "Leave them out"
         )
-    yield Here() if processes is None else Processes(processes, needs.cpus)
+    if processes is None:
+        if needs.cpus > 1:
+            raise SettingsError(
+                "--cpus-per-task is for --processes and --cluster; without them all cores are used",
+                "Leave it out, or say how many side by side",
+            )
+        yield Here()
+        return
+    yield Processes(processes, needs.cpus)

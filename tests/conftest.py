@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -21,6 +22,8 @@ from synthetic import TRAINING, tissue_image, write_cohort, write_slide
 
 
 def pytest_configure() -> None:
+    # Behind a shell's "&" an interrupt is ignored, and processes that the tests interrupt inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # Imports, which come now, make half a million objects and hardly any garbage.
     gc.disable()
 

@@ -61,10 +61,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from momkd_core.expression import write_expression
+    from momkd_core.expression import check_ending, write_expression
     from momkd_core.expression_source import read_source
     from momkd_core.star_counts import StarTable
 
+    check_ending(options.out)
     choices = _choices(options)
     with Progress() as progress:
         source = read_source(options.source, choices, sheet=options.sheet, report=progress)

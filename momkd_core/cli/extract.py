@@ -26,13 +26,14 @@ from momkd_core.cli.options import (
     positive_number,
 )
 from momkd_core.cli.place import add_workplace, asked_workplace
-from momkd_core.errors import MomkdError
+from momkd_core.errors import MomkdError, SettingsError
 from momkd_core.settings import ExtractionSettings, validated
 from momkd_core.slide import Slide
 from momkd_core.worker_processes import Here
 
 if TYPE_CHECKING:
     from momkd_core.extraction import SlideJob
+    from momkd_core.slide_regions import SlideRegions
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +80,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="arithmetic of the encoder; float16 on an NVIDIA GPU only (default %(default)s)",
     )
     add_dtype(parser)
+    parser.add_argument(
+        "--regions",
+        type=Path,
+        metavar="DIR",
+        help="keep only patches whose centre lies in an area of <slide stem>.geojson, as QuPath "
+        "exports annotations; a slide without such a file fails",
+    )
+    parser.add_argument(
+        "--regions-class", metavar="NAME", help="of these files only areas of this class"
+    )
     add_workers(parser)
     add_slide_mpp(parser)
     parser.add_argument("--overwrite", action="store_true", help="extract again what exists")
@@ -99,8 +110,9 @@ def run(options: argparse.Namespace) -> int:
         "momkd extract --help says what is possible",
     )
     cohort = cohort_input(options.cohort)
+    regions = _regions(options)
     jobs = [
-        SlideJob(job.slide, job.mpp or options.slide_mpp, job.target)
+        SlideJob(job.slide, job.mpp or options.slide_mpp, job.target, regions)
         for job in cohort.jobs(options.out)
     ]
     if options.plan:
@@ -133,6 +145,22 @@ def run(options: argparse.Namespace) -> int:
     return 1 if count.failed else 0
 
 
+def _regions(options: argparse.Namespace) -> SlideRegions | None:
+    from momkd_core.slide_regions import SlideRegions
+
+    if options.regions is None:
+        if options.regions_class is not None:
+            raise SettingsError(
+                "--regions-class has no files to look in", "Name their folder with --regions"
+            )
+        return None
+    if not options.regions.is_dir():
+        raise SettingsError(
+            f"{options.regions} is no folder", "Name the folder of the GeoJSON files with --regions"
+        )
+    return SlideRegions(options.regions.absolute(), options.regions_class)
+
+
 def _plan(jobs: list[SlideJob], settings: ExtractionSettings) -> int:
     from momkd_core.extraction import plan
 
@@ -140,7 +168,7 @@ def _plan(jobs: list[SlideJob], settings: ExtractionSettings) -> int:
     for job in jobs:
         try:
             with Slide(job.slide, mpp=job.mpp) as slide:
-                grid = plan(slide, settings)
+                grid = plan(slide, settings, job.region())
         except MomkdError as error:
             failures += 1
             print_failure(job.slide.name, error)

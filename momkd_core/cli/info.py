@@ -12,16 +12,19 @@ from pathlib import Path
 from momkd_core.cli.options import add_json, add_slide_mpp
 from momkd_core.export import to_json
 from momkd_core.slide import Slide
+from momkd_core.slide_folder import the_slide
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("slide", type=Path, metavar="SLIDE")
+    parser.add_argument(
+        "slide", type=Path, metavar="SLIDE", help="a file, or a folder of one slide"
+    )
     add_slide_mpp(parser)
     add_json(parser)
 
 
 def run(options: argparse.Namespace) -> None:
-    with Slide(options.slide, mpp=options.slide_mpp) as slide:
+    with Slide(the_slide(options.slide), mpp=options.slide_mpp) as slide:
         facts = slide.info()
     if options.json:
         print(to_json(facts))

@@ -55,12 +55,12 @@ def add_workplace(
 
 @contextmanager
 def asked_workplace(
-    options: argparse.Namespace, folder: Path, *, processes: int | None = None
+    options: argparse.Namespace, folder: Path | None, *, processes: int | None = None
 ) -> Iterator[Workplace | None]:
     """The workplace that the options ask for; None where they ask for none.
 
     Args:
-        folder: what the pieces write into.
+        folder: what the pieces write into; None where they write nothing.
         processes: where the options name no number.
     """
     needs = Needs(options.cpus_per_task, options.gpus_per_task, options.memory_per_task)

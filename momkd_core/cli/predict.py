@@ -3,6 +3,7 @@
 example:
   momkd predict slide.svs --model runs/her2/folds/0/model.safetensors --out result --json
   momkd predict cohort.csv --model runs/her2 --out results
+  momkd predict cohort.csv --model runs/her2 --out results --cluster auto
   momkd predict slide.svs --model her2.safetensors --region slide.svs.annotations.geojson
 """
 
@@ -22,7 +23,8 @@ from momkd_core.cli.options import (
     add_slide_mpp,
     add_workers,
 )
-from momkd_core.errors import SettingsError
+from momkd_core.cli.place import add_workplace, asked_workplace
+from momkd_core.errors import SettingsError, SlideError
 
 if TYPE_CHECKING:
     from momkd_core.checkpoint import Model
@@ -35,11 +37,21 @@ OUTSIDE = "outside what this model knows: do not trust the prediction"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("input", type=Path, metavar="INPUT", help="slide, .h5, or cohort CSV")
+    parser.add_argument(
+        "input",
+        type=Path,
+        metavar="INPUT",
+        help="slide, folder of one DICOM slide, .h5, or cohort CSV",
+    )
     parser.add_argument(
         "--model", type=Path, required=True, metavar="MODEL", help="model file or run folder"
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="write result files there")
+    parser.add_argument(
+        "--dicom",
+        action="store_true",
+        help="also write affinity and attention as DICOM parametric maps; for DICOM slides",
+    )
     add_mute(parser)
     parser.add_argument(
         "--precision",
@@ -60,28 +72,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_features(parser)
     add_slide_mpp(parser)
     add_workers(parser)
+    add_workplace(parser, "cases of a cohort")
     add_json(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     from momkd_core.checkpoint import load_model
+    from momkd_core.dicom_maps import read_source
     from momkd_core.prediction import parse_muted
+    from momkd_core.slide_folder import the_slide
 
     model = load_model(options.model)
     muted = parse_muted(options.mute)
     if options.region is None and options.region_name is not None:
         raise SettingsError("--region-name has no file to look in", "Name it with --region")
+    if options.dicom and options.out is None:
+        raise SettingsError("--dicom has no folder to write to", "Name it with --out")
     if options.input.suffix.lower() == ".csv":
         if options.region is not None:
             raise SettingsError(
                 "--region belongs to one slide, not to a cohort", "Predict its slide by itself"
             )
         return _cohort(options, model, muted)
+    if options.processes is not None or options.cluster is not None:
+        raise SettingsError(
+            "--processes and --cluster are for the cases of a cohort", "Leave them out"
+        )
+    options.input = the_slide(options.input)
+    if options.dicom:
+        read_source(options.input)  # fails before minutes of work rather than after
     _single(options, model, muted)
     return 0
 
 
 def _single(options: argparse.Namespace, model: Model, muted: dict[str, list[int]] | None) -> None:
+    from momkd_core.dicom_maps import write_maps
     from momkd_core.export import to_json, write_prediction
     from momkd_core.prediction import predict
 
@@ -99,6 +124,8 @@ def _single(options: argparse.Namespace, model: Model, muted: dict[str, list[int
     case_id = options.input.stem
     if options.out is not None:
         write_prediction(result, case_id, options.out)
+        if options.dicom:
+            write_maps(result, options.input, options.out)
     if options.json:
         print(to_json(result.as_json(case_id)))
     else:
@@ -148,32 +175,40 @@ def _print_result(result: SlideResult, model: Model) -> None:
 
 
 def _cohort(options: argparse.Namespace, model: Model, muted: dict[str, list[int]] | None) -> int:
+    from momkd_core.case_pieces import predict_side_by_side
     from momkd_core.cohort import read_cohort
     from momkd_core.cohort_prediction import CaseFailure, predict_cohort
     from momkd_core.export import to_json
 
-    cases: list[dict[str, Any]] = []
+    found: dict[str, dict[str, Any]] = {}
     errors: list[dict[str, str]] = []
     cohort = read_cohort(options.input)
-    with Progress() as progress:
-        for outcome in predict_cohort(
-            model,
-            cohort,
-            features_folder=options.features,
-            mpp=options.slide_mpp,
-            muted=muted,
-            report=progress,
-            workers=options.workers,
-            precision=options.precision,
-        ):
+    asked = {
+        "features_folder": options.features, "mpp": options.slide_mpp, "muted": muted,
+        "workers": options.workers, "precision": options.precision,
+    }  # fmt: skip
+    with asked_workplace(options, options.out) as place, Progress() as progress:
+
+        def ended(outcome: CaseResult | CaseFailure) -> None:
             if isinstance(outcome, CaseFailure):
                 progress.close()
                 print_failure(f"case {outcome.case_id}", outcome.error)
                 errors.append(outcome.as_json())
-                continue
+                return
             if options.out is not None:
-                _write_case(outcome, options.out)
-            cases.append(_case_json(outcome))
+                errors.extend(_write_case(outcome, options.out, dicom=options.dicom))
+            found[outcome.case.case_id] = _case_json(outcome)
+
+        if place is None:
+            for outcome in predict_cohort(model, cohort, report=progress, **asked):
+                ended(outcome)
+        else:
+            predict_side_by_side(
+                options.model, cohort, place, ended=ended, report=progress, **asked
+            )
+    order = {case.case_id: position for position, case in enumerate(cohort.cases)}
+    cases = [found[case_id] for case_id in order if case_id in found]
+    errors.sort(key=lambda error: order[error["case_id"]])
     if options.json:
         print(to_json({"cases": cases, "errors": errors}))
     else:
@@ -187,15 +222,25 @@ def _cohort(options: argparse.Namespace, model: Model, muted: dict[str, list[int
     return 1 if errors else 0
 
 
-def _write_case(outcome: CaseResult, out: Path) -> None:
+def _write_case(outcome: CaseResult, out: Path, *, dicom: bool) -> list[dict[str, str]]:
+    """The files of a case; the slides of which no DICOM could be made, as errors."""
+    from momkd_core.cohort_prediction import CaseFailure
+    from momkd_core.dicom_maps import write_maps
     from momkd_core.export import write_prediction
 
-    folder = out / outcome.case.case_id
+    folder, failures = out / outcome.case.case_id, []
     several = len(outcome.slides) > 1
-    for slide in outcome.slides:
-        write_prediction(
-            slide, outcome.case.case_id, folder / slide.slide_name if several else folder
-        )
+    for row, slide in zip(outcome.case.slides, outcome.slides, strict=True):
+        into = folder / slide.slide_name if several else folder
+        write_prediction(slide, outcome.case.case_id, into)
+        if not dicom:
+            continue
+        try:
+            write_maps(slide, row.slide or row.features or into, into)
+        except SlideError as error:
+            print_failure(f"case {outcome.case.case_id}", error)
+            failures.append(CaseFailure(outcome.case.case_id, row.stem, error).as_json())
+    return failures
 
 
 def _strangest(slides: Sequence[SlideResult]) -> dict[str, Any]:

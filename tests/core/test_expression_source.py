@@ -123,7 +123,30 @@ def test_vectors_that_do_not_fit(tmp_path: Path, array: np.ndarray, message: str
         open_expression(tmp_path)
 
 
+def test_genes_that_cannot_be_read(tmp_path: Path) -> None:
+    np.save(tmp_path / "case-1.npy", np.ones(2))
+    (tmp_path / "genes.txt").write_bytes("Ärger\nB\n".encode("latin-1"))
+    with pytest.raises(ExpressionError, match=r"genes.txt of .* cannot be read as UTF-8"):
+        open_expression(tmp_path)
+
+
+def test_other_files_of_a_cart_do_not_matter(tmp_path: Path) -> None:
+    """A clinical file is of a patient, and a row that was cut has no sample at all."""
+    write_gdc_download(tmp_path, {A: 1.0})
+    (sheet,) = tmp_path.glob("gdc_sample_sheet.*.tsv")
+    rows = sheet.read_text().splitlines()
+    clinical = ["x", "clinical.xml", "Clinical", "Clinical Supplement", "TCGA-BRCA", A[:12], "", ""]
+    sheet.write_text("\n".join([rows[0], "\t".join(clinical), *rows[1:]]))
+    assert read_star_counts(tmp_path).table.case_ids == (A[:12],)
+    cut = "\t".join(rows[1].split("\t")[:4])
+    sheet.write_text("\n".join([*rows, cut]))
+    with pytest.raises(ExpressionError, match=r"file 2 \(00000000.*'' is no barcode"):
+        read_star_counts(tmp_path)
+
+
 def test_the_kind_of_a_source_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ExpressionError, match=r"mistyped does not exist"):
+        read_source(tmp_path / "mistyped", StarChoices())
     with pytest.raises(ExpressionError, match="neither .npy vectors nor"):
         open_expression(tmp_path)
     write_gdc_download(tmp_path, {A: 1.0})

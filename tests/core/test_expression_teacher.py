@@ -48,6 +48,19 @@ def test_it_doubts_a_wrong_label() -> None:
     assert "c5" not in said and set(ledger.used["teacher"]) == set(CASES) - {"c5"}
 
 
+def test_cases_without_the_chosen_genes_are_left_out() -> None:
+    values = np.random.default_rng(3).normal(size=(80, 30))
+    values[:, 0] += 4.0 * np.asarray([LABELS[case] for case in CASES])
+    values[:6, 0] = np.nan
+    said = told(values, top_genes=1)
+    assert set(said) == set(CASES[6:])
+    values[[i for i, case in enumerate(CASES) if LABELS[case]], 0] = np.nan
+    values[:, 1:] = np.nan
+    values[1::4, 1] = values[2::4, 1] = 0.0  # constant: no gene to choose, but not absent
+    with pytest.raises(ExpressionError, match="all cases of one label lack each.*teacher_weight=0"):
+        told(values, top_genes=1)
+
+
 def test_what_cannot_be_taught() -> None:
     values = np.random.default_rng(2).normal(size=(80, 5))
     with pytest.raises(LeakageError, match="teacher"):

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from momkd_core.errors import Cancelled, CohortError
-from momkd_core.pieces import Outcome, Piece, Workplace
+from momkd_core.errors import Cancelled, CohortError, SettingsError
+from momkd_core.pieces import Needs, Outcome, Piece, Workplace
 from momkd_core.progress import CancelToken, Report, silent
 from momkd_core.worker_processes import Here, Processes
+from momkd_core.workplaces import workplace
 
 
 def work(path: Path, report: Report, cancel: CancelToken) -> str:
@@ -82,3 +83,11 @@ def test_all_stop_on_request(tmp_path: Path) -> None:
     assert "stopped" in (tmp_path / "waits.log").read_text()
     assert not (tmp_path / "later.txt").exists()
     place.run([], doing="", report=silent, ended=lambda *_: None, cancel=CancelToken())
+
+
+def test_threads_of_no_process_are_refused(tmp_path: Path) -> None:
+    with (
+        pytest.raises(SettingsError, match="--cpus-per-task is for --processes and --cluster"),
+        workplace(tmp_path, processes=None, cluster=None, needs=Needs(cpus=2)),
+    ):
+        pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -94,7 +95,7 @@ def working(driver: int) -> list[int]:
         except OSError:  # it has just ended
             continue
         parents[int(folder.name)] = int(stat.rpartition(")")[2].split()[1])
-        if title.startswith(b"ray::_do"):
+        if title.startswith(b"ray::do_there"):
             found.append(int(folder.name))
 
     def below(pid: int) -> bool:
@@ -121,6 +122,33 @@ def test_folds_in_two_processes_predict_the_same(
             for run in ("alone", "two")
         )
         assert one == two
+
+
+def test_cases_in_two_processes_are_predicted_the_same(
+    cohort_path: Path, run_folder: Path, tmp_path: Path
+) -> None:
+    """The second case of three is of a slide that cannot be read."""
+    (tmp_path / "slides").mkdir()
+    header, *rows = cohort_path.read_text().splitlines()[:4]
+    for row in rows:
+        name = row.split(",")[header.split(",").index("slide")]
+        (tmp_path / name).symlink_to(cohort_path.parent / name)
+        if row is rows[1]:
+            (tmp_path / name).unlink()
+            (tmp_path / name).write_text("no slide")
+    (tmp_path / "cohort.csv").write_text("\n".join([header, *rows]))
+    command = ["predict", tmp_path / "cohort.csv", "--model", run_folder, "--json", "--out"]
+    one, two = (
+        start(*command, tmp_path / "one"),
+        start(*command, tmp_path / "two", "--processes", 2),
+    )
+    told, told_by_two = (json.loads(process.communicate(timeout=240)[0]) for process in (one, two))
+    assert one.returncode == two.returncode == 1
+    assert told == told_by_two and len(told["cases"]) == 2 and len(told["errors"]) == 1
+    written = {path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*.*")}
+    assert len(written) == 6
+    for path in written:
+        assert (tmp_path / "one" / path).read_bytes() == (tmp_path / "two" / path).read_bytes()
 
 
 def test_an_address_that_does_not_answer_is_named(

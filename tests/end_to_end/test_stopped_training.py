@@ -16,20 +16,12 @@ from synthetic import TINY, write_feature_cohort
 
 EPOCHS = 30
 
-# The console script; behind a shell's "&" an interrupt is ignored, which a child would inherit.
-MOMKD = """
-import signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)
-from momkd_core.cli.main import main
-sys.exit(main())
-"""
-
 
 def start(folder: Path, out: str) -> subprocess.Popen[str]:
     arguments = ["train", folder / "cohort.csv", "--expression", folder / "expression.csv", *TINY]
     more = ["--fold", "0", "--epochs", EPOCHS, "--set", f"patience={EPOCHS}", "--out", folder / out]
     return subprocess.Popen(
-        [sys.executable, "-c", MOMKD, *(str(a) for a in (*arguments, *more))],
+        [sys.executable, "-m", "momkd_core.cli.main", *(str(a) for a in (*arguments, *more))],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

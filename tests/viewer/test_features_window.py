@@ -125,3 +125,17 @@ def test_the_ground_is_the_slide_where_the_file_says_how_large_it_is(features_fo
     right = int(bag.coords[:, 0].max()) + bag.size_level0
     assert PatchGround.of(odd).width == right  # type: ignore[union-attr]
     assert PatchGround.of(odd).mpp is None  # type: ignore[union-attr]
+
+
+def test_features_of_another_encoder_are_refused(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path, model_path: Path, features_folder: Path
+) -> None:
+    bag = read_features(features_folder / "case_00.h5")
+    write_features(tmp_path / "other.h5", replace(bag, encoder="uni2-h"))
+    open_all(qtbot, window, model_path, tmp_path / "other.h5")
+    assert window.analysis.result is None
+    said = window.canvas.banner.text
+    assert "other.h5 holds features of uni2-h, but the model was trained on" in said
+    assert "momkd extract … --encoder" in said
+    open_all(qtbot, window, model_path, features_folder / "case_00.h5")
+    assert window.analysis.result is not None and window.canvas.banner.isHidden()

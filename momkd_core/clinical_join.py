@@ -1,0 +1,201 @@
+"""Which case of the clinical tables a file is of: by TCGA barcode where ids are barcodes, else by name.
+
+By name a file belongs to the id that its name is, or begins with. Nothing is chosen silently: what is
+left out is kept by name.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, get_args
+
+from momkd_core.barcode import PRIMARY, Barcode, Level, parse_barcode
+from momkd_core.clinical_table import PATIENT_COLUMN, ClinicalRow, ClinicalTable
+from momkd_core.cohort import names_a_file
+from momkd_core.errors import CohortError
+
+Kind = Literal["diagnostic", "frozen", "all"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+@dataclass(frozen=True)
+class TcgaChoices:
+    """What is taken of TCGA's files.
+
+    Attributes:
+        level: part of the barcode that is the case.
+        sample_types: two-digit codes of the samples taken, of tables and files.
+        kind: of slides: DX, or those of frozen tissue (TS, BS, MS), or all.
+    """
+
+    level: Level = "patient"
+    sample_types: tuple[str, ...] = (PRIMARY,)
+    kind: Kind = "diagnostic"
+
+
+@dataclass
+class LeftOut:
+    """What is not in the cohort.
+
+    Attributes:
+        sample_types, kinds: files of other samples, or of other slides, counted by code.
+        unnamed: files whose name does not say of what case they are.
+        unlisted: files of cases that no table lists.
+        ambiguous: files that could be of several cases.
+        repeated: files of a name that another file has too, which was taken.
+        without_files: cases of the tables that have no file here.
+    """
+
+    sample_types: Counter[str] = field(default_factory=Counter)
+    kinds: Counter[str] = field(default_factory=Counter)
+    unnamed: list[str] = field(default_factory=list)
+    unlisted: list[str] = field(default_factory=list)
+    ambiguous: list[str] = field(default_factory=list)
+    repeated: list[str] = field(default_factory=list)
+    without_files: list[str] = field(default_factory=list)
+
+
+class Join(Protocol):
+    """Files and rows of the same case."""
+
+    def case_of(self, stem: str, left_out: LeftOut) -> str | None:
+        """The case of a file; where it has none, why is noted."""
+
+    def rows_of(self, case: str) -> list[ClinicalRow]:
+        """What the tables say of a case."""
+
+    def without(self, cases: Iterable[str]) -> list[str]:
+        """What the tables list beside these cases, by patient where ids are barcodes."""
+
+    def patient(self, case: str) -> str:
+        """The patient of a case."""
+
+    def site(self, case: str) -> str | None:
+        """Where it comes from, None where ids do not say."""
+
+
+def join_of(tables: Sequence[ClinicalTable], choices: TcgaChoices) -> Join:
+    """By barcode or by name, as the tables' ids are.
+
+    Raises:
+        CohortError: ids are of two sorts, or one cannot name a file.
+    """
+    return BarcodeJoin(tables, choices) if _are_barcodes(tables) else NameJoin(tables)
+
+
+def _are_barcodes(tables: Sequence[ClinicalTable]) -> bool:
+    found: dict[bool, tuple[ClinicalTable, ClinicalRow]] = {}
+    for table in tables:
+        for row in table.rows:
+            found.setdefault(parse_barcode(row.id) is not None, (table, row))
+    if len(found) > 1:
+        table, row = found[False]
+        raise CohortError(
+            f"{table.name} line {row.line}: {row.id!r} is no TCGA barcode, as other ids are",
+            "Keep rows of one sort, or name another column of ids with --id",
+        )
+    return True in found
+
+
+class BarcodeJoin:
+    """By barcode. Rows of a coarser level hold for all that lies below, and finer ones above."""
+
+    def __init__(self, tables: Sequence[ClinicalTable], choices: TcgaChoices) -> None:
+        self._choices = choices
+        self._rows: dict[str, list[tuple[str, ClinicalRow]]] = defaultdict(list)
+        for table in tables:
+            for row in table.rows:
+                barcode = parse_barcode(row.id)
+                assert barcode is not None  # all ids are barcodes
+                if barcode.sample in (None, *choices.sample_types):
+                    self._rows[barcode.patient].append((_finest(barcode), row))
+
+    def case_of(self, stem: str, left_out: LeftOut) -> str | None:
+        barcode = parse_barcode(stem)
+        case = None if barcode is None else barcode.at(self._choices.level)
+        if barcode is None or case is None:
+            left_out.unnamed.append(stem)
+        elif barcode.sample is not None and barcode.sample not in self._choices.sample_types:
+            left_out.sample_types[barcode.sample] += 1
+        elif barcode.slide is not None and not self._is_of_kind(barcode):
+            left_out.kinds[barcode.slide] += 1
+        elif not self.rows_of(case):
+            left_out.unlisted.append(stem)
+        else:
+            return case
+        return None
+
+    def _is_of_kind(self, barcode: Barcode) -> bool:
+        return self._choices.kind == "all" or barcode.diagnostic == (
+            self._choices.kind == "diagnostic"
+        )
+
+    def rows_of(self, case: str) -> list[ClinicalRow]:
+        # Parts of a barcode are equally long, so that a part of one is what it begins with.
+        return [
+            row
+            for stated, row in self._rows.get(case[:12], [])
+            if stated.startswith(case) or case.startswith(stated)
+        ]
+
+    def without(self, cases: Iterable[str]) -> list[str]:
+        there = {case[:12] for case in cases}
+        return sorted(patient for patient in self._rows if patient not in there)
+
+    def patient(self, case: str) -> str:
+        return case[:12]
+
+    def site(self, case: str) -> str | None:
+        """The tissue source site."""
+        barcode = parse_barcode(case)
+        return None if barcode is None else barcode.site
+
+
+def _finest(barcode: Barcode) -> str:
+    return barcode.at("vial") or barcode.at("sample") or barcode.patient
+
+
+class NameJoin:
+    """By name: the id itself, or with one of ``-_. `` and more behind it."""
+
+    def __init__(self, tables: Sequence[ClinicalTable]) -> None:
+        columns = {table.id_column for table in tables}
+        if len(columns) > 1:
+            raise CohortError(
+                f"The tables' ids are of {len(columns)} sorts: {', '.join(sorted(columns))}",
+                "Name with --id a column that all of them have",
+            )
+        self._rows: dict[str, list[ClinicalRow]] = defaultdict(list)
+        for table in tables:
+            for row in table.rows:
+                if not names_a_file(row.id):
+                    raise CohortError(
+                        f"{table.name} line {row.line}: {row.id!r} cannot be a file name",
+                        "Use letters, digits, '-', '_' and '.'",
+                    )
+                self._rows[row.id].append(row)
+
+    def case_of(self, stem: str, left_out: LeftOut) -> str | None:
+        if stem in self._rows:
+            return stem
+        ends = (end for end, letter in enumerate(stem) if letter in "-_. ")
+        found = [stem[:end] for end in ends if stem[:end] in self._rows]
+        if len(found) == 1:
+            return found[0]
+        (left_out.ambiguous if found else left_out.unlisted).append(stem)
+        return None
+
+    def rows_of(self, case: str) -> list[ClinicalRow]:
+        return self._rows[case]
+
+    def without(self, cases: Iterable[str]) -> list[str]:
+        return sorted(set(self._rows) - set(cases))
+
+    def patient(self, case: str) -> str:
+        """As the table says it, else the case."""
+        return self._rows[case][0].cells.get(PATIENT_COLUMN) or case
+
+    def site(self, case: str) -> str | None:
+        return None

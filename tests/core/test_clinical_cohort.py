@@ -1,0 +1,173 @@
+"""Cohorts of clinical tables: layouts, the join by barcode or name, and what is left out."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from momkd_core.clinical_cohort import ClinicalCohort, make_cohort, write_cohort
+from momkd_core.clinical_join import TcgaChoices
+from momkd_core.clinical_labels import LabelRule
+from momkd_core.clinical_table import ClinicalTable, read_clinical
+from momkd_core.cohort import read_cohort
+from momkd_core.errors import CohortError
+
+ER = LabelRule("er", "ER", ("Positive", "Negative"))
+
+
+def table(tmp_path: Path, text: str, name: str = "clinical.tsv") -> ClinicalTable:
+    path = tmp_path / name
+    path.write_text(text.replace("|", "\t"))
+    return read_clinical(path)
+
+
+def joined(
+    tables: ClinicalTable, *names: str, choices: TcgaChoices | None = None
+) -> ClinicalCohort:
+    return make_cohort([tables], [ER], slides=[Path(name) for name in names], choices=choices)
+
+
+CBIOPORTAL = (
+    "#Patient Identifier|ER Status\n#Patient Identifier|ER Status\n#STRING|STRING\n#1|1\n"
+    "PATIENT_ID|ER\nTCGA-A1-A0SB|Positive\nTCGA-A1-A0SD|Equivocal\nTCGA-A2-A0CL|Negative\n"
+)
+BIOTAB = (
+    "bcr_patient_uuid|bcr_patient_barcode|ER\nbcr_patient_uuid|bcr_patient_barcode|er_status\n"
+    "CDE_ID:|CDE_ID:2003301|CDE_ID:2957359\nu1|TCGA-A1-A0SB|Positive\n"
+    "u2|TCGA-A1-A0SD|[Not Evaluated]\nu3|TCGA-A2-A0CL|Negative\n"
+)
+#: A row a treatment.
+GDC = (
+    "project.project_id|cases.submitter_id|ER\nTCGA-BRCA|TCGA-A1-A0SB|Positive\n"
+    "TCGA-BRCA|TCGA-A1-A0SB|Positive\nTCGA-BRCA|TCGA-A1-A0SD|'--\nTCGA-BRCA|TCGA-A2-A0CL|Negative\n"
+)
+#: Normal tissue of a patient has a row of its own.
+XENA = (
+    "submitter_id.samples|ER\nTCGA-A1-A0SB-01A|Positive\nTCGA-A1-A0SB-11A|\nTCGA-A1-A0SD-01A|\n"
+    "TCGA-A2-A0CL-01A|Negative\n"
+)
+
+
+@pytest.mark.parametrize("text", [CBIOPORTAL, BIOTAB, GDC, XENA])
+def test_tables_of_each_source(tmp_path: Path, text: str) -> None:
+    cohort = joined(
+        table(tmp_path, text),
+        "TCGA-A1-A0SB-01Z-00-DX1.A.svs", "TCGA-A1-A0SB-01Z-00-DX2.B.svs",
+        "TCGA-A1-A0SD-01Z-00-DX1.C.svs", "TCGA-A2-A0CL-01Z-00-DX1.D.svs",
+    )  # fmt: skip
+    write_cohort(tmp_path / "cohort.csv", cohort)
+    read = read_cohort(tmp_path / "cohort.csv")
+    found = [
+        (one.case_id, len(one.slides), one.values["site"], one.values["er"]) for one in read.cases
+    ]
+    assert found == [
+        ("TCGA-A1-A0SB", 2, "A1", "Positive"),
+        ("TCGA-A1-A0SD", 1, "A1", ""),
+        ("TCGA-A2-A0CL", 1, "A2", "Negative"),
+    ]
+    count = cohort.labels["er"]
+    assert count.taken == {"Positive": 1, "Negative": 1} and not count.conflicts
+    assert (count.emptied, count.missing) in (({"Equivocal": 1}, 0), ({}, 1))
+
+
+def test_compressed_tables_and_csv(tmp_path: Path) -> None:
+    (tmp_path / "x.tsv.gz").write_bytes(gzip.compress(XENA.replace("|", "\t").encode()))
+    assert len(read_clinical(tmp_path / "x.tsv.gz").rows) == 4
+    own = table(
+        tmp_path, 'sample,ER,note\r\nP1,Positive,"a, ""b"""\r\n\r\nP2,Negative,\r\n', "x.csv"
+    )
+    assert [(row.line, row.cells["note"]) for row in own.rows] == [(2, 'a, "b"'), (4, "")]
+
+
+def test_what_is_left_out_of_tcga(tmp_path: Path) -> None:
+    names = [
+        "TCGA-A1-A0SB-01Z-00-DX1.svs", "x/TCGA-A1-A0SB-01Z-00-DX1.svs", "TCGA-A1-A0SB-01A-01-TS1.svs",
+        "TCGA-A2-A0CL-11A-01-TS1.svs", "TCGA-ZZ-AAAA-01Z-00-DX1.svs", "scan 7.svs",
+    ]  # fmt: skip
+    cohort = joined(table(tmp_path, CBIOPORTAL), *names)
+    assert [row.case_id for row in cohort.rows] == ["TCGA-A1-A0SB"]
+    left_out = cohort.left_out
+    assert (left_out.sample_types, left_out.kinds) == ({"11": 1}, {"TS1": 1})
+    assert left_out.unlisted == ["TCGA-ZZ-AAAA-01Z-00-DX1"] and left_out.unnamed == ["scan 7"]
+    assert left_out.repeated == ["x/TCGA-A1-A0SB-01Z-00-DX1.svs"]
+    assert left_out.without_files == ["TCGA-A1-A0SD", "TCGA-A2-A0CL"]
+    with pytest.raises(CohortError, match="left out by sample type 11: 1, kind of slide TS1: 1"):
+        joined(table(tmp_path, CBIOPORTAL), *names[2:])
+    frozen = TcgaChoices("sample", ("01", "11"), "frozen")
+    cohort = joined(table(tmp_path, CBIOPORTAL), *names, choices=frozen)
+    assert [row.case_id for row in cohort.rows] == ["TCGA-A1-A0SB-01", "TCGA-A2-A0CL-11"]
+    assert {row.patient_id for row in cohort.rows} == {"TCGA-A1-A0SB", "TCGA-A2-A0CL"}
+
+
+def test_rows_that_disagree_give_no_label(tmp_path: Path) -> None:
+    text = "SAMPLE_ID|ER\nTCGA-A1-A0SB-01|Positive\nTCGA-A1-A0SB-01|Negative\n"
+    text += "TCGA-A1-A0SB-06|Positive\nTCGA-A2-A0CL-01|Negative\n"
+    cohort = joined(
+        table(tmp_path, text), "TCGA-A1-A0SB-01Z-00-DX1.svs", "TCGA-A2-A0CL-01Z-00-DX1.svs"
+    )
+    assert cohort.labels["er"].conflicts == {"TCGA-A1-A0SB": ["Negative", "Positive"]}
+    assert [row.labels["er"] for row in cohort.rows] == ["", "Negative"]
+
+
+def test_other_ids_join_by_name(tmp_path: Path) -> None:
+    """A file is of the id that it begins with; one that could be of two is of neither."""
+    text = "PATIENT_ID|SAMPLE_ID|ER\np1|a|Positive\np1|b|Negative\np2|a-1|Negative\n"
+    cohort = make_cohort(
+        [table(tmp_path, text)], [ER],
+        slides=[Path(name) for name in ("a.svs", "b_HE.svs", "a-1-x.svs", "ab.svs")],
+        features=[Path("a.h5")],
+    )  # fmt: skip
+    rows = [(row.case_id, row.patient_id, row.slide, row.features) for row in cohort.rows]
+    assert rows == [
+        ("a", "p1", Path("a.svs"), Path("a.h5")),
+        ("b", "p1", Path("b_HE.svs"), None),
+    ]
+    assert cohort.left_out.ambiguous == ["a-1-x"] and cohort.left_out.unlisted == ["ab"]
+    assert cohort.left_out.without_files == ["a-1"] and "site" not in cohort.rows[0].labels
+
+
+def test_a_patient_table_beside_a_sample_table(tmp_path: Path) -> None:
+    patients = table(tmp_path, CBIOPORTAL, "patient.txt")
+    samples = table(
+        tmp_path, "PATIENT_ID|SAMPLE_ID|SUBTYPE\nTCGA-A1-A0SB|TCGA-A1-A0SB-01|LumA\n", "sample.txt"
+    )
+    rules = [ER, LabelRule("subtype", "SUBTYPE")]
+    slides = [Path("TCGA-A1-A0SB-01Z-00-DX1.svs"), Path("TCGA-A2-A0CL-01Z-00-DX1.svs")]
+    cohort = make_cohort([patients, samples], rules, slides=slides)
+    assert [row.labels["subtype"] for row in cohort.rows] == ["LumA", ""]
+    assert [row.labels["er"] for row in cohort.rows] == ["Positive", "Negative"]
+    with pytest.raises(CohortError, match=r"'ER' is in patient.txt and in patient.txt"):
+        make_cohort([patients, patients], [ER], slides=slides)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", r"has no column .*PATIENT_ID"),
+        ("name|ER\nx|Positive\n", "has no column 'SAMPLE_ID or PATIENT_ID.*--id which column"),
+        ("PATIENT_ID|ER\n", "holds no row"),
+        ("PATIENT_ID|ER\nx|Positive\n|Negative\n", "line 3 has nothing in 'PATIENT_ID'"),
+        ("#c\nPATIENT_ID|ER\nx|Positive|1\n", "line 3 has 3 cells for 2 columns"),
+        ("PATIENT_ID|PATIENT_ID\nx|y\n", "two columns 'PATIENT_ID'"),
+        ("PATIENT_ID|PR\nx|Positive\n", "no column 'ER'"),
+        ("PATIENT_ID|ER\nx|positive\n", r"never has the value 'Positive' \(it has: 'positive' \(1\)\)"),
+        ("PATIENT_ID|ER\nTCGA-A1-A0SB|Positive\nx|Negative\n", "line 3: 'x' is no TCGA barcode"),
+        ("PATIENT_ID|ER\na/b|Positive\nx|Negative\n", "line 2: 'a/b' cannot be a file name"),
+        ("PATIENT_ID|ER\ny|Positive\nz|Negative\n", r"None of 1 files belongs to a row of .*\(x\)"),
+    ],
+)  # fmt: skip
+def test_tables_that_cannot_be_used(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(CohortError, match=message):
+        joined(table(tmp_path, text), "x.svs")
+
+
+def test_tables_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(CohortError, match="does not exist"):
+        read_clinical(tmp_path / "none.tsv")
+    (tmp_path / "x.tsv").write_bytes(b"PATIENT_ID\tER\n\xff\xfe\tPositive\n")
+    (tmp_path / "x.tsv.gz").write_bytes(gzip.compress(b"PATIENT_ID\n" * 99)[:-9])
+    for name in ("x.tsv", "x.tsv.gz"):
+        with pytest.raises(CohortError, match=f"{name} cannot be read as UTF-8"):
+            read_clinical(tmp_path / name)
