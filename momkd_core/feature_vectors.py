@@ -8,8 +8,8 @@ positive ones and as unsigned integers for negative ones, so that two maxima tel
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import h5py
@@ -63,8 +63,10 @@ def _native(vectors: NDArray[Any]) -> NDArray[Any]:
         return vectors.astype(wanted, copy=False)
 
 
-def _place_in_file(stored: h5py.Dataset | NDArray[Any]) -> tuple[Path, int] | None:
-    """The file and the byte where a dataset lies in one piece; None where HDF5 has to read it."""
+def _place_in_file(stored: h5py.Dataset | NDArray[Any]) -> tuple[int, int] | None:
+    """Descriptor of the open file, and the byte where a dataset lies in one piece; None where HDF5 has
+    to read it. It is HDF5's own: by its name, the file could be another one by now.
+    """
     if not isinstance(stored, h5py.Dataset) or stored.dtype not in (np.float16, np.float32):
         return None
     if (
@@ -76,27 +78,26 @@ def _place_in_file(stored: h5py.Dataset | NDArray[Any]) -> tuple[Path, int] | No
         return None
     file = stored.file
     offset = stored.id.get_offset()
-    if offset is None or file.userblock_size or file.driver != "sec2":
+    plain = file.driver == "sec2" and not file.userblock_size and hasattr(os, "preadv")
+    if offset is None or not plain:
         return None
-    return Path(file.filename), int(offset)
+    return int(file.id.get_vfd_handle()), int(offset)
 
 
-def _fill(vectors: NDArray[Any], path: Path, offset: int) -> Iterator[NDArray[Any]]:
+def _fill(vectors: NDArray[Any], descriptor: int, offset: int) -> Iterator[NDArray[Any]]:
     """Reads vectors (N, D) from a place in a file; blocks of rows, each as soon as it is there.
 
     Raises:
         OSError: the file ends before they do.
     """
-    with path.open("rb", buffering=0) as stream:
-        stream.seek(offset)
-        for block in _blocks(vectors):
-            into = block.data.cast("B")
-            while len(into):
-                count = stream.readinto(into)
-                if not count:
-                    raise OSError("the file ends within its features")
-                into = into[count:]
-            yield block
+    for block in _blocks(vectors):
+        into = block.data.cast("B")
+        while len(into):
+            count = os.preadv(descriptor, [into], offset)
+            if not count:
+                raise OSError("the file ends within its features")
+            into, offset = into[count:], offset + count
+        yield block
 
 
 def _blocks(vectors: NDArray[Any]) -> Iterator[NDArray[Any]]:

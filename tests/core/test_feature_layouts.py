@@ -22,6 +22,8 @@ from momkd_core.cohort import read_cohort
 from momkd_core.errors import CohortError, FeatureError
 from momkd_core.feature_folder import feature_file, feature_files
 from momkd_core.features import read_features, read_header, read_places
+from momkd_core.settings import ModelSettings
+from momkd_core.training_slides import SlideStore
 
 
 def test_trident_says_how_patches_were_cut(tmp_path: Path) -> None:
@@ -132,6 +134,16 @@ def test_stamp_without_a_known_unit_is_refused(tmp_path: Path) -> None:
             read_features(write_stamp(tmp_path / "x", **changed), mpp=0.5)
     with pytest.raises(FeatureError, match="features of a slide, not of tiles"):
         read_features(write_stamp(tmp_path / "x", feat_type="slide"), mpp=0.5)
+
+
+def test_training_takes_a_slides_resolution_from_the_cohort(tmp_path: Path) -> None:
+    file, settings = write_stamp(tmp_path), ModelSettings(feature_width=4, neighbours=2)
+    with pytest.raises(FeatureError, match="the slide's resolution is not known"):
+        SlideStore(settings)[file]
+    graph = SlideStore(settings, slides={file: (None, 0.5)})[file]
+    # Kept as STAMP stores them, and single where the network takes them.
+    assert (graph.vectors.dtype, graph.features.dtype) == (torch.float16, torch.float32)
+    np.testing.assert_array_equal(graph.features.numpy(), FEATURES)
 
 
 def test_precomputed_edges_are_left_alone(tmp_path: Path) -> None:
