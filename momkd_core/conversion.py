@@ -108,7 +108,6 @@ def convert(
     """
     cancel, stated = cancel or CancelToken(), stated or StatedFacts()
     _check_names(slides)
-    place, write = LAYOUTS[layout]
     count = Converted([])
     for done, slide in enumerate(slides):
         cancel.raise_if_cancelled()
@@ -116,18 +115,24 @@ def convert(
         try:
             bag = read_features(slide.file, slide=slide.slide, mpp=slide.mpp)
             bag = stated.complete(slide.file.name, bag)
-            target = place(out, slide.name, bag)
-            if target.exists() and not overwrite:
-                raise FeatureError(
-                    f"{target} exists", "Choose another --out folder, or pass --overwrite"
-                )
-            count.files.append(write(out, slide.name, bag, dtype))
+            count.files.append(_write(bag, slide.name, layout, out, dtype, overwrite))
         except OutputError:
             raise
         except MomkdError as error:
             count.failed += 1
             failed(slide.name, error)
     return count
+
+
+def _write(
+    bag: FeatureBag, name: str, layout: str, out: Path, dtype: StoredType, overwrite: bool
+) -> Path:
+    """The file of a slide in a layout, written. Raises FeatureError where it is there, OutputError."""
+    place, write = LAYOUTS[layout]
+    target = place(out, name, bag)
+    if target.exists() and not overwrite:
+        raise FeatureError(f"{target} exists", "Choose another --out folder, or pass --overwrite")
+    return write(out, name, bag, dtype)
 
 
 def _check_names(slides: Sequence[SlideFeatures]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from momkd_core.errors import FeatureError
@@ -64,7 +65,8 @@ def feature_files(folder: Path) -> list[Path]:
         FeatureError: it holds none, several folders could be meant, or it cannot be read.
     """
     holder = feature_folder(folder)
-    files = [Path(entry.path) for entry in _entries(holder) if _is_features(entry)]
+    with _scan(holder) as entries:
+        files = [Path(entry.path) for entry in entries if _is_features(entry)]
     if not files:
         raise FeatureError(
             f"{folder} holds no feature files ({', '.join(FEATURE_SUFFIXES)})",
@@ -85,26 +87,30 @@ def _in(folder: Path, stem: str) -> Path | None:
 
 def _holders(folder: Path, depth: int) -> Iterator[Path]:
     """Folders with feature files, this one alone if it has some; those of CLAM once."""
-    entries = _entries(folder)
-    if any(_is_features(entry) for entry in entries):
-        yield folder
-        return
+    with _scan(folder) as entries:
+        if any(_is_features(entry) for entry in entries):  # the first look at a large folder tells
+            yield folder
+            return
     if depth == 0:
         return
-    names = {entry.name for entry in entries}
-    for entry in entries:
-        other = NO_FEATURES.fullmatch(entry.name) or entry.name.startswith(".")
-        again = entry.name == TENSOR_FOLDER and H5_FOLDER in names
-        if entry.is_dir() and not other and not again:
-            yield from _holders(Path(entry.path), depth - 1)
+    with _scan(folder) as entries:
+        names = sorted(entry.name for entry in entries if entry.is_dir())
+    for name in names:
+        other = NO_FEATURES.fullmatch(name) or name.startswith(".")
+        again = name == TENSOR_FOLDER and H5_FOLDER in names
+        if not other and not again:
+            yield from _holders(folder / name, depth - 1)
 
 
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
+@contextmanager
+def _scan(folder: Path) -> Iterator[Iterator[os.DirEntry[str]]]:
+    """The entries of a folder; none where there is no folder. Raises :class:`FeatureError`."""
     if not folder.is_dir():
-        return []
+        yield iter(())
+        return
     try:
-        with os.scandir(folder) as found:
-            return sorted(found, key=lambda entry: entry.name)
+        with os.scandir(folder) as entries:
+            yield entries
     except OSError as error:
         raise FeatureError(
             f"{folder} cannot be read ({error.strerror or error})", "Check its permissions"
