@@ -65,7 +65,7 @@ class FeatureSource:
                 f"{self.path.name} has {shape[0]} feature rows but {len(coords)} coordinates",
                 "Extract the slide again",
             )
-        numeric = np.issubdtype(coords.dtype, np.number)
+        numeric = coords.dtype.kind in "iuf"
         if not numeric or not np.isfinite(coords).all() or np.abs(coords).max() >= 2**31:
             raise FeatureError(  # slides are smaller than 2^31 pixels a side
                 f"{self.path.name}: coords hold values that are no level-0 pixels",
@@ -174,12 +174,14 @@ def _source(path: Path, file: h5py.File, vectors: NDArray[Any] | None) -> Featur
 
 def _dataset(path: Path, file: h5py.File, name: str) -> h5py.Dataset:
     found = file.get(name)
-    if not isinstance(found, h5py.Dataset):
-        raise FeatureError(
-            f"{path.name} has no dataset {name!r} (it has: {', '.join(file) or 'nothing'})",
-            "Name a feature file with 'features' (N, D) and 'coords' (N, 2)",
-        )
-    return found
+    if isinstance(found, h5py.Dataset) and found.shape:
+        return found
+    raise FeatureError(
+        f"{path.name}: {name!r} is no table"  # but a group, one number, or nothing
+        if name in file
+        else f"{path.name} has no dataset {name!r} (it has: {', '.join(file) or 'nothing'})",
+        "Name a feature file with 'features' (N, D) and 'coords' (N, 2)",
+    )
 
 
 def _attributes(path: Path, holders: list[Any]) -> dict[str, Any]:

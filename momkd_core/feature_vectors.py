@@ -33,10 +33,15 @@ def read_vectors(name: str, stored: h5py.Dataset | NDArray[Any], shape: tuple[in
         stored: of that shape, perhaps with a leading axis of 1.
 
     Raises:
-        FeatureError: they are no floating-point numbers, or some are not finite.
+        FeatureError: they are no floating-point numbers, or some are not finite or not there.
     """
     if not np.issubdtype(stored.dtype, np.floating):
         raise FeatureError(f"{name}: features are {stored.dtype}", "Expected float16 or 32")
+    if isinstance(stored, h5py.Dataset) and _is_unfinished(stored):
+        raise FeatureError(
+            f"{name} was not written to its end: part of its features is missing",
+            "Extract the slide again",
+        )
     place = _place_in_file(stored)
     if place is not None:
         vectors: NDArray[Any] = np.empty(shape, stored.dtype)
@@ -52,6 +57,14 @@ def read_vectors(name: str, stored: h5py.Dataset | NDArray[Any], shape: tuple[in
             "Extract the slide again; half precision may have overflowed",
         )
     return vectors
+
+
+def _is_unfinished(stored: h5py.Dataset) -> bool:
+    """Whether rows were never written, which HDF5 would give as zeros; not told of compressed ones."""
+    elsewhere = stored.is_virtual or stored.external
+    if elsewhere or stored.id.get_create_plist().get_nfilters():
+        return False
+    return int(stored.id.get_storage_size()) < stored.size * stored.dtype.itemsize
 
 
 def _native(vectors: NDArray[Any]) -> NDArray[Any]:

@@ -80,6 +80,8 @@ def test_clam_coordinates_and_bare_files(tmp_path: Path) -> None:
         (FEATURES, np.full((4, 2), np.nan), "no level-0 pixels"),
         (FEATURES, COORDS + 2**40, "no level-0 pixels"),
         (None, COORDS, "no dataset 'features'"),
+        (np.float32(1), COORDS, "'features' is no table"),
+        (FEATURES, COORDS.astype(complex), "no level-0 pixels"),
     ],
 )
 def test_broken_content(
@@ -131,6 +133,21 @@ def test_half_precision_is_kept_until_it_is_asked_for(tmp_path: Path) -> None:
     with pytest.raises(FeatureError, match=r"4 of 4 patches .* beyond float16 .*70000"):
         write_features(tmp_path / "b.h5", beyond, "float16")
     assert not (tmp_path / "b.h5").exists()
+
+
+def test_rows_that_were_never_written_are_no_zeros(tmp_path: Path) -> None:
+    def all_of_them(file: h5py.File) -> None:
+        file.create_dataset("features", (4, 6), np.float16)
+        file["coords"] = COORDS
+
+    def the_last_ones(file: h5py.File) -> None:  # as a killed program leaves TRIDENT's rows
+        rows = file.create_dataset("features", (4, 6), np.float32, chunks=(1, 6))
+        rows[:3] = FEATURES[:3]
+        file["coords"] = COORDS
+
+    for fill in (all_of_them, the_last_ones):
+        with pytest.raises(FeatureError, match="was not written to its end"):
+            read_features(write(tmp_path / "x.h5", fill))
 
 
 def test_broken_files(tmp_path: Path) -> None:
