@@ -64,7 +64,7 @@ def _is_unfinished(stored: h5py.Dataset) -> bool:
     elsewhere = stored.is_virtual or stored.external
     if elsewhere or stored.id.get_create_plist().get_nfilters():
         return False
-    return int(stored.id.get_storage_size()) < stored.size * stored.dtype.itemsize
+    return bool(stored.id.get_storage_size() < stored.size * stored.dtype.itemsize)
 
 
 def _native(vectors: NDArray[Any]) -> NDArray[Any]:
