@@ -12,7 +12,7 @@ from momkd_core.errors import MomkdError, OutputError, SettingsError
 from momkd_core.extraction import SlideJob, extract_file
 from momkd_core.features import StoredType
 from momkd_core.patch_encoder import PatchEncoder, Precision
-from momkd_core.pieces import Outcome, Piece, Workplace
+from momkd_core.pieces import Outcome, Piece, Workplace, repeat
 from momkd_core.processor import best_device
 from momkd_core.progress import CancelToken, Report, silent
 from momkd_core.settings import ExtractionSettings
@@ -93,6 +93,7 @@ def extract_cohort(
     count = Extracted()
 
     def ended(piece: Piece, outcome: Outcome) -> None:
+        repeat(piece, outcome)
         error = outcome.error
         if isinstance(error, OutputError | SettingsError):
             raise error
