@@ -152,7 +152,7 @@ def _inference(request: TrainingRequest, member: FoldModel) -> dict[str, Any]:
 def _time_slide(request: TrainingRequest, model: Model, slide: CohortSlide) -> tuple[float, int]:
     """Seconds and patches of one slide."""
     path = request.cohort.feature_path(slide, request.features_folder)
-    bag = read_features(path)
+    bag = read_features(path, slide=slide.slide, mpp=slide.mpp)
     if model.card.model.background_weight < 1:
         bag = with_tissue(bag, slide.slide, mpp=slide.mpp)
     started = time.perf_counter()

@@ -10,9 +10,10 @@ from functools import lru_cache
 from momkd_core.encoders import find_encoder
 from momkd_core.errors import EncoderError, MomkdError, OutputError, SettingsError
 from momkd_core.extraction import SlideJob, extract_file
+from momkd_core.features import StoredType
 from momkd_core.patch_encoder import PatchEncoder, Precision
 from momkd_core.patience import Patience
-from momkd_core.pieces import Outcome, Piece, Workplace
+from momkd_core.pieces import Outcome, Piece, Workplace, repeat
 from momkd_core.processor import best_device
 from momkd_core.progress import CancelToken, Report, silent
 from momkd_core.settings import ExtractionSettings
@@ -47,6 +48,7 @@ class SlideRequest:
     encoder: EncoderChoice
     workers: int
     overwrite: bool
+    dtype: StoredType
     together: int
 
 
@@ -73,11 +75,15 @@ def extract_cohort(
     encoder: EncoderChoice,
     workers: int,
     overwrite: bool = False,
+    dtype: StoredType = "float32",
     failed: Callable[[str, MomkdError], None],
     report: Report = silent,
     cancel: CancelToken | None = None,
 ) -> Extracted:
     """Extracts all; one that fails is told to ``failed`` by its name, and the rest goes on.
+
+    Args:
+        workers, overwrite, dtype: as of :func:`momkd_core.extraction.extract_file`.
 
     Raises:
         EncoderError, OutputError, SettingsError: what fails every slide alike, such as a full disk.
@@ -88,7 +94,7 @@ def extract_cohort(
         Piece(
             job.slide.name,
             extract_slide,
-            SlideRequest(job, settings, encoder, workers, overwrite, len(jobs)),
+            SlideRequest(job, settings, encoder, workers, overwrite, dtype, len(jobs)),
             job.target.parent / LOGS / f"{job.target.stem}.log",
             reads=(job.slide, *([job.regions.folder] if job.regions else [])),
         )
@@ -97,6 +103,7 @@ def extract_cohort(
     count = Extracted()
 
     def ended(piece: Piece, outcome: Outcome) -> None:
+        repeat(piece, outcome)
         error = outcome.error
         if isinstance(error, OF_ALL_SLIDES):
             raise error
@@ -137,6 +144,7 @@ def extract_slide(request: SlideRequest, report: Report, cancel: CancelToken) ->
             request.settings,
             workers=request.workers,
             overwrite=request.overwrite,
+            dtype=request.dtype,
             report=watched,
             cancel=cancel,
             together=request.together,

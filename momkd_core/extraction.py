@@ -9,7 +9,7 @@ from pathlib import Path
 
 from momkd_core.encoders import encoder_identity, load_encoder
 from momkd_core.errors import FeatureError, OutputError
-from momkd_core.features import FeatureBag, read_features, read_header, write_features
+from momkd_core.features import FeatureBag, StoredType, read_features, read_header, write_features
 from momkd_core.patch_encoder import PatchEncoder
 from momkd_core.progress import CancelToken, Report, silent
 from momkd_core.region import Region
@@ -66,20 +66,24 @@ def extract_file(
     *,
     workers: int = DEFAULT_WORKERS,
     overwrite: bool = False,
+    dtype: StoredType = "float32",
     report: Report = silent,
     cancel: CancelToken | None = None,
     together: int = 1,
 ) -> bool:
     """Extracts one slide into ``job.target``; returns False where that was done before.
 
+    Args:
+        dtype: how the features are stored.
+
     Raises:
-        FeatureError: the target exists and was made in another way.
+        FeatureError: the target exists and was made in another way, or ``dtype`` cannot hold them.
         AnnotationError: its regions cannot be read.
         SlideError, TissueError, OutputError, Cancelled: as :func:`extract_bag`.
     """
     region = job.region()
     if job.target.exists() and not overwrite:
-        _check_existing(job, encoder, settings, region)
+        _check_existing(job, encoder, settings, dtype, region)
         return False
     with Slide(job.slide, mpp=job.mpp) as slide:
         extract_bag(
@@ -90,7 +94,7 @@ def extract_file(
             report=report,
             cancel=cancel,
             keep_in=job.target.parent,
-            save=lambda bag: write_features(job.target, bag),
+            save=lambda bag: write_features(job.target, bag, dtype),
             together=together,
             region=region,
         )
@@ -147,7 +151,11 @@ def _cache(target: Path, bag: FeatureBag) -> None:
 
 
 def _check_existing(
-    job: SlideJob, encoder: PatchEncoder, settings: ExtractionSettings, region: Region | None
+    job: SlideJob,
+    encoder: PatchEncoder,
+    settings: ExtractionSettings,
+    dtype: StoredType,
+    region: Region | None,
 ) -> None:
     """Refuses to take features made in another way for the ones that were asked for."""
     bag = read_header(job.target)
@@ -161,6 +169,7 @@ def _check_existing(
         "overlap": (bag.overlap, settings.overlap),
         "min tissue": (attributes.get("min_tissue"), settings.min_tissue),
         "precision": (attributes.get("precision"), encoder.precision),
+        "features stored as": (bag.stored.dtype.name, dtype),
         "regions": (
             attributes.get("regions_sha256", "none"),
             "none" if region is None else region_key(region),

@@ -18,6 +18,7 @@ from momkd_core.cohort_extraction import OF_ALL_SLIDES, EncoderChoice, loaded_en
 from momkd_core.errors import MomkdError
 from momkd_core.extraction import SlideJob
 from momkd_core.extraction_probe import PaceProbe, TissueProbe, probe_pace, probe_tissue
+from momkd_core.features import StoredType
 from momkd_core.patch_encoder import PatchEncoder
 from momkd_core.patches import full_grid
 from momkd_core.pieces import threads_of
@@ -40,6 +41,7 @@ class PlanRequest:
         threads: of each process; None as they come.
         processes: that extract side by side.
         masks: slides whose tissue is looked at.
+        dtype: how features are stored.
     """
 
     jobs: Sequence[SlideJob]
@@ -50,6 +52,7 @@ class PlanRequest:
     processes: int = 1
     threads: int | None = None
     masks: int = MASKS
+    dtype: StoredType = "float32"
 
 
 @dataclass(frozen=True)
@@ -203,6 +206,7 @@ class _Probes:
                 request.settings,
                 workers=request.workers,
                 together=len(request.jobs),
+                dtype=request.dtype,
             )
             self.paces.append(pace)
             self.loading += pace.getting_ready

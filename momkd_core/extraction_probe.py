@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from momkd_core.extraction import SlideJob
-from momkd_core.features import write_features
+from momkd_core.features import StoredType, write_features
 from momkd_core.patch_encoder import PatchEncoder
 from momkd_core.patches import PatchGrid
 from momkd_core.settings import ExtractionSettings
@@ -90,11 +90,13 @@ def probe_pace(
     *,
     workers: int,
     together: int,
+    dtype: StoredType = "float32",
 ) -> PaceProbe:
     """Reads and encodes some patches from the middle of a slide, as extraction would.
 
     Args:
         grid: of the slide.
+        dtype: how features are stored.
         together: as of :func:`momkd_core.slide_encoding.extract_bag`.
 
     Raises:
@@ -110,7 +112,7 @@ def probe_pace(
         encoder.encode(read[: encoder.batch_size])
         getting_ready = time.perf_counter() - start
         encoded, seconds = _encode(encoder, read)
-        sizes = _file_bytes(slide, grid, encoder, settings)
+        sizes = _file_bytes(slide, grid, encoder, settings, dtype)
     return PaceProbe(
         job.slide.name,
         encoded,
@@ -143,7 +145,11 @@ def _part(grid: PatchGrid, rows: slice) -> PatchGrid:
 
 
 def _file_bytes(
-    slide: Slide, grid: PatchGrid, encoder: PatchEncoder, settings: ExtractionSettings
+    slide: Slide,
+    grid: PatchGrid,
+    encoder: PatchEncoder,
+    settings: ExtractionSettings,
+    dtype: StoredType,
 ) -> tuple[float, float]:
     """Bytes of an empty feature file and of each patch, by writing two: the format knows best."""
     longer = _part(grid, slice(0, _ROWS))
@@ -152,7 +158,7 @@ def _file_bytes(
         for rows in (_part(grid, slice(0, 1)), longer):
             path = Path(folder) / "slide.h5"
             features = np.zeros((len(rows), encoder.identity.width), np.float32)
-            write_features(path, feature_bag(slide, rows, features, encoder, settings))
+            write_features(path, feature_bag(slide, rows, features, encoder, settings), dtype)
             sizes.append(path.stat().st_size)
     if len(longer) == 1:
         return 0.0, float(sizes[0])

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from momkd_core.cli.console import Progress, print_log_place
 from momkd_core.cli.options import (
+    add_dtype,
     add_encoder_weights,
     add_json,
     add_slide_mpp,
@@ -81,6 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="float32",
         help="arithmetic of the encoder; float16 on an NVIDIA GPU only (default %(default)s)",
     )
+    add_dtype(parser)
     parser.add_argument(
         "--regions",
         type=Path,
@@ -141,6 +143,7 @@ def run(options: argparse.Namespace) -> int:
             encoder=encoder,
             workers=options.workers,
             overwrite=options.overwrite,
+            dtype=options.dtype,
             failed=progress.failure,
             report=progress,
         )
@@ -203,6 +206,7 @@ def _plan(
         processes=options.processes or 1,
         threads=options.cpus_per_task if options.processes else None,
         masks=options.probes,
+        dtype=options.dtype,
     )
     with Progress() as progress:
         plan = plan_extraction(request, failed=progress.failure, report=progress)
