@@ -12,6 +12,7 @@ from momkd_core.geometry import Mpp
 from momkd_core.placement import Placement, find_placement
 from momkd_core.slide import Slide
 from momkd_core.tissue import TissueMask
+from momkd_core.trident_layout import NOMINAL
 
 Cause = Literal[
     "drawing", "resolution", "patch_size", "slide_size", "bounds", "scale", "moved", "outside",
@@ -82,6 +83,8 @@ def check_patch_size(slide: Slide, bag: FeatureBag) -> Finding | str | None:
     known = Mpp(made_at, made_at) if made_at is not None else slide.known_mpp
     if bag.patch_size is None or bag.target_mpp is None or known is None:
         return None
+    if bag.attributes.get(NOMINAL):
+        return None  # magnifications are rounded, and the file is right by them
     wanted = bag.patch_size * bag.target_mpp / known.mean
     if abs(bag.size_level0 - wanted) <= max(1.0, _MPP_TOLERANCE * wanted):
         return (

@@ -70,7 +70,8 @@ def clam_file(folder: Path, slide: str, bag: FeatureBag) -> Path:
 def write_clam(folder: Path, slide: str, bag: FeatureBag, dtype: StoredType) -> Path:
     """Writes ``pt_files``, ``patches`` and ``h5_files``; returns the last of the three.
 
-    CLAM's feature files say nothing of their patches: its coordinates do, here as pixels of level 0.
+    CLAM looks for the size of patches in its coordinates: here as pixels of level 0. What a model was
+    trained on is more, and is stated on the features as in files of ours.
 
     Raises:
         FeatureError: the features are beyond half precision.
@@ -92,8 +93,8 @@ def write_clam(folder: Path, slide: str, bag: FeatureBag, dtype: StoredType) -> 
     with hdf5_file(path) as file:
         file["features"] = vectors
         file["coords"] = bag.coords.astype("int32")
-        if bag.encoder is not None:
-            file["features"].attrs["encoder"] = bag.encoder
+        for holder in (file["features"], file["coords"]):
+            holder.attrs.update(trident_layout.attributes_of(bag, slide))
     return path
 
 

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import h5py
 import numpy as np
 
 _KEPT = (
     "level0_width", "level0_height", "bounds_x", "bounds_y", "min_tissue", "slide_mpp", "precision",
     "regions", "regions_sha256", "level0_magnification", "target_magnification",
+    "target_mpp_is_nominal",
 )  # fmt: skip
 
 
@@ -49,13 +51,19 @@ class FeatureFacts:
 
 def kept(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """Those attributes that are for the record, as Python's own types."""
-    return {name: _plain(attributes[name]) for name in _KEPT if name in attributes}
+    return {name: _plain(attributes[name]) for name in _KEPT if is_stated(attributes.get(name))}
+
+
+def is_stated(value: Any) -> bool:
+    """Whether an attribute says anything: TRIDENT writes ``None``, others an empty one."""
+    return text(value) is not None
 
 
 def text(value: Any) -> str | None:
-    """An attribute as text; None where it is missing, which TRIDENT writes as the word ``None``."""
+    """An attribute as text; None where it says nothing."""
     found = value.decode(errors="replace") if isinstance(value, bytes) else value
-    return None if found is None or str(found) in ("", "None") else str(found)
+    missing = found is None or isinstance(found, h5py.Empty) or str(found) in ("", "None")
+    return None if missing else str(found)
 
 
 def real(value: Any) -> float | None:

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from momkd_core import stamp_layout, trident_layout
 from momkd_core.errors import FeatureError
+from momkd_core.feature_attributes import stated_attributes
 from momkd_core.feature_facts import FeatureFacts
 from momkd_core.patch_step import grid_step
 from momkd_core.stamp_layout import StampTiles
-from momkd_core.tensor_file import TENSOR_SUFFIX, places_of, read_tensor, require_places
+from momkd_core.tensor_file import TENSOR_SUFFIX, read_tensor, require_places
 
 _STAMP_VECTORS = "feats"  # where others write 'features'
 
@@ -160,14 +161,13 @@ def _source(path: Path, file: h5py.File, vectors: NDArray[Any] | None) -> Featur
         stamp_layout.check_tile_features(path.name, file.attrs)
     stored = vectors if vectors is not None else _dataset(path, file, name)
     coords = _dataset(path, file, "coords")
-    holders = [coords, *([] if vectors is not None else [stored]), file]
     tissue = file.get("tissue_fraction")
     return FeatureSource(
         path=path,
         vectors=stored,
         coords=coords,
         tissue=tissue if isinstance(tissue, h5py.Dataset) else None,
-        attributes=_attributes(path, holders),
+        attributes=stated_attributes(path, file, coords),
         is_stamp=stamp,
     )
 
@@ -182,28 +182,3 @@ def _dataset(path: Path, file: h5py.File, name: str) -> h5py.Dataset:
         else f"{path.name} has no dataset {name!r} (it has: {', '.join(file) or 'nothing'})",
         "Name a feature file with 'features' (N, D) and 'coords' (N, 2)",
     )
-
-
-def _attributes(path: Path, holders: list[Any]) -> dict[str, Any]:
-    """Attributes of the file and of both datasets: writers differ in where they put them.
-
-    What they lack is looked up where the layout keeps it: in the folder's name, and in the file of
-    as many coordinates that the features were made from.
-
-    Args:
-        holders: of attributes, the coordinates first; the last one's word counts.
-    """
-    merged: dict[str, Any] = {}
-    for holder in reversed(
-        holders
-    ):  # ours say the same on all three, and each look-up takes its time
-        stated = holder.attrs
-        merged.update({name: stated[name] for name in stated if name not in merged})
-    if "patch_size" not in merged and "patch_size_level0" not in merged:
-        beside = places_of(path)
-        if beside is not None:
-            with h5py.File(beside, "r") as file:
-                found = file.get("coords")
-                if isinstance(found, h5py.Dataset) and found.shape == holders[0].shape:
-                    merged = {**found.attrs, **merged}
-    return {**trident_layout.folder_facts(path), **merged}

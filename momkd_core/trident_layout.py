@@ -26,6 +26,10 @@ from momkd_core.feature_facts import FeatureFacts, kept, positive, text, whole
 #: Microns per pixel at magnification 1, by TRIDENT's convention.
 MICRONS_AT_1X = 10.0
 
+#: Attribute of bags whose ``target_mpp`` is only what a magnification stands for: a slide of 0.22 µm/px
+#: counts as 40x, and its patches are cut as if it had 0.25.
+NOMINAL = "target_mpp_is_nominal"
+
 #: Folders of a job that hold .h5 files which are no patch features.
 NO_FEATURES = re.compile(r"patches|slide_features_.*")
 
@@ -56,18 +60,33 @@ def folder_facts(path: Path) -> dict[str, Any]:
 def facts(attributes: Mapping[str, Any]) -> FeatureFacts:
     """What the attributes of a file of ours, of TRIDENT's or of CLAM's say."""
     magnification = positive(attributes.get("target_magnification"))
-    nominal = None if magnification is None else MICRONS_AT_1X / magnification
+    stated = positive(attributes.get("target_mpp"))
+    nominal = stated is None and magnification is not None
     encoder = text(attributes.get("encoder"))
+    patch_size, overlap = _cut(attributes)
     return FeatureFacts(
         size_level0=_size_level0(attributes),
         encoder=None if encoder is None else encoder_name(encoder),
         encoder_sha256=text(attributes.get("encoder_sha256")),
         encoder_preprocessing=text(attributes.get("encoder_preprocessing")),
-        target_mpp=positive(attributes.get("target_mpp")) or nominal,
-        patch_size=whole(attributes.get("patch_size")),
-        overlap=whole(attributes.get("overlap")),
-        attributes=kept(attributes),
+        target_mpp=MICRONS_AT_1X / magnification if nominal and magnification else stated,
+        patch_size=patch_size,
+        overlap=overlap,
+        attributes={**({NOMINAL: True} if nominal else {}), **kept(attributes)},
     )
+
+
+def _cut(attributes: Mapping[str, Any]) -> tuple[int | None, int | None]:
+    """Patch size and overlap in pixels at the target resolution; None where impossible or not known.
+
+    CLAM's ``patch_size`` counts pixels of a level of the slide, whose resolution it does not say.
+    """
+    of_level = "patch_level" in attributes or "downsample" in attributes
+    size = None if of_level else positive(attributes.get("patch_size"))
+    overlap = whole(attributes.get("overlap"))
+    if size is None or (overlap is not None and not 0 <= overlap < size):
+        overlap = None
+    return None if size is None else max(1, round(size)), overlap
 
 
 def attributes_of(bag: FeatureBag, slide: str) -> dict[str, Any]:

@@ -11,7 +11,9 @@ from PIL import Image
 from scipy import ndimage
 from synthetic import tissue_image, write_slide
 
+from momkd_core import trident_layout
 from momkd_core.alignment import AlignmentReport, check_alignment
+from momkd_core.alignment_findings import Finding, check_patch_size
 from momkd_core.features import FeatureBag
 from momkd_core.registration import Reader, displacement, spread_patches
 from momkd_core.settings import ExtractionSettings
@@ -120,6 +122,16 @@ def test_a_wrong_patch_size(slide: Slide, bag: FeatureBag) -> None:
     report = check_alignment(slide, replace(bag, size_level0=32))
     assert "patch_size" in [finding.kind for finding in report.findings]
     assert "should measure 64 px" in report.findings[0].cause
+
+
+def test_a_magnification_is_no_resolution(slide: Slide, bag: FeatureBag) -> None:
+    with Slide(slide.path, mpp=0.2208) as scanner:  # counts as 40x, as 0.25 does
+        attributes = {"target_magnification": 20, "level0_magnification": 40}
+        told = trident_layout.facts({**attributes, "patch_size": 256, "patch_size_level0": 512})
+        cut = replace(bag, size_level0=512, **told.of_bag())
+        assert check_patch_size(scanner, cut) is None
+        stated = replace(cut, attributes=attributes)
+        assert isinstance(check_patch_size(scanner, stated), Finding)
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def test_what_an_older_trident_left_out_is_derived(tmp_path: Path) -> None:
     bag = read_features(bare)
     # The folder says 256 px, 128 of them shared: patches 512 apart are 1,024 wide.
     found = (bag.size_level0, bag.target_mpp, bag.patch_size, bag.overlap, bag.encoder)
-    assert found == (1024, 0.5, 256, 128, None)
+    assert found == (1024, 0.5, 256, 128, "uni2-h")
     assert read_header(bare).patch_size == 256
 
     elsewhere = write_datasets(
@@ -72,37 +72,6 @@ def test_clam_takes_the_patch_size_from_its_coordinates_else_from_the_grid(tmp_p
     alone = write_clam(tmp_path / "one", coords=COORDS[:1])
     with pytest.raises(FeatureError, match="does not say how large its patches are"):
         read_features(alone)
-
-
-def test_tensors_take_their_places_from_the_h5_beside(tmp_path: Path) -> None:
-    write_clam(tmp_path)
-    tensor = tmp_path / "pt_files" / "a.pt"
-    np.testing.assert_array_equal(read_features(tensor).coords, COORDS)
-    np.testing.assert_array_equal(read_features(tensor).features, FEATURES)
-
-    (tmp_path / "h5_files" / "a.h5").unlink()
-    with pytest.raises(FeatureError, match=r"without coordinates.*h5_files/a\.h5.*patches/a\.h5"):
-        read_features(tensor)
-    write_clam_patches(tmp_path)
-    assert read_features(tensor).size_level0 == 512
-    torch.save(torch.zeros(5, 4), tensor)
-    with pytest.raises(FeatureError, match="5 feature rows but 6 coordinates"):
-        read_features(tensor)
-
-
-def test_tensor_files_run_nothing_and_hold_nothing_else(tmp_path: Path) -> None:
-    write_clam(tmp_path)
-    tensor = tmp_path / "pt_files" / "a.pt"
-    torch.save({"features": torch.zeros(6, 4)}, tensor)
-    with pytest.raises(FeatureError, match="holds a dict, not a tensor"):
-        read_features(tensor)
-    torch.save(Path("x"), tensor)  # an object that only unpickling could make
-    with pytest.raises(FeatureError, match="cannot be read as a tensor"):
-        read_features(tensor)
-    for content in (b"", b"no tensor", tensor.read_bytes()[:100]):
-        tensor.write_bytes(content)
-        with pytest.raises(FeatureError, match="cannot be read as a tensor"):
-            read_features(tensor)
 
 
 def test_stamp_is_converted_from_microns(tmp_path: Path) -> None:
