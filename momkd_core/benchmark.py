@@ -79,7 +79,7 @@ def benchmark(
         "cases": rows[0]["pooled"]["cases"],
         "folds": request.folds,
         "seeds": sorted({cell.seed for cell in cells}),
-        "split_seed": request.training.split_seed,
+        "split_seed": None if request.splits else request.training.split_seed,
         "budget": _budget(request.training),
         "set": list(told),
         "against": against,

@@ -10,8 +10,8 @@ def notes(result: dict[str, Any]) -> list[str]:
     lines = [
         _budget(result["budget"]),
         _tuning(result["set"]),
-        f"Folds are made with seed {result['split_seed']} for every method and seed; other seeds are "
-        "other initialisations, orders and dropout.",
+        f"{_folds(result['split_seed'])} for every method and seed; other seeds are other "
+        "initialisations, orders and dropout.",
         "AUC, ACC and F1: mean ± sd over test folds and seeds. The interval is that of the folds' "
         "means over seeds (t): other seeds are no other cases.",
         "AUC of all cases: probabilities are means over seeds, and patients are resampled.",
@@ -24,6 +24,10 @@ def notes(result: dict[str, Any]) -> list[str]:
             "the mean of the folds as one model, over seeds."
         )
     return [*lines, _costs(result["methods"][0]["costs"]["inference_patches"]), *result["warnings"]]
+
+
+def _folds(seed: int | None) -> str:
+    return "Folds are as given" if seed is None else f"Folds are made with seed {seed}"
 
 
 def _budget(budget: dict[str, int]) -> str:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from momkd_core.cohort import Cohort
 from momkd_core.encoder_names import encoder_name
 from momkd_core.errors import FeatureError, MomkdError, OutputError
 from momkd_core.feature_bag import FeatureBag
-from momkd_core.feature_export import LAYOUTS
+from momkd_core.feature_export import LAYOUTS, ExportFiles, has_places
 from momkd_core.feature_folder import feature_files
-from momkd_core.features import StoredType, read_features
+from momkd_core.features import StoredType, as_stored, read_features
 from momkd_core.progress import CancelToken, Report, silent
+
+_IDENTITY = ("encoder", "size_level0", "target_mpp", "patch_size")
 
 
 @dataclass(frozen=True)
@@ -55,14 +59,15 @@ class StatedFacts:
                     f"{name} says {fact.replace('_', ' ')} {found}, not {value}",
                     f"Leave {option} out: it is for features that do not say it",
                 )
-        return replace(bag, **{key: value for key, value in stated.items() if value is not None})
+        return bag.with_facts(**{key: value for key, value in stated.items() if value is not None})
 
 
 @dataclass
 class Converted:
-    """How many slides were converted and failed, and the files that were written."""
+    """The files that were written, and how many slides were there already, or failed."""
 
     files: list[Path]
+    kept: int = 0
     failed: int = 0
 
 
@@ -115,7 +120,11 @@ def convert(
         try:
             bag = read_features(slide.file, slide=slide.slide, mpp=slide.mpp)
             bag = stated.complete(slide.file.name, bag)
-            count.files.append(_write(bag, slide.name, layout, out, dtype, overwrite))
+            written = _write(bag, slide.name, layout, out, dtype, overwrite)
+            if written is None:
+                count.kept += 1
+            else:
+                count.files.append(written)
         except OutputError:
             raise
         except MomkdError as error:
@@ -126,13 +135,48 @@ def convert(
 
 def _write(
     bag: FeatureBag, name: str, layout: str, out: Path, dtype: StoredType, overwrite: bool
-) -> Path:
-    """The file of a slide in a layout, written. Raises FeatureError where it is there, OutputError."""
+) -> Path | None:
+    """The file of a slide in a layout, written; None where the very same is there.
+
+    Raises:
+        FeatureError: something else is there.
+        OutputError: it cannot be written.
+    """
     place, write = LAYOUTS[layout]
-    target = place(out, name, bag)
-    if target.exists() and not overwrite:
-        raise FeatureError(f"{target} exists", "Choose another --out folder, or pass --overwrite")
-    return write(out, name, bag, dtype)
+    files = place(out, name, bag)
+    if not overwrite:
+        if _is_there(files, bag, dtype):
+            return None
+        whole = [path for path in (files.features, files.tensor) if path is not None]
+        there = [path for path in whole if path.exists()]
+        if files.coords.exists() and not has_places(files.coords, bag):
+            there.append(files.coords)
+        if there:
+            raise FeatureError(
+                f"{there[0]} exists, and holds something else",
+                "Choose another --out folder, or pass --overwrite",
+            )
+    write(files, name, bag, dtype)
+    return files.features
+
+
+def _is_there(files: ExportFiles, bag: FeatureBag, dtype: StoredType) -> bool:
+    """Whether a slide's files are there, and the last of them holds these features."""
+    beside = (files.coords, files.tensor)
+    if not all(path is None or path.exists() for path in (files.features, *beside)):
+        return False
+    try:
+        found = read_features(files.features)
+    except FeatureError:
+        return False
+    same = all(getattr(found, fact) == getattr(bag, fact) for fact in _IDENTITY)
+    wanted = as_stored(files.features.name, bag.stored, dtype)
+    return (
+        same
+        and found.stored.dtype == wanted.dtype
+        and np.array_equal(found.coords, bag.coords)
+        and np.array_equal(found.stored, wanted)
+    )
 
 
 def _check_names(slides: Sequence[SlideFeatures]) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,3 +85,7 @@ class FeatureBag:
     def width(self) -> int:
         """D, the width of a feature vector."""
         return int(self.stored.shape[1])
+
+    def with_facts(self, **changed: Any) -> Self:
+        """The same patches with something else said of them; the features stay as they are held."""
+        return replace(self, features=cast("NDArray[np.float32]", self.stored), **changed)

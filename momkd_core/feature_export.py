@@ -3,25 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
+
+import h5py
+import numpy as np
 
 from momkd_core import trident_layout
 from momkd_core.encoder_names import trident_name
 from momkd_core.errors import FeatureError
 from momkd_core.feature_bag import FeatureBag
-from momkd_core.features import StoredType, as_stored, write_features
+from momkd_core.features import StoredType, write_features
 from momkd_core.hdf5_writing import hdf5_file
 from momkd_core.patch_step import grid_step
 from momkd_core.storage import atomic_path
 from momkd_core.tensor_file import H5_FOLDER, TENSOR_FOLDER, TENSOR_SUFFIX
 
-#: Writes a slide's bag into a folder of a layout: folder, slide's name, bag, type; returns the file.
-Writer = Callable[[Path, str, FeatureBag, StoredType], Path]
+_NO_FOLDER = set('/\\:*?"<>|')  # in the name of one, on some system
 
 
-def trident_file(folder: Path, slide: str, bag: FeatureBag) -> Path:
-    """Where a slide's features lie in a TRIDENT job folder.
+@dataclass(frozen=True)
+class ExportFiles:
+    """Where a slide goes in a layout.
+
+    Attributes:
+        features: written last: its presence says that the slide is complete.
+        coords: the places alone, which features of several encoders may share.
+        tensor: the vectors alone, in CLAM's.
+    """
+
+    features: Path
+    coords: Path
+    tensor: Path | None = None
+
+
+def trident_files(folder: Path, slide: str, bag: FeatureBag) -> ExportFiles:
+    """Where a slide goes in a TRIDENT job folder.
 
     Raises:
         FeatureError: the bag does not say what the folders are named by.
@@ -39,63 +56,72 @@ def trident_file(folder: Path, slide: str, bag: FeatureBag) -> Path:
             f"State it with {' and '.join(missing)}",
         )
     encoder = trident_name(str(bag.encoder))
-    if "/" in encoder or "\\" in encoder:
+    if _NO_FOLDER & set(encoder):
         raise FeatureError(
-            f"The encoder {encoder} cannot name a folder", "Give it another name with --encoder"
+            f"The encoder {encoder} cannot name a folder",
+            "Use --to clam, or extract with an encoder of another name (momkd encoders --add)",
         )
-    cut = trident_layout.coords_folder(with_overlap(bag))
-    return folder / cut / f"features_{encoder}" / f"{slide}.h5"
+    cut = folder / trident_layout.coords_folder(with_overlap(bag))
+    return ExportFiles(
+        features=cut / f"features_{encoder}" / f"{slide}.h5",
+        coords=cut / "patches" / f"{slide}_patches.h5",
+    )
 
 
-def write_trident(folder: Path, slide: str, bag: FeatureBag, dtype: StoredType) -> Path:
-    """Writes ``patches/<slide>_patches.h5`` and ``features_<encoder>/<slide>.h5``; returns the latter.
-
-    Raises:
-        FeatureError: as :func:`trident_file`, or the features are beyond half precision.
-        OutputError: the folder cannot be written.
-    """
-    path = trident_file(folder, slide, bag)
-    known = replace(with_overlap(bag), encoder=trident_name(str(bag.encoder)))
-    stated = trident_layout.attributes_of(replace(known, encoder=None), slide)
-    _write_coords(path.parent.parent / "patches" / f"{slide}_patches.h5", known, stated)
-    write_features(path, known, dtype)  # last: its presence says that the slide is complete
-    return path
-
-
-def clam_file(folder: Path, slide: str, bag: FeatureBag) -> Path:
-    """Where a slide's features and places lie in a folder of CLAM's."""
-    return folder / H5_FOLDER / f"{slide}.h5"
-
-
-def write_clam(folder: Path, slide: str, bag: FeatureBag, dtype: StoredType) -> Path:
-    """Writes ``pt_files``, ``patches`` and ``h5_files``; returns the last of the three.
-
-    CLAM looks for the size of patches in its coordinates: here as pixels of level 0. What a model was
-    trained on is more, and is stated on the features as in files of ours.
+def write_trident(files: ExportFiles, slide: str, bag: FeatureBag, dtype: StoredType) -> None:
+    """Writes ``patches/<slide>_patches.h5`` and ``features_<encoder>/<slide>.h5``.
 
     Raises:
         FeatureError: the features are beyond half precision.
         OutputError: the folder cannot be written.
     """
+    known = with_overlap(bag).with_facts(encoder=trident_name(str(bag.encoder)))
+    stated = trident_layout.attributes_of(known.with_facts(encoder=None), slide)
+    _write_coords(files.coords, known, stated)
+    write_features(files.features, known, dtype)
+
+
+def clam_files(folder: Path, slide: str, bag: FeatureBag) -> ExportFiles:
+    """Where a slide goes in a folder of CLAM's."""
+    return ExportFiles(
+        features=folder / H5_FOLDER / f"{slide}.h5",
+        coords=folder / "patches" / f"{slide}.h5",
+        tensor=folder / TENSOR_FOLDER / f"{slide}{TENSOR_SUFFIX}",
+    )
+
+
+def write_clam(files: ExportFiles, slide: str, bag: FeatureBag, dtype: StoredType) -> None:
+    """Writes ``patches``, ``pt_files`` and ``h5_files``.
+
+    CLAM looks for the size of patches in its coordinates: here as pixels of level 0. What a model was
+    trained on is more, and is stated on the features as in files of ours.
+
+    Raises:
+        FeatureError: ``dtype`` is half precision, which CLAM's networks do not take.
+        OutputError: the folder cannot be written.
+    """
     import torch
 
-    path = clam_file(folder, slide, bag)
-    vectors = as_stored(slide, bag.features, dtype)
-    with atomic_path(folder / TENSOR_FOLDER / f"{slide}{TENSOR_SUFFIX}") as temporary:
-        torch.save(torch.from_numpy(vectors), temporary)
+    if dtype != "float32":
+        raise FeatureError(
+            f"CLAM's networks take features in single precision, not in {dtype}",
+            "Leave --dtype out, or use --to trident",
+        )
+    assert files.tensor is not None
     stated = {
         "patch_size": bag.size_level0,
         "patch_level": 0,
         "downsample": (1.0, 1.0),
         "name": slide,
     }
-    _write_coords(folder / "patches" / f"{slide}.h5", bag, stated)
-    with hdf5_file(path) as file:
-        file["features"] = vectors
+    _write_coords(files.coords, bag, stated)
+    with atomic_path(files.tensor) as temporary:
+        torch.save(torch.from_numpy(bag.features), temporary)
+    with hdf5_file(files.features) as file:
+        file["features"] = bag.features
         file["coords"] = bag.coords.astype("int32")
         for holder in (file["features"], file["coords"]):
             holder.attrs.update(trident_layout.attributes_of(bag, slide))
-    return path
 
 
 def with_overlap(bag: FeatureBag) -> FeatureBag:
@@ -104,17 +130,35 @@ def with_overlap(bag: FeatureBag) -> FeatureBag:
         return bag
     step = grid_step(bag.coords)
     shared = 0.0 if step is None else max(0.0, 1 - step / bag.size_level0)
-    return replace(bag, overlap=round(bag.patch_size * shared))
+    return bag.with_facts(overlap=round(bag.patch_size * shared))
+
+
+def has_places(path: Path, bag: FeatureBag) -> bool:
+    """Whether a file of coordinates is there, whole, and holds a bag's."""
+    try:
+        with h5py.File(path, "r") as file:
+            return np.array_equal(file["coords"][()], bag.coords)
+    except (OSError, RuntimeError, KeyError, TypeError):  # h5py's, for damage of various kinds
+        return False
 
 
 def _write_coords(path: Path, bag: FeatureBag, stated: dict[str, object]) -> None:
+    """Writes them where they are not there yet: another tool's say more of how they were made."""
+    if has_places(path, bag):
+        return
     with hdf5_file(path) as file:
         coords = file.create_dataset("coords", data=bag.coords)
         coords.attrs.update(stated)
 
 
 #: By layout: where a slide goes, and what writes it.
-LAYOUTS: dict[str, tuple[Callable[[Path, str, FeatureBag], Path], Writer]] = {
-    "trident": (trident_file, write_trident),
-    "clam": (clam_file, write_clam),
+LAYOUTS: dict[
+    str,
+    tuple[
+        Callable[[Path, str, FeatureBag], ExportFiles],
+        Callable[[ExportFiles, str, FeatureBag, StoredType], None],
+    ],
+] = {
+    "trident": (trident_files, write_trident),
+    "clam": (clam_files, write_clam),
 }

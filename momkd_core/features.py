@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from momkd_core import trident_layout
 from momkd_core.errors import FeatureError
 from momkd_core.feature_bag import FeatureBag as FeatureBag
+from momkd_core.feature_bag import Vectors
 from momkd_core.feature_source import FeatureSource, open_features
 from momkd_core.feature_vectors import read_vectors
 from momkd_core.hdf5_writing import hdf5_file
@@ -35,7 +36,7 @@ def write_features(path: Path, bag: FeatureBag, dtype: StoredType = "float32") -
         OutputError: the file cannot be written.
         FeatureError: the features are beyond what half precision holds.
     """
-    vectors = as_stored(path.name, bag.features, dtype)
+    vectors = as_stored(path.name, bag.stored, dtype)
     with hdf5_file(path) as file:
         # In one piece, as they are: read at the disk's pace.
         features = file.create_dataset("features", data=vectors)
@@ -47,7 +48,7 @@ def write_features(path: Path, bag: FeatureBag, dtype: StoredType = "float32") -
             holder.attrs.update(stated)
 
 
-def as_stored(name: str, features: NDArray[np.float32], dtype: StoredType) -> NDArray[Any]:
+def as_stored(name: str, features: Vectors, dtype: StoredType) -> NDArray[Any]:
     """Features (N, D) in the type of a file. Raises :class:`FeatureError` where they do not fit."""
     with np.errstate(over="ignore"):  # named below
         stored = features.astype(dtype, copy=False)

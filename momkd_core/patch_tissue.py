@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -32,10 +31,10 @@ def with_tissue(bag: FeatureBag, slide: Path | None, *, mpp: float | None = None
     if bag.tissue_fraction is not None or slide is None:
         return bag
     try:
-        return replace(bag, tissue_fraction=slide_fractions(bag, slide, mpp=mpp))
+        return bag.with_facts(tissue_fraction=slide_fractions(bag, slide, mpp=mpp))
     except MomkdError as error:
         log.info("No tissue fractions: %s", error)
-        return replace(bag, tissue_reason=error.cause)
+        return bag.with_facts(tissue_reason=error.cause)
 
 
 def slide_fractions(

@@ -12,7 +12,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,7 +68,15 @@ def splits_of(
         )
         check_labels(split, labels, f"of {table.path.name}", "Make folds with cases of both labels")
         splits.append(split)
-    return splits, _told(splits, unlabelled, labels)
+    return splits, [*_renumbered(tables), *_told(splits, unlabelled, labels)]
+
+
+def _renumbered(tables: Sequence[SplitTable]) -> list[str]:
+    """A warning where one table of several is given: folds are counted from 0."""
+    match = _NAME.fullmatch(tables[0].path.name) if len(tables) == 1 else None
+    if match is None or int(match[1]) == 0:
+        return []
+    return [f"{tables[0].path.name} is given alone, and is fold 0 of this run"]
 
 
 def _told(splits: list[Split], unlabelled: set[str], labels: Mapping[str, int]) -> list[str]:
@@ -85,14 +93,33 @@ def _told(splits: list[Split], unlabelled: set[str], labels: Mapping[str, int]) 
             f"{len(absent)} of {len(labels)} cases are in no split table and are left out (the first "
             f"is {min(absent)})"
         )
-    tested = Counter(case for split in splits for case in split.test)
-    again = [case for case, times in tested.items() if times > 1]
+    again = _several(case for split in splits for case in split.test)
     if again:
         found.append(
-            f"{len(again)} cases are tested in several folds (the first is {min(again)}): what is "
+            f"{len(again)} cases are tested in several folds (the first is {again[0]}): what is "
             "pooled over folds counts them as often"
         )
     return found
+
+
+def check_tested_once(tables: Sequence[SplitTable], cohort: Cohort) -> None:
+    """Raises :class:`CohortError` where a case is tested in several folds, as CLAM's may be: of such a
+    case there is not one probability to compare methods by.
+    """
+    known = _Names(cohort)
+    again = _several(case for one in tables for case in known.cases(one.path, one.parts["test"]))
+    if again:
+        raise CohortError(
+            f"{len(again)} cases are tested in several of the given folds (the first is {again[0]}), "
+            "and methods are compared on cases that are tested once",
+            "Give folds whose test parts share no case, one of these folds (--splits splits_0.csv), or "
+            "let this program make them (--folds)",
+        )
+
+
+def _several(cases: Iterable[str]) -> list[str]:
+    """Those that come more than once, sorted."""
+    return sorted(case for case, times in Counter(cases).items() if times > 1)
 
 
 class _Names:
@@ -169,9 +196,16 @@ def _files(path: Path) -> list[Path]:
         )
     if not path.is_dir():
         return [path]
-    numbered = {
-        int(match[1]): file for file in path.iterdir() if (match := _NAME.fullmatch(file.name))
-    }
+    numbered: dict[int, Path] = {}
+    for file in sorted(path.iterdir()):
+        match = _NAME.fullmatch(file.name)
+        if match is None:
+            continue
+        other = numbered.setdefault(int(match[1]), file)
+        if other != file:
+            raise CohortError(
+                f"{path} has two tables of one fold: {other.name} and {file.name}", "Remove one"
+            )
     if not numbered:
         raise CohortError(f"{path} holds no split tables", f"They are named {_NAMED}")
     missing = sorted(set(range(max(numbered) + 1)) - set(numbered))

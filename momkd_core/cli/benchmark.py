@@ -131,6 +131,11 @@ def _check(options: argparse.Namespace) -> None:
             f"--against {options.against} is not among the methods ({', '.join(options.methods)})",
             "Add it to --methods, or compare with another",
         )
+    if options.splits is not None and options.hold_out is not None:
+        raise SettingsError(
+            "--hold-out takes cases out of folds that are made here, and --splits gives the folds",
+            "Leave one out; to test on cases that the given folds leave out, name them by --external",
+        )
     if options.external_features is not None and options.external is None:
         raise SettingsError(
             "--external-features is given without --external", "Name the cohort too"
@@ -154,6 +159,7 @@ def _cells(options: argparse.Namespace) -> list[Cell]:
     from momkd_core.benchmark_cell import Cell
     from momkd_core.cohort import read_cohort
     from momkd_core.external_validation import ExternalCohort
+    from momkd_core.split_tables import check_tested_once
 
     cohort = read_cohort(options.cohort)
     external: list[ExternalCohort] = []
@@ -173,6 +179,7 @@ def _cells(options: argparse.Namespace) -> list[Cell]:
         )
     first = options.seed or 0
     base = replace(request_of(options, [], options.out), cohort=cohort)
+    check_tested_once(base.splits, cohort)
     settings = {name: _settings(options, name, first) for name in options.methods}
     cells = []
     for seed in range(first, first + options.seeds):

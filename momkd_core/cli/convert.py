@@ -20,7 +20,7 @@ from momkd_core.cli.options import (
     positive_count,
     positive_number,
 )
-from momkd_core.errors import MomkdError
+from momkd_core.errors import MomkdError, SettingsError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,8 +50,15 @@ def run(options: argparse.Namespace) -> int:
     from momkd_core.cohort import read_cohort
     from momkd_core.conversion import StatedFacts, convert, features_of_cohort, features_of_path
 
+    if options.encoder is not None and not options.encoder.strip():
+        raise SettingsError("--encoder names nothing", "Name the encoder, or leave it out")
     if options.input.suffix.lower() == ".csv":
         slides = features_of_cohort(read_cohort(options.input), options.features)
+    elif options.features is not None:
+        raise SettingsError(
+            f"--features goes with a cohort CSV, and {options.input} is none",
+            "Leave it out: IN is the folder that is converted",
+        )
     else:
         slides = features_of_path(options.input)
     stated = StatedFacts(options.encoder, options.target_mpp, options.patch_size)
@@ -73,6 +80,8 @@ def run(options: argparse.Namespace) -> int:
         )
     for folder in sorted({file.parent for file in count.files}):
         print(f"{sum(file.parent == folder for file in count.files)} slides in {folder}")
+    if count.kept:
+        print(f"{count.kept} kept, which were there")
     if count.failed:
         print(f"{count.failed} failed")
         print_log_place()

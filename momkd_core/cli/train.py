@@ -74,6 +74,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+_FOLDS = 5  # filled in late: argparse takes a given default for nothing given, beside --splits
+
+
 def add_training_arguments(parser: argparse.ArgumentParser) -> None:
     """What a training needs, alone or as one of many."""
     parser.add_argument("cohort", type=Path, metavar="COHORT", help="cohort CSV")
@@ -108,9 +111,7 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
         "expression in place of hard labels (default %(default)s)",
     )
     folds = parser.add_mutually_exclusive_group()
-    folds.add_argument(
-        "--folds", type=positive_count, default=5, metavar="N", help="default %(default)s"
-    )
+    folds.add_argument("--folds", type=positive_count, metavar="N", help=f"default {_FOLDS}")
     folds.add_argument(
         "--splits",
         type=Path,
@@ -152,7 +153,7 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     tables = split_tables(options)
-    count = len(tables) or options.folds
+    count = len(tables) or options.folds or _FOLDS
     chosen = range(count) if options.fold is None else [options.fold]
     # From the start: whoever looks at the folder sees at once that it is being trained.
     with ends_on_request(), hold_run(options.out, chosen):
@@ -199,7 +200,7 @@ def request_of(options: argparse.Namespace, assignments: list[str], out: Path) -
         method=method,
         preset=options.preset,
         features_folder=options.features,
-        folds=len(tables) or options.folds,
+        folds=len(tables) or options.folds or _FOLDS,
         only_fold=options.fold,
         splits=tables,
         group=options.group,

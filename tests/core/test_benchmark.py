@@ -212,6 +212,23 @@ def test_wrong_requests_start_nothing(
     assert not (tmp_path / "out" / "benchmark.json").exists()
 
 
+def test_a_case_is_compared_where_it_is_tested_once(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = folder / "cohort" / "cohort.csv"
+    names = [case.case_id for case in read_cohort(table).cases][:3]
+    for fold in (0, 1):
+        (tmp_path / f"splits_{fold}.csv").write_text("train,val,test\n" + ",".join(names) + "\n")
+    asked = command(folder, tmp_path / "out", "--methods", "momkd", "--splits", str(tmp_path))
+    at = asked.index("--folds")
+    asked = [*asked[:at], *asked[at + 2 :]]
+    assert main(asked) == 1 and "--splits gives the folds" in capsys.readouterr().err
+    at = asked.index("--hold-out")
+    assert main([*asked[:at], *asked[at + 2 :]]) == 1
+    assert f"several of the given folds (the first is {names[2]})" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_held_out_patients_are_on_one_side(folder: Path) -> None:
     """Cases of s0 and s1 are of the same patients: with s1 held out, those of s0 are in neither."""
     cohort = read_cohort(folder / "cohort" / "cohort.csv")

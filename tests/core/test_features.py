@@ -125,6 +125,7 @@ def test_half_precision_is_kept_until_it_is_asked_for(tmp_path: Path) -> None:
     write_features(tmp_path / "a.h5", bag, "float16")
     found = read_features(tmp_path / "a.h5")
     assert found.stored.dtype == np.float16 and (len(found), found.width) == (4, 6)
+    assert found.with_facts(overlap=0).stored is found.stored  # saying more does not ask for it
     assert found.features.dtype == np.float32
     np.testing.assert_array_equal(found.features, FEATURES.astype(np.float16))
     with h5py.File(tmp_path / "a.h5") as file:  # in one piece, so that it is read at once

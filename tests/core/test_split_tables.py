@@ -12,7 +12,7 @@ from synthetic import TINY, write_feature_cohort
 from momkd_core.cli.main import main
 from momkd_core.cohort import read_cohort
 from momkd_core.errors import CohortError, LeakageError
-from momkd_core.split_tables import read_split_tables, splits_of
+from momkd_core.split_tables import check_tested_once, read_split_tables, splits_of
 
 
 def write_table(path: Path, train: list[str], val: list[str], test: list[str]) -> Path:
@@ -67,6 +67,15 @@ def test_cases_tested_twice_are_counted(tmp_path: Path) -> None:
     cohort = read_cohort(write_cohort(tmp_path))
     _, told = splits_of(read_split_tables(tmp_path), cohort, LABELS)
     assert len(told) == 1 and told[0].startswith("4 cases are tested in several folds")
+    with pytest.raises(CohortError, match=r"4 cases are tested in several .*first is e\)"):
+        check_tested_once(read_split_tables(tmp_path), cohort)
+    alone = read_split_tables(tmp_path / "splits_1.csv")
+    check_tested_once(alone, cohort)
+    _, told = splits_of(alone, cohort, LABELS)
+    assert told == ["splits_1.csv is given alone, and is fold 0 of this run"]
+    (tmp_path / "splits_01.csv").write_text("train,val,test\n")
+    with pytest.raises(CohortError, match=r"one fold: splits_01\.csv and splits_1\.csv"):
+        read_split_tables(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -151,5 +160,5 @@ def test_training_on_given_folds(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert main([*arguments, "--group", "site", "--out", str(tmp_path / "other")]) == 1
     assert "Leave out --splits or --group" in capsys.readouterr().err
     with pytest.raises(SystemExit):
-        main([*arguments, "--folds", "3"])
+        main([*arguments, "--folds", "5"])  # the default, but said
     assert "not allowed with argument" in capsys.readouterr().err

@@ -23,7 +23,8 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cohort, its features as a TRIDENT job in half precision, and a model trained on these."""
     folder = tmp_path_factory.mktemp("interchange")
     table = write_feature_cohort(folder, cases=12)
-    stated = ("--encoder", "uni_v2", "--target-mpp", 0.5, "--patch-size", 256)
+    # Of a slide of 0.25 µm/px: patches are 256 px wide there.
+    stated = ("--encoder", "uni_v2", "--target-mpp", 0.5, "--patch-size", 128)
     job = ("--to", "trident", "--out", folder / "job", "--dtype", "float16")
     assert momkd("convert", table, *job, *stated) == 0
     run = ("train", table, "--expression", folder / "expression.csv", "--features", folder / "job")
@@ -32,12 +33,12 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_trident_job_is_trained_on_and_names_the_encoder(work: Path) -> None:
-    features = work / "job" / "20x_256px_0px_overlap" / "features_uni_v2"
+    features = work / "job" / "20x_128px_0px_overlap" / "features_uni_v2"
     with h5py.File(features / "c00_0.h5") as file:
         assert file["features"].dtype == np.float16
     record = json.loads((work / "run" / "run.json").read_text())
     assert record["encoder"] == "uni2-h"  # as this program knows it, so that slides can follow
-    assert (record["extraction"]["target_mpp"], record["extraction"]["patch_size"]) == (0.5, 256)
+    assert (record["extraction"]["target_mpp"], record["extraction"]["patch_size"]) == (0.5, 128)
 
 
 def test_half_precision_and_another_layout_give_the_same_answer(
@@ -58,8 +59,8 @@ def test_half_precision_and_another_layout_give_the_same_answer(
 def test_features_of_another_encoder_or_cut_are_refused(
     work: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = work / "job" / "20x_256px_0px_overlap" / "features_uni_v2" / "c00_0.h5"
-    other = work / "other" / "20x_256px_0px_overlap" / "features_conch_v15" / "a.h5"
+    file = work / "job" / "20x_128px_0px_overlap" / "features_uni_v2" / "c00_0.h5"
+    other = work / "other" / "20x_128px_0px_overlap" / "features_conch_v15" / "a.h5"
     other.parent.mkdir(parents=True)
     other.write_bytes(file.read_bytes())
     with h5py.File(other, "r+") as opened:
