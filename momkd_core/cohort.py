@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from momkd_core.errors import CohortError, FeatureError
-from momkd_core.feature_folder import FEATURE_SUFFIXES, feature_file
+from momkd_core.feature_folder import FEATURE_SUFFIXES, FeatureFolder, feature_file
 from momkd_core.slide import SLIDE_SUFFIXES
 from momkd_core.slide_folder import slides_in
 
@@ -152,18 +152,22 @@ class Cohort:
             )
         return replace(self, cases=rest), replace(self, cases=held)
 
-    def feature_path(self, slide: CohortSlide, features_folder: Path | None) -> Path:
+    def feature_path(
+        self, slide: CohortSlide, features_folder: Path | FeatureFolder | None
+    ) -> Path:
         """Where a slide's features are: in the given folder, else as its row says.
 
         Args:
-            features_folder: of feature files, or as TRIDENT, CLAM or STAMP left it.
+            features_folder: of feature files, or as TRIDENT, CLAM or STAMP left it; for many slides
+                open, so that it is searched once.
 
         Raises:
             CohortError: the row has no features and no folder was given.
             FeatureError: several folders of features lie in the given one.
         """
-        if features_folder is not None:
-            return feature_file(features_folder, slide.stem)
+        folder = FeatureFolder.of(features_folder)
+        if folder is not None:
+            return folder.file(slide.stem)
         if slide.features is not None:
             return slide.features
         raise CohortError(
@@ -171,13 +175,14 @@ class Cohort:
             "Run momkd extract and name its folder with --features",
         )
 
-    def check_distinct(self, features_folder: Path | None) -> None:
+    def check_distinct(self, features_folder: Path | FeatureFolder | None) -> None:
         """Refuses a table in which two slides would be read from one feature file.
 
         Raises:
             CohortError: names both lines.
         """
         seen: dict[Path, int] = {}
+        features_folder = FeatureFolder.of(features_folder)
         for case in self.cases:
             for slide in case.slides:
                 if features_folder is None and slide.features is None:

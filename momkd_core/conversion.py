@@ -14,7 +14,7 @@ from momkd_core.encoder_names import encoder_name
 from momkd_core.errors import FeatureError, MomkdError, OutputError
 from momkd_core.feature_bag import FeatureBag
 from momkd_core.feature_export import LAYOUTS, ExportFiles, has_places
-from momkd_core.feature_folder import feature_files
+from momkd_core.feature_folder import FeatureFolder, feature_files
 from momkd_core.features import StoredType, as_stored, read_features
 from momkd_core.progress import CancelToken, Report, silent
 
@@ -73,9 +73,10 @@ class Converted:
 
 def features_of_cohort(cohort: Cohort, folder: Path | None) -> list[SlideFeatures]:
     """Those of a cohort's rows, in a folder or where the rows say. Raises CohortError, FeatureError."""
-    cohort.check_distinct(folder)
+    searched = FeatureFolder.of(folder)
+    cohort.check_distinct(searched)
     return [
-        SlideFeatures(slide.stem, cohort.feature_path(slide, folder), slide.slide, slide.mpp)
+        SlideFeatures(slide.stem, cohort.feature_path(slide, searched), slide.slide, slide.mpp)
         for case in cohort.cases
         for slide in case.slides
     ]

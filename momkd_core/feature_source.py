@@ -17,6 +17,7 @@ from momkd_core import stamp_layout, trident_layout
 from momkd_core.errors import FeatureError
 from momkd_core.feature_attributes import stated_attributes
 from momkd_core.feature_facts import FeatureFacts
+from momkd_core.hdf5_completeness import is_unfinished
 from momkd_core.patch_step import grid_step
 from momkd_core.stamp_layout import StampTiles
 from momkd_core.tensor_file import TENSOR_SUFFIX, read_tensor, require_places
@@ -47,6 +48,11 @@ class FeatureSource:
     @cached_property
     def corners(self) -> NDArray[Any]:
         """(N, 2) numbers as stored, one row for each row of vectors. Raises FeatureError."""
+        if is_unfinished(self.coords):
+            raise FeatureError(
+                f"{self.path.name} was not written to its end: part of its coords is missing",
+                "Extract the slide again",
+            )
         coords: NDArray[Any] = self.coords[()]
         if coords.ndim == 3 and coords.shape[0] == 1:
             coords = coords[0]

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from momkd_core.errors import FeatureError
 from momkd_core.feature_bag import Vectors
+from momkd_core.hdf5_completeness import is_unfinished
 
 _BLOCK_BYTES = 512 * 1024  # small enough to stay in a core's cache
 
@@ -37,7 +38,7 @@ def read_vectors(name: str, stored: h5py.Dataset | NDArray[Any], shape: tuple[in
     """
     if not np.issubdtype(stored.dtype, np.floating):
         raise FeatureError(f"{name}: features are {stored.dtype}", "Expected float16 or 32")
-    if isinstance(stored, h5py.Dataset) and _is_unfinished(stored):
+    if isinstance(stored, h5py.Dataset) and is_unfinished(stored):
         raise FeatureError(
             f"{name} was not written to its end: part of its features is missing",
             "Extract the slide again",
@@ -57,14 +58,6 @@ def read_vectors(name: str, stored: h5py.Dataset | NDArray[Any], shape: tuple[in
             "Extract the slide again; half precision may have overflowed",
         )
     return vectors
-
-
-def _is_unfinished(stored: h5py.Dataset) -> bool:
-    """Whether rows were never written, which HDF5 would give as zeros; not told of compressed ones."""
-    elsewhere = stored.is_virtual or stored.external
-    if elsewhere or stored.id.get_create_plist().get_nfilters():
-        return False
-    return bool(stored.id.get_storage_size() < stored.size * stored.dtype.itemsize)
 
 
 def _native(vectors: NDArray[Any]) -> NDArray[Any]:

@@ -3,7 +3,7 @@
 The attributes say ``unit`` (``um``), ``tile_size_um`` (``tile_size`` in version 2.0) and
 ``tile_size_px``, ``extractor`` and ``feat_type``. Files of version 1 have no unit: their tiles are 224
 pixels of 256/224 µm apart, by which STAMP recognises them. Files lie in
-``<out>/<extractor>[-<hash>]/``.
+``<out>/<extractor>[-<hash>]/``, there as the slides lay below their folder.
 
 Source: https://github.com/KatherLab/STAMP, ``src/stamp/preprocessing/__init__.py`` (``extract_``) and
 ``src/stamp/modeling/data.py`` (``get_coords``).
@@ -11,10 +11,13 @@ Source: https://github.com/KatherLab/STAMP, ``src/stamp/preprocessing/__init__.p
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -95,3 +98,16 @@ def check_tile_features(name: str, attributes: Mapping[str, Any]) -> None:
             f"{name} holds features of a {kind}, not of tiles",
             "Name the folder that stamp preprocess wrote",
         )
+
+
+def extractor_folder(file: Path) -> Path | None:
+    """The folder ``<extractor>[-<hash>]`` that a file of STAMP's lies in; None for files of others."""
+    try:
+        with h5py.File(file, "r") as opened:
+            extractor = text(opened.attrs.get("extractor")) if "feats" in opened else None
+    except (OSError, RuntimeError, KeyError):  # damage is for those who read it
+        return None
+    if extractor is None:
+        return None
+    named = re.compile(rf"{re.escape(extractor)}(-[0-9a-f]{{8}})?")
+    return next((above for above in file.absolute().parents if named.fullmatch(above.name)), None)

@@ -10,6 +10,7 @@ from pathlib import Path
 from momkd_core.cohort import Case, Cohort
 from momkd_core.errors import ExpressionError, FeatureError, SettingsError
 from momkd_core.expression import ExpressionTable, describe_units, telling_gene
+from momkd_core.feature_folder import FeatureFolder
 from momkd_core.features import FeatureBag, read_header
 from momkd_core.folds import Folds, given_folds, make_folds
 from momkd_core.progress import CancelToken, Report
@@ -140,15 +141,16 @@ def prepare(request: TrainingRequest, report: Report, cancel: CancelToken) -> Pr
     check_expression_of_folds(
         request.expression, splits, request.chosen, label_of, (negative, request.positive)
     )
-    cohort.check_distinct(request.features_folder)
+    folder = FeatureFolder.of(request.features_folder)
+    cohort.check_distinct(folder)
     features = {
-        case.case_id: [cohort.feature_path(slide, request.features_folder) for slide in case.slides]
+        case.case_id: [cohort.feature_path(slide, folder) for slide in case.slides]
         for case in cases
     }
     paths = [path for several in features.values() for path in several]
     header = _common_header(paths)
     model = request.model.model_copy(update={"feature_width": header.width, "genes": 0})
-    store = SlideStore(model, slides=_slides_of(request, cases))
+    store = SlideStore(model, slides=_slides_of(cases, features))
     for done, path in enumerate(paths):
         cancel.raise_if_cancelled()
         report(done, len(paths), "checking features")
@@ -192,13 +194,13 @@ def _folds(request: TrainingRequest, cases: list[Case], labels: list[int]) -> Fo
 
 
 def _slides_of(
-    request: TrainingRequest, cases: list[Case]
+    cases: list[Case], features: dict[str, list[Path]]
 ) -> dict[Path, tuple[Path | None, float | None]]:
     """By feature file: the slide that it was made of, with its stated resolution."""
     return {
-        request.cohort.feature_path(slide, request.features_folder): (slide.slide, slide.mpp)
+        path: (slide.slide, slide.mpp)
         for case in cases
-        for slide in case.slides
+        for slide, path in zip(case.slides, features[case.case_id], strict=True)
     }
 
 

@@ -30,11 +30,18 @@ MICRONS_AT_1X = 10.0
 #: counts as 40x, and its patches are cut as if it had 0.25.
 NOMINAL = "target_mpp_is_nominal"
 
-#: Folders of a job that hold .h5 files which are no patch features.
-NO_FEATURES = re.compile(r"patches|slide_features_.*")
-
 _COORDS_FOLDER = re.compile(r"(?P<mag>\d+(\.\d+)?)x_(?P<size>\d+)px_(?P<overlap>\d+)px_overlap")
 _FEATURES_FOLDER = re.compile(r"features_(?P<encoder>.+)")
+
+
+def may_hold_features(folder: Path) -> bool:
+    """Whether patch features may lie in or below a folder: in that of a cut, TRIDENT puts coordinates,
+    features of whole slides and segmented cells beside them, .h5 all of them.
+    """
+    above = (folder.parent.absolute(), folder.parent.resolve())  # also of a link to a cut
+    if any(_COORDS_FOLDER.fullmatch(one.name) for one in above):
+        return _FEATURES_FOLDER.fullmatch(folder.name) is not None
+    return folder.name != "patches" and not folder.name.startswith("slide_features_")
 
 
 def folder_facts(path: Path) -> dict[str, Any]:

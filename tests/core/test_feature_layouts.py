@@ -151,6 +151,38 @@ def test_folders_are_searched_as_the_tools_leave_them(tmp_path: Path) -> None:
             feature_files(tmp_path / folder)
 
 
+def test_stamps_folders_are_searched_to_their_ends(tmp_path: Path) -> None:
+    flat = write_stamp(tmp_path / "stamp", "a")
+    nested = []
+    for number in range(7):  # as the GDC's slides lie, each in a folder of its own
+        nested.append(flat.parent / f"uuid-{number}" / f"s{number}.h5")
+        nested[-1].parent.mkdir()
+        nested[-1].write_bytes(flat.read_bytes())
+    for only_nested in (False, True):
+        for folder in (tmp_path / "stamp", flat.parent):
+            assert feature_file(folder, "s6") == nested[6]
+            assert feature_files(folder) == sorted([*nested, *([] if only_nested else [flat])])
+        flat.unlink(missing_ok=True)
+    assert feature_file(nested[2].parent, "s2") == nested[2]
+    (nested[2].parent / "s6.h5").write_bytes(nested[6].read_bytes())
+    with pytest.raises(FeatureError, match=r"features of s6 2 times: .*uuid-2.s6\.h5, .*uuid-6"):
+        feature_file(tmp_path / "stamp", "s6")
+
+    flat.parent.rename(tmp_path / "stamp" / "renamed")  # no extractor's any more
+    with pytest.raises(FeatureError, match=r"in 7 folders: (\S+, ){5}…"):
+        feature_files(tmp_path / "stamp")
+
+
+def test_a_folder_is_itself_under_all_its_names(tmp_path: Path) -> None:
+    file = write_trident(tmp_path / "job", "x")
+    cut = file.parent.parent
+    write_datasets(cut / "seg_hovernet" / "x.h5", {"cells": [1.0]})  # segmented cells
+    (tmp_path / "job" / "latest").symlink_to(cut)
+    assert feature_file(tmp_path / "job", "x").samefile(file)
+    upper = file.rename(file.with_name("x.H5"))
+    assert feature_files(cut) == [upper] and feature_file(cut, "x") == upper
+
+
 def test_a_cohort_row_may_name_a_folder(tmp_path: Path) -> None:
     file = write_trident(tmp_path / "job", "x")
     table = tmp_path / "cohort.csv"

@@ -146,7 +146,16 @@ def test_rows_that_were_never_written_are_no_zeros(tmp_path: Path) -> None:
         rows[:3] = FEATURES[:3]
         file["coords"] = COORDS
 
-    for fill in (all_of_them, the_last_ones):
+    def compressed(file: h5py.File) -> None:
+        rows = file.create_dataset("features", (4, 6), np.float32, chunks=(1, 6), compression=1)
+        rows[:3] = FEATURES[:3]
+        file["coords"] = COORDS
+
+    def no_places(file: h5py.File) -> None:
+        file["features"] = FEATURES
+        file.create_dataset("coords", (4, 2), np.int64)
+
+    for fill in (all_of_them, the_last_ones, compressed, no_places):
         with pytest.raises(FeatureError, match="was not written to its end"):
             read_features(write(tmp_path / "x.h5", fill))
 
