@@ -138,8 +138,11 @@ class FeatureSource:
 
 
 @contextmanager
-def open_features(path: Path) -> Iterator[FeatureSource]:
+def open_features(path: Path, *, vectors_too: bool = True) -> Iterator[FeatureSource]:
     """Opens a feature file of any layout.
+
+    Args:
+        vectors_too: whether their numbers are wanted, or only how many there are.
 
     Raises:
         FeatureError: the file is missing or damaged, or lacks a dataset; also where reading it later,
@@ -148,7 +151,7 @@ def open_features(path: Path) -> Iterator[FeatureSource]:
     if not path.is_file():
         raise FeatureError(f"{path} does not exist", "Check the path, or run momkd extract first")
     tensor = path.suffix.lower() == TENSOR_SUFFIX
-    vectors = read_tensor(path) if tensor else None
+    vectors = read_tensor(path, mapped=not vectors_too) if tensor else None
     opened = require_places(path) if tensor else path
     try:
         with h5py.File(opened, "r") as file:

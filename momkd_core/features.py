@@ -94,7 +94,7 @@ def read_header(path: str | Path) -> FeatureBag:
     Raises:
         FeatureError: as :func:`read_features`, as far as no patch has to be read.
     """
-    with open_features(Path(path)) as source:
+    with open_features(Path(path), vectors_too=False) as source:
         facts = source.facts
         return FeatureBag(
             features=np.empty(
@@ -114,7 +114,7 @@ def read_places(
     Raises:
         FeatureError, SlideError: as :func:`read_features`, but for the values of the features.
     """
-    with open_features(Path(path)) as source:
+    with open_features(Path(path), vectors_too=False) as source:
         coords, side = source.place(_resolution(source, slide, mpp))
         return FeatureBag(
             features=np.empty((len(coords), 0), np.float32),

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from zipfile import is_zipfile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,8 +50,12 @@ def require_places(path: Path) -> Path:
     )
 
 
-def read_tensor(path: Path) -> NDArray[Any]:
+def read_tensor(path: Path, *, mapped: bool = False) -> NDArray[Any]:
     """(N, D) or (1, N, D) vectors; nothing but a tensor or array is read, and nothing in it is run.
+
+    Args:
+        mapped: leave the numbers in the file where that can be, for the form alone: whoever writes the
+            file anew would change them.
 
     Raises:
         FeatureError: the file is damaged, or holds something else.
@@ -60,7 +65,9 @@ def read_tensor(path: Path) -> NDArray[Any]:
     try:
         # For good, since what is allowed in a block only is not in another thread's.
         torch.serialization.add_safe_globals(_array_parts())
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        found = torch.load(
+            path, map_location="cpu", weights_only=True, mmap=mapped and is_zipfile(path)
+        )
         if isinstance(found, torch.Tensor):
             wide = found.float() if found.dtype == torch.bfloat16 else found
             found = wide.detach().contiguous().numpy()
