@@ -77,6 +77,22 @@ def test_half_precision_is_the_same_work_stored_in_half_the_space(
         extract_file(half, encoder, settings)
 
 
+def test_what_half_precision_cannot_hold_is_not_encoded_again(
+    slide_path: Path, tmp_path: Path, encoder: PatchEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, settings = (
+        SlideJob(slide_path, None, tmp_path / "a.h5"),
+        ExtractionSettings(patch_size=256),
+    )
+    encode = encoder.encode_each
+    monkeypatch.setattr(encoder, "encode_each", lambda chunks: (1e6 * f for f in encode(chunks)))
+    with pytest.raises(FeatureError, match="beyond float16"):
+        extract_file(job, encoder, settings, dtype="float16")
+    monkeypatch.setattr(encoder, "encode_each", lambda chunks: map(pytest.fail, chunks))
+    assert extract_file(job, encoder, settings)
+    assert read_features(job.target).features.max() > 1e5
+
+
 def test_a_slide_with_an_unreadable_patch_is_refused_by_its_place(
     slide_path: Path, tmp_path: Path, encoder: PatchEncoder
 ) -> None:
