@@ -4,7 +4,8 @@ Which column holds the ids, and what else is special:
 
 - cBioPortal (``data_clinical_sample.txt``, ``data_clinical_patient.txt``): ``SAMPLE_ID``, else
   ``PATIENT_ID``; lines with ``#`` before the header:
-  https://docs.cbioportal.org/file-formats/#clinical-data
+  https://docs.cbioportal.org/file-formats/#clinical-data; downloaded from a study's page they are
+  called ``Sample ID`` and ``Patient ID``
 - GDC, a cohort's clinical TSV: ``cases.submitter_id``, earlier ``case_submitter_id``; a patient has
   a row a treatment, and ``'--`` is nothing:
   https://docs.gdc.cancer.gov/API/Users_Guide/Appendix_A_Available_Fields
@@ -29,10 +30,11 @@ from momkd_core.errors import CohortError
 
 #: The first of these in a table's header holds its ids.
 ID_COLUMNS = (
-    "SAMPLE_ID PATIENT_ID bcr_patient_barcode cases.submitter_id case_submitter_id "
-    "submitter_id.samples sampleID sample"
-).split()
-PATIENT_COLUMN = "PATIENT_ID"
+    "SAMPLE_ID,PATIENT_ID,bcr_patient_barcode,cases.submitter_id,case_submitter_id,"
+    "submitter_id.samples,sampleID,sample,Sample ID,Patient ID"
+).split(",")
+#: Of these a row's patient is taken.
+PATIENT_COLUMNS = ("PATIENT_ID", "Patient ID", "patient_id")
 
 _NOTHING = {"", "na", "n/a", "nan", "none", "null", "'--", "--"}
 

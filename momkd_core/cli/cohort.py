@@ -115,6 +115,10 @@ def _check(options: argparse.Namespace) -> None:
         raise CohortError("Two labels have one name", "Give each --label a name of its own")
     if options.out.suffix.lower() != ".csv":
         raise CohortError(f"{options.out.name} does not end in .csv", "Write a .csv")
+    if options.out.resolve() in [path.resolve() for path in options.tables]:
+        raise CohortError(
+            f"{options.out} is one of the clinical tables", "Write the cohort to another file"
+        )
 
 
 def _slides(folder: Path | None) -> list[Path]:

@@ -128,6 +128,42 @@ def test_other_ids_join_by_name(tmp_path: Path) -> None:
     assert cohort.left_out.without_files == ["a-1"] and "site" not in cohort.rows[0].labels
 
 
+@pytest.mark.parametrize("column", ["PATIENT_ID", "Patient ID", "patient_id"])
+def test_samples_of_one_patient_stay_together(tmp_path: Path, column: str) -> None:
+    """Whichever table or row says whose they are: folds go by it."""
+    samples = table(tmp_path, f"{column}|SAMPLE_ID\nP1|S1\n|S1\n|S2\nP1|S2\nP2|S3\n", "samples.txt")
+    labels = table(tmp_path, "SAMPLE_ID|ER\nS1|Positive\nS2|Negative\nS3|Positive\n", "labels.csv")
+    slides = [Path(f"S{number}.svs") for number in (1, 2, 3)]
+    for tables in ([labels, samples], [samples, labels]):
+        cohort = make_cohort(tables, [ER], slides=slides)
+        assert [row.patient_id for row in cohort.rows] == ["P1", "P1", "P2"]
+    other = table(tmp_path, f"SAMPLE_ID|{column}\nS1|P9\n", "other.txt")
+    with pytest.raises(
+        CohortError, match=r"'S1' is of patient 'P1' in samples.txt line 2, and of 'P9'"
+    ):
+        make_cohort([labels, samples, other], [ER], slides=slides)
+
+
+def test_labels_by_patient_and_slides_by_sample(tmp_path: Path) -> None:
+    """Both tables of a cBioPortal study whose ids are no barcodes."""
+    patients = table(tmp_path, "PATIENT_ID|ER\nP1|Positive\nP2|Negative\nP3|Negative\n", "p.txt")
+    samples = table(
+        tmp_path, "PATIENT_ID|SAMPLE_ID|SITE\nP1|P1-a|x\nP1|P1-b|y\nP2|P2-a|x\n", "s.txt"
+    )
+    slides = [Path(f"{name}.svs") for name in ("P1-a", "P1-b", "P2-a")]
+    cohort = make_cohort([patients, samples], [ER], slides=slides)
+    found = [(row.case_id, row.patient_id, row.labels["er"]) for row in cohort.rows]
+    assert found == [
+        ("P1-a", "P1", "Positive"),
+        ("P1-b", "P1", "Positive"),
+        ("P2-a", "P2", "Negative"),
+    ]
+    assert cohort.left_out.without_files == ["P3"]
+    alone = table(tmp_path, "SAMPLE_ID|SITE\nP1-a|x\n", "a.txt")
+    with pytest.raises(CohortError, match="ids are of 2 sorts: PATIENT_ID, SAMPLE_ID"):
+        make_cohort([patients, alone], [ER], slides=slides)
+
+
 def test_a_patient_table_beside_a_sample_table(tmp_path: Path) -> None:
     patients = table(tmp_path, CBIOPORTAL, "patient.txt")
     samples = table(

@@ -46,6 +46,12 @@ def test_clinical_table_to_cohort(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert main([*verb, "--label", "er=ER_STATUS:Positive,Negative", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["labels"]["er"]["emptied"] == {"Indeterminate": 1} and told["rows"] == 3
+    own = clinical.rename(tmp_path / "own.csv")
+    linked = tmp_path / "linked.csv"
+    linked.symlink_to(own)
+    assert main(["cohort", str(own), "--out", str(linked), "--slides", str(slides)]) == 1
+    assert "linked.csv is one of the clinical tables" in capsys.readouterr().err
+    assert own.read_text() == CLINICAL
 
 
 @pytest.mark.parametrize(
