@@ -63,6 +63,13 @@ class FeatureBag:
         """D, the width of a feature vector."""
         return int(self.features.shape[1])
 
+    @property
+    def step_level0(self) -> float | None:
+        """Between neighbouring patches, level-0 pixels; None where the file does not say."""
+        if not self.patch_size or self.overlap is None:
+            return None
+        return self.size_level0 * (self.patch_size - self.overlap) / self.patch_size
+
 
 def write_features(path: Path, bag: FeatureBag) -> None:
     """Writes a bag atomically. Raises :class:`~momkd_core.errors.OutputError`."""

@@ -223,6 +223,7 @@ class EncodedSlide:
             threshold=threshold,
             coords=self.bag.coords,
             size_level0=self.bag.size_level0,
+            step_level0=self.bag.step_level0,
             method=card.method,
             affinity=_mean([reading.affinity for reading in readings]),
             attention=_mean([reading.attention for reading in readings]),
