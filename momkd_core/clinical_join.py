@@ -45,7 +45,7 @@ class LeftOut:
         unnamed: files whose name does not say of what case they are.
         unlisted: files of cases that no table lists.
         ambiguous: files that could be of several cases.
-        repeated: files of a name that another file has too, which was taken.
+        repeated: files of a name that another file has too; a picture beside a slide, else all.
         without_files: cases of the tables that have no file here.
     """
 

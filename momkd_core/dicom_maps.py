@@ -193,7 +193,8 @@ def _to_glass(source: Dataset) -> Any:
 
 
 def _measures(source: Dataset) -> Dataset:
-    return source.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
+    found: Dataset = source.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
+    return found
 
 
 def _window(values: Floats) -> Any:

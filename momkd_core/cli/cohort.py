@@ -166,7 +166,7 @@ def _print(cohort: ClinicalCohort) -> None:
         (left_out.unnamed, "left out, the name does not say the case"),
         (left_out.unlisted, "left out, no row in the table"),
         (left_out.ambiguous, "left out, could be of several cases"),
-        (left_out.repeated, "left out, another file has that name"),
+        (left_out.repeated, "left out, another file has the same name"),
         (left_out.without_files, "in the table, but without a file"),
     ):
         if files:

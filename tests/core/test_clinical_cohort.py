@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -83,7 +84,7 @@ def test_compressed_tables_and_csv(tmp_path: Path) -> None:
 
 def test_what_is_left_out_of_tcga(tmp_path: Path) -> None:
     names = [
-        "TCGA-A1-A0SB-01Z-00-DX1.svs", "x/TCGA-A1-A0SB-01Z-00-DX1.svs", "TCGA-A1-A0SB-01A-01-TS1.svs",
+        "TCGA-A1-A0SB-01Z-00-DX1.svs", "TCGA-A1-A0SB-01A-01-TS1.svs",
         "TCGA-A2-A0CL-11A-01-TS1.svs", "TCGA-ZZ-AAAA-01Z-00-DX1.svs", "scan 7.svs",
     ]  # fmt: skip
     cohort = joined(table(tmp_path, CBIOPORTAL), *names)
@@ -91,10 +92,9 @@ def test_what_is_left_out_of_tcga(tmp_path: Path) -> None:
     left_out = cohort.left_out
     assert (left_out.sample_types, left_out.kinds) == ({"11": 1}, {"TS1": 1})
     assert left_out.unlisted == ["TCGA-ZZ-AAAA-01Z-00-DX1"] and left_out.unnamed == ["scan 7"]
-    assert left_out.repeated == ["x/TCGA-A1-A0SB-01Z-00-DX1.svs"]
     assert left_out.without_files == ["TCGA-A1-A0SD", "TCGA-A2-A0CL"]
     with pytest.raises(CohortError, match="left out by sample type 11: 1, kind of slide TS1: 1"):
-        joined(table(tmp_path, CBIOPORTAL), *names[2:])
+        joined(table(tmp_path, CBIOPORTAL), *names[1:])
     frozen = TcgaChoices("sample", ("01", "11"), "frozen")
     cohort = joined(table(tmp_path, CBIOPORTAL), *names, choices=frozen)
     assert [row.case_id for row in cohort.rows] == ["TCGA-A1-A0SB-01", "TCGA-A2-A0CL-11"]
@@ -162,6 +162,30 @@ def test_labels_by_patient_and_slides_by_sample(tmp_path: Path) -> None:
     alone = table(tmp_path, "SAMPLE_ID|SITE\nP1-a|x\n", "a.txt")
     with pytest.raises(CohortError, match="ids are of 2 sorts: PATIENT_ID, SAMPLE_ID"):
         make_cohort([patients, alone], [ER], slides=slides)
+
+
+def test_two_files_of_one_name(tmp_path: Path) -> None:
+    """A thumbnail or mask is never the slide, and nothing is chosen between two slides."""
+    text = "PATIENT_ID|ER\nP1|Positive\nP2|Negative\nP3|Negative\nP4|Positive\n"
+    names = "P1.jpg P1.svs masks/P2.png P2.svs P3.svs x/P3.svs P4.png".split()
+    cohort = joined(table(tmp_path, text), *names)
+    assert [str(row.slide) for row in cohort.rows] == ["P1.svs", "P2.svs", "P4.png"]
+    assert cohort.left_out.repeated == ["P1.jpg", "masks/P2.png", "P3.svs", "x/P3.svs"]
+    assert cohort.left_out.without_files == ["P3"]
+    with pytest.raises(CohortError, match="left out by one name for several: 2"):
+        joined(table(tmp_path, text), "P3.svs", "x/P3.svs")
+
+
+def test_paths_lead_to_their_files_through_a_linked_folder(tmp_path: Path) -> None:
+    (tmp_path / "a" / "deep").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "a" / "deep")
+    (tmp_path / "x.svs").touch()
+    cohort = joined(table(tmp_path, "PATIENT_ID|ER\nx|Positive\ny|Negative\n"), "x.svs")
+    (row,) = cohort.rows
+    there = replace(cohort, rows=(replace(row, slide=tmp_path / "x.svs"),))
+    write_cohort(tmp_path / "link" / "c.csv", there)
+    (case,) = read_cohort(tmp_path / "link" / "c.csv").cases
+    assert case.slides[0].slide is not None and case.slides[0].slide.exists()
 
 
 def test_a_patient_table_beside_a_sample_table(tmp_path: Path) -> None:
