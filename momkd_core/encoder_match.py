@@ -36,8 +36,13 @@ def check_encoder(card: ModelCard) -> None:
         )
 
 
-def check_bag(bag: FeatureBag, card: ModelCard, name: str) -> None:
+def check_bag(bag: FeatureBag, card: ModelCard, name: str, *, inside: bool = False) -> None:
     """Refuses features that another encoder made; warns of those that do not say and have its width.
+
+    Also warns of patches that were kept of other parts of a slide than those of training.
+
+    Args:
+        inside: a part of the slide was asked for.
 
     Raises:
         FeatureError: another encoder, other weights, other preprocessing, width or resolution.
@@ -70,6 +75,13 @@ def check_bag(bag: FeatureBag, card: ModelCard, name: str) -> None:
             "%s does not say which encoder made it; taken for %s, whose width it has",
             name,
             card.encoder,
+        )
+    if card.cut_from and card.cut_from != bag.cut_from and not inside:
+        log.warning(
+            "%s: patches of %s, but the model was trained on patches of %s",
+            name,
+            bag.cut_from,
+            card.cut_from,
         )
     trained = card.extraction
     if trained is None:

@@ -17,8 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
+from momkd_core.annotation_files import Offset
 from momkd_core.encoders import encoder_identity, load_encoder
 from momkd_core.errors import FeatureError, OutputError
+from momkd_core.extraction_match import check_made
 from momkd_core.features import FeatureBag, read_features, read_header, write_features
 from momkd_core.partial_features import PartialFeatures, partial_key
 from momkd_core.patch_encoder import EncoderIdentity, PatchEncoder
@@ -28,7 +30,7 @@ from momkd_core.progress import CancelToken, Report, silent
 from momkd_core.region import Region, grid_inside
 from momkd_core.settings import ExtractionSettings
 from momkd_core.slide import DEFAULT_WORKERS, Slide
-from momkd_core.slide_regions import SlideRegions, placed, region_key
+from momkd_core.slide_regions import SlideRegions, region_key
 from momkd_core.storage import cache_folder, content_key, output_error
 from momkd_core.tissue import find_tissue
 
@@ -48,9 +50,11 @@ class SlideJob:
     target: Path
     regions: SlideRegions | None = None
 
-    def region(self) -> Region | None:
-        """Those areas, counted from the scanned area. Raises AnnotationError."""
-        return None if self.regions is None else self.regions.read(self.slide, self.target.stem)
+    def region(self, offset: Offset) -> Region | None:
+        """Those areas; ``offset`` is the corner of the scanned area. Raises AnnotationError."""
+        if self.regions is None:
+            return None
+        return self.regions.read(self.slide, self.target.stem, offset)
 
 
 class EncoderLoader:
@@ -73,13 +77,13 @@ class EncoderLoader:
 
 
 def plan(slide: Slide, settings: ExtractionSettings, region: Region | None = None) -> PatchGrid:
-    """Tissue mask and patch grid of an open slide, or of a region that counts from its scanned area.
+    """Tissue mask and patch grid of an open slide, or of a region of it.
 
     Raises:
         SlideError, TissueError: the slide cannot be used, or the region holds no two patches.
     """
     grid = plan_patches(slide, find_tissue(slide), settings)
-    return grid if region is None else grid_inside(grid, placed(region, slide.bounds_offset))
+    return grid if region is None else grid_inside(grid, region)
 
 
 def extract_bag(
@@ -104,7 +108,7 @@ def extract_bag(
         keep_in: folder for the features of an unfinished slide, or None to keep none.
         together: slides of the cohort, this one included, for the decision to compile: the same for a
             slide wherever and after whichever others it is encoded.
-        region: patches outside are left out; counted from the scanned area.
+        region: patches outside are left out.
 
     Raises:
         SlideError, TissueError: the slide cannot be read or used.
@@ -170,7 +174,10 @@ def extract_bag(
 
 
 def _told_region(region: Region | None) -> dict[str, str]:
-    return {} if region is None else {"regions": region.name, "regions_sha256": region_key(region)}
+    if region is None:
+        return {}
+    told = {"regions": region.name, "regions_sha256": region_key(region)}
+    return told if region.class_name is None else told | {"regions_class": region.class_name}
 
 
 def extract_file(
@@ -191,11 +198,14 @@ def extract_file(
         AnnotationError: its regions cannot be read.
         SlideError, TissueError, OutputError, Cancelled: as :func:`extract_bag`.
     """
-    region = job.region()
     if job.target.exists() and not overwrite:
-        _check_existing(job, encoder, settings, region)
+        made = read_header(job.target)
+        check_made(
+            made, job.target.name, encoder, settings, job.mpp, job.region(made.bounds_offset)
+        )
         return False
     with Slide(job.slide, mpp=job.mpp) as slide:
+        region = job.region(slide.bounds_offset)
         bag = extract_bag(
             slide,
             encoder,
@@ -284,36 +294,3 @@ def _partial(
         return PartialFeatures(path, encoder.identity.width)
     except OSError as error:
         raise output_error(path, error) from error
-
-
-def _check_existing(
-    job: SlideJob, encoder: PatchEncoder, settings: ExtractionSettings, region: Region | None
-) -> None:
-    """Refuses to take features made in another way for the ones that were asked for."""
-    bag = read_header(job.target)
-    identity = encoder.identity
-    attributes = bag.attributes
-    compared = {
-        "encoder": (bag.encoder, identity.name),
-        "encoder weights": (bag.encoder_sha256, identity.weights_sha256),
-        "target mpp": (bag.target_mpp, settings.target_mpp),
-        "patch size": (bag.patch_size, settings.patch_size),
-        "overlap": (bag.overlap, settings.overlap),
-        "min tissue": (attributes.get("min_tissue"), settings.min_tissue),
-        "precision": (attributes.get("precision"), encoder.precision),
-        "regions": (
-            attributes.get("regions_sha256", "none"),
-            "none" if region is None else region_key(region),
-        ),
-    }
-    if bag.encoder_preprocessing is not None:
-        stated = (bag.encoder_preprocessing, identity.preprocessing)
-        compared["patches prepared as:"] = stated
-    if job.mpp is not None:
-        compared["slide mpp"] = (attributes.get("slide_mpp"), job.mpp)
-    for name, (found, wanted) in compared.items():
-        if found != wanted:
-            raise FeatureError(
-                f"{job.target.name} exists and was made with {name} {found}, not {wanted}",
-                "Choose another --out folder, or pass --overwrite",
-            )

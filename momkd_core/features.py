@@ -21,8 +21,10 @@ from momkd_core.storage import atomic_path
 
 _KEPT = (
     "level0_width level0_height bounds_x bounds_y min_tissue slide_mpp precision regions "
-    "regions_sha256"
+    "regions_sha256 regions_class"
 ).split()
+
+WHOLE_SLIDES = "whole slides"
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,19 @@ class FeatureBag:
         if not self.patch_size or self.overlap is None:
             return None
         return self.size_level0 * (self.patch_size - self.overlap) / self.patch_size
+
+    @property
+    def bounds_offset(self) -> tuple[int, int]:
+        """Level-0 corner of the scanned area; (0, 0) where the file does not say."""
+        return int(self.attributes.get("bounds_x", 0)), int(self.attributes.get("bounds_y", 0))
+
+    @property
+    def cut_from(self) -> str:
+        """What its patches were kept of, in words that are the same for a cohort's slides."""
+        if "regions_sha256" not in self.attributes:
+            return WHOLE_SLIDES
+        class_name = self.attributes.get("regions_class")
+        return "areas of any class" if class_name is None else f"areas of class {class_name!r}"
 
 
 def write_features(path: Path, bag: FeatureBag) -> None:

@@ -165,7 +165,7 @@ def _plan(jobs: list[SlideJob], settings: ExtractionSettings) -> int:
     for job in jobs:
         try:
             with Slide(job.slide, mpp=job.mpp) as slide:
-                grid = plan(slide, settings, job.region())
+                grid = plan(slide, settings, job.region(slide.bounds_offset))
         except MomkdError as error:
             failures += 1
             print_failure(job.slide.name, error)

@@ -144,8 +144,7 @@ def _region(options: argparse.Namespace) -> Region | None:
     from momkd_core.slide import Slide
 
     if options.input.suffix.lower() in FEATURE_SUFFIXES:
-        stated = read_header(options.input).attributes
-        offset = (int(stated.get("bounds_x", 0)), int(stated.get("bounds_y", 0)))
+        offset = read_header(options.input).bounds_offset
     else:
         with Slide(options.input) as slide:
             offset = slide.bounds_offset
