@@ -96,7 +96,10 @@ def finest_level(path: Path) -> Path:
         )
     levels = [own]
     for other in sorted(path.parent.glob(f"*{path.suffix}")):
-        image = read_image(other)
+        try:
+            image = read_image(other)
+        except SlideError:  # what lies beside the slide need not be of it
+            continue
         if image is not None and image.series == own.series and image.flavour == "VOLUME":
             levels.append(image)
     return max(levels, key=lambda image: (image.flavour == "VOLUME", image.columns)).path

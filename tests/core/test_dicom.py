@@ -70,6 +70,11 @@ def test_damaged_files_are_named_and_other_objects_are_no_slides(
         assert f"error: {name}.dcm: {name}.dcm " in said.err
     with pytest.raises(SlideError, match="text.dcm cannot be read as DICOM"):
         finest_level(tmp_path / "text.dcm")
+    assert finest_level(tmp_path / "a_0.dcm") == tmp_path / "a_0.dcm"
+    for name in ("text", "empty"):
+        (tmp_path / f"{name}.dcm").unlink()
+    assert main(["info", str(tmp_path)]) == 1
+    assert "error: cut.dcm cannot be read as DICOM" in capsys.readouterr().err
 
 
 def test_maps_lie_where_their_patches_lie(
