@@ -61,17 +61,18 @@ def test_damaged_files_are_named_and_other_objects_are_no_slides(
 ) -> None:
     shutil.copy(slides / "a_0.dcm", tmp_path)
     (tmp_path / "cut.dcm").write_bytes((slides / "b_0.dcm").read_bytes()[:700])
+    (tmp_path / "stub.dcm").write_bytes((slides / "b_0.dcm").read_bytes()[:300])
     (tmp_path / "text.dcm").write_text("no DICOM")
     (tmp_path / "empty.dcm").touch()
     assert main(["extract", str(tmp_path), "--out", str(tmp_path / "f"), "--plan"]) == 1
     said = capsys.readouterr()
-    assert "slides: 1, failed: 3" in said.out
-    for name in ("cut", "text", "empty"):
+    assert "slides: 1, failed: 4" in said.out
+    for name in ("cut", "stub", "text", "empty"):
         assert f"error: {name}.dcm: {name}.dcm " in said.err
     with pytest.raises(SlideError, match="text.dcm cannot be read as DICOM"):
         finest_level(tmp_path / "text.dcm")
     assert finest_level(tmp_path / "a_0.dcm") == tmp_path / "a_0.dcm"
-    for name in ("text", "empty"):
+    for name in ("stub", "text", "empty"):
         (tmp_path / f"{name}.dcm").unlink()
     assert main(["info", str(tmp_path)]) == 1
     assert "error: cut.dcm cannot be read as DICOM" in capsys.readouterr().err
