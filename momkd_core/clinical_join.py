@@ -81,7 +81,8 @@ def join_of(tables: Sequence[ClinicalTable], choices: TcgaChoices) -> Join:
     """By barcode or by name, as the tables' ids are.
 
     Raises:
-        CohortError: ids are of two sorts, one cannot name a file, or one is of two patients.
+        CohortError: ids are of two sorts, the choices exclude each other, an id cannot name a file, or
+            is of two patients.
     """
     return BarcodeJoin(tables, choices) if _are_barcodes(tables) else NameJoin(tables)
 
@@ -104,6 +105,11 @@ class BarcodeJoin:
     """By barcode. Rows of a coarser level hold for all that lies below, and finer ones above."""
 
     def __init__(self, tables: Sequence[ClinicalTable], choices: TcgaChoices) -> None:
+        if (choices.level, choices.kind) == ("vial", "diagnostic"):
+            raise CohortError(
+                "Diagnostic slides are of vials of their own (Z, paraffin), which no expression is of",
+                "Choose --barcode-level sample, or --kind frozen",
+            )
         self._choices = choices
         self._rows: dict[str, list[tuple[str, ClinicalRow]]] = defaultdict(list)
         for table in tables:

@@ -87,10 +87,11 @@ def read_clinical(path: Path, id_column: str | None = None) -> ClinicalTable:
         id_column: by default the first of :data:`ID_COLUMNS` that it has.
 
     Raises:
-        CohortError: unreadable, without ids or rows, or a row longer than the header; names the line.
+        CohortError: unreadable, without ids or rows, or a row of another length than the header's;
+            names the line.
     """
     lines = _lines(path, _text(path))
-    header = tuple(name.strip() for name in next(lines, (0, [""]))[1])
+    header = tuple(_trimmed(next(lines, (0, [""]))[1], 1))
     known = [name for name in ([id_column] if id_column else ID_COLUMNS) if name in header]
     if not known:
         raise CohortError(
@@ -100,12 +101,13 @@ def read_clinical(path: Path, id_column: str | None = None) -> ClinicalTable:
         )
     rows = []
     for line, cells in lines:
-        if len(cells) > len(header):
+        values = _trimmed(cells, len(header))
+        if len(values) != len(header):
             raise CohortError(
-                f"{path.name} line {line} has {len(cells)} cells for {len(header)} columns",
+                f"{path.name} line {line} has {len(values)} cells for {len(header)} columns",
                 "Repair that line, or download the table again",
             )
-        found = dict(zip(header, (cell.strip() for cell in cells), strict=False))
+        found = dict(zip(header, values, strict=True))
         identity = found.get(known[0], "")
         if identity == known[0] or identity.startswith("CDE_ID:"):
             continue  # biotab's second and third row of names
@@ -117,6 +119,14 @@ def read_clinical(path: Path, id_column: str | None = None) -> ClinicalTable:
     table = ClinicalTable(path.name, known[0], header, tuple(rows))
     table.require_column(known[0])
     return table
+
+
+def _trimmed(cells: list[str], least: int) -> list[str]:
+    """Without empty cells at the end, where some programs write them, but not less than so many."""
+    values = [cell.strip() for cell in cells]
+    while len(values) > least and not values[-1]:
+        values.pop()
+    return values
 
 
 def _text(path: Path) -> str:

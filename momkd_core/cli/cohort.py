@@ -26,6 +26,8 @@ from momkd_core.errors import CohortError
 if TYPE_CHECKING:
     from momkd_core.clinical_cohort import ClinicalCohort
 
+_SEPARATORS = ',;"\t\r\n'  # of which the reader of a cohort tells columns
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
@@ -50,7 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--barcode-level",
         choices=LEVELS,
         default="patient",
-        help="what of the barcode is the case_id (default patient), as in momkd expression",
+        help="what of the barcode is the case_id (default patient), as in momkd expression; vial for "
+        "frozen slides only",
     )
     group.add_argument(
         "--sample-type",
@@ -73,6 +76,8 @@ def label_rule(text: str) -> LabelRule:
     values = tuple(value.strip() for value in next(csv.reader([listed]), []))
     if not name or not column or (colon and (len(values) < 2 or not all(values))):
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME=COLUMN or NAME=COLUMN:VALUE,VALUE")
+    if set(name) & set(_SEPARATORS):
+        raise argparse.ArgumentTypeError(f"{name!r} cannot head a column of a CSV")
     if name in RESERVED_COLUMNS:
         raise argparse.ArgumentTypeError(f"{name} is a column of its own and cannot be a label")
     return LabelRule(name, column, values or None)

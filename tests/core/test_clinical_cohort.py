@@ -51,8 +51,11 @@ XENA = (
 )
 
 
-@pytest.mark.parametrize("text", [CBIOPORTAL, BIOTAB, GDC, XENA])
-def test_tables_of_each_source(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "emptied"),
+    [(CBIOPORTAL, {"Equivocal": 1}), (BIOTAB, {}), (GDC, {}), (XENA, {})],
+)
+def test_tables_of_each_source(tmp_path: Path, text: str, emptied: dict[str, int]) -> None:
     cohort = joined(
         table(tmp_path, text),
         "TCGA-A1-A0SB-01Z-00-DX1.A.svs", "TCGA-A1-A0SB-01Z-00-DX2.B.svs",
@@ -70,7 +73,7 @@ def test_tables_of_each_source(tmp_path: Path, text: str) -> None:
     ]
     count = cohort.labels["er"]
     assert count.taken == {"Positive": 1, "Negative": 1} and not count.conflicts
-    assert (count.emptied, count.missing) in (({"Equivocal": 1}, 0), ({}, 1))
+    assert (count.emptied, count.missing) == (emptied, 1 - len(emptied))
 
 
 def test_compressed_tables_and_csv(tmp_path: Path) -> None:
@@ -99,6 +102,15 @@ def test_what_is_left_out_of_tcga(tmp_path: Path) -> None:
     cohort = joined(table(tmp_path, CBIOPORTAL), *names, choices=frozen)
     assert [row.case_id for row in cohort.rows] == ["TCGA-A1-A0SB-01", "TCGA-A2-A0CL-11"]
     assert {row.patient_id for row in cohort.rows} == {"TCGA-A1-A0SB", "TCGA-A2-A0CL"}
+    with pytest.raises(CohortError, match="Diagnostic slides are of vials of their own"):
+        joined(table(tmp_path, CBIOPORTAL), *names, choices=TcgaChoices("vial"))
+
+
+def test_no_value_is_no_label(tmp_path: Path) -> None:
+    clinical = table(tmp_path, "PATIENT_ID|ER||\nx|NA|\ny|Positive||\n")  # empty cells at the ends
+    rule = LabelRule("er", "ER", ("Positive", "NA"))
+    with pytest.raises(CohortError, match="'NA' of label 'er' says that there is no value"):
+        make_cohort([clinical], [rule], slides=[Path("x.svs")])
 
 
 def test_rows_that_disagree_give_no_label(tmp_path: Path) -> None:
@@ -210,6 +222,7 @@ def test_a_patient_table_beside_a_sample_table(tmp_path: Path) -> None:
         ("PATIENT_ID|ER\n", "holds no row"),
         ("PATIENT_ID|ER\nx|Positive\n|Negative\n", "line 3 has nothing in 'PATIENT_ID'"),
         ("#c\nPATIENT_ID|ER\nx|Positive|1\n", "line 3 has 3 cells for 2 columns"),
+        ("PATIENT_ID|PR|ER\nx|1\n", "line 2 has 2 cells for 3 columns"),
         ("PATIENT_ID|PATIENT_ID\nx|y\n", "two columns 'PATIENT_ID'"),
         ("PATIENT_ID|PR\nx|Positive\n", "no column 'ER'"),
         ("PATIENT_ID|ER\nx|positive\n", r"never has the value 'Positive' \(it has: 'positive' \(1\)\)"),

@@ -57,9 +57,12 @@ def test_clinical_table_to_cohort(tmp_path: Path, capsys: pytest.CaptureFixture[
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["--slides", "."], 1, "clinical.tsv does not exist"),
+        (["--slides", "."], 1, "None of 0 files belongs to a row of clinical.tsv"),
+        (["--slides", ".", "--id", "x"], 1, "clinical.tsv has no column 'x'"),
         ([], 1, "A case needs a slide or features"),
-        (["--slides", "none"], 1, "clinical.tsv does not exist"),
+        (["--slides", "none"], 1, "none is no folder"),
+        (["--features", "clinical.tsv"], 1, "clinical.tsv is no folder"),
+        (["--slides", ".", "--label", "e;r=ER"], 2, "'e;r' cannot head a column"),
         (["--slides", ".", "--label", "er"], 2, "'er' is not NAME=COLUMN"),
         (["--slides", ".", "--label", "er=ER:Positive"], 2, "is not NAME=COLUMN"),
         (["--slides", ".", "--label", "slide=ER"], 2, "slide is a column of its own"),
@@ -67,8 +70,15 @@ def test_clinical_table_to_cohort(tmp_path: Path, capsys: pytest.CaptureFixture[
     ],
 )
 def test_what_cannot_be_meant(
-    arguments: list[str], code: int, message: str, capsys: pytest.CaptureFixture[str]
+    arguments: list[str],
+    code: int,
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("clinical.tsv").write_text(CLINICAL)
     try:
         found = main(["cohort", "clinical.tsv", "--out", "c.csv", *arguments])
     except SystemExit as exit_:
