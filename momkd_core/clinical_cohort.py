@@ -12,7 +12,7 @@ from momkd_core.clinical_join import Join, LeftOut, TcgaChoices, join_of
 from momkd_core.clinical_labels import LabelCount, LabelRule, check_rules
 from momkd_core.clinical_table import ClinicalTable
 from momkd_core.errors import CohortError
-from momkd_core.run_folder import write_table
+from momkd_core.storage import write_table
 
 SITE = "site"
 _PICTURES = (".png", ".jpg", ".jpeg")  # beside a slide a thumbnail or a mask

@@ -84,7 +84,7 @@ def label_rule(text: str) -> LabelRule:
 
 
 def run(options: argparse.Namespace) -> None:
-    # Imported here: torch, which comes along, takes seconds that wrong usage should not cost.
+    # Imported here: what reads slides takes time that wrong usage should not cost.
     from momkd_core.clinical_cohort import make_cohort, write_cohort
     from momkd_core.clinical_table import read_clinical
     from momkd_core.export import to_json

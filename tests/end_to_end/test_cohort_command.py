@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -52,6 +54,13 @@ def test_clinical_table_to_cohort(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert main(["cohort", str(own), "--out", str(linked), "--slides", str(slides)]) == 1
     assert "linked.csv is one of the clinical tables" in capsys.readouterr().err
     assert own.read_text() == CLINICAL
+
+
+def test_it_does_not_wait_for_torch() -> None:
+    """Which takes seconds to import."""
+    asked = "import sys, momkd_core.clinical_cohort; print('torch' in sys.modules)"
+    said = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "False"
 
 
 @pytest.mark.parametrize(
