@@ -42,6 +42,10 @@ def check_maps(card: ModelCard) -> None:
             f"A model of {card.method} gives patches neither affinity nor attention",
             "Leave --dicom out",
         )
+    _require_highdicom()
+
+
+def _require_highdicom() -> None:
     try:
         import highdicom  # noqa: F401
     except ImportError as error:
@@ -58,7 +62,7 @@ def write_maps(result: SlideResult, slide: Path, folder: Path) -> list[Path]:
 
     Raises:
         SlideError: the slide is no DICOM, lacks an attribute, or its patches lie on no grid.
-        OutputError: the folder cannot be written.
+        OutputError: highdicom is not installed, or the folder cannot be written.
     """
     source = read_source(slide)
     maps = {name: values for name in MAPS if (values := getattr(result, name)) is not None}
@@ -79,9 +83,11 @@ def read_source(slide: Path) -> Dataset:
 
     Raises:
         SlideError: the slide is no DICOM, or does not say where they lie.
+        OutputError: highdicom is not installed.
     """
     from pydicom import dcmread
 
+    _require_highdicom()
     source = dcmread(finest_level(slide), stop_before_pixels=True)
     with _naming_what_lacks(slide):
         _to_glass(source)

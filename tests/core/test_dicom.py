@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -270,7 +271,14 @@ def test_one_bad_slide_does_not_end_a_cohort(
     assert not list(out.rglob("*.dcm")), "they would be taken for those of this prediction"
 
 
-def test_a_method_without_maps_is_told_first(model_path: Path) -> None:
+def test_what_fails_every_slide_is_told_first(
+    slides: Path, model_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     card = load_model(model_path).card
     with pytest.raises(OutputError, match="wikg gives patches neither affinity nor attention"):
         check_maps(card.model_copy(update={"method": "wikg"}))
+    monkeypatch.setitem(sys.modules, "highdicom", None)
+    with pytest.raises(OutputError, match="needs highdicom. Install the extra"):
+        check_maps(card)
+    with pytest.raises(OutputError, match="needs highdicom"):
+        read_source(slides / "a_0.dcm")
