@@ -76,13 +76,23 @@ def check_bag(bag: FeatureBag, card: ModelCard, name: str, *, inside: bool = Fal
             name,
             card.encoder,
         )
-    if card.cut_from and card.cut_from != bag.cut_from and not inside:
+    if not inside:
+        _warn_of_other_parts(bag, card, name)
+    _check_cut(bag, card, name)
+
+
+def _warn_of_other_parts(bag: FeatureBag, card: ModelCard, name: str) -> None:
+    if card.cut_from and card.cut_from != bag.cut_from:
         log.warning(
             "%s: patches of %s, but the model was trained on patches of %s",
             name,
             bag.cut_from,
             card.cut_from,
         )
+
+
+def _check_cut(bag: FeatureBag, card: ModelCard, name: str) -> None:
+    """Raises FeatureError where patches are of another size or resolution."""
     trained = card.extraction
     if trained is None:
         return
