@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import json
 import statistics
-import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import matplotlib.figure  # noqa: F401 - so that it is loaded once, not by every cell
-import torch
-import torch._dynamo  # likewise: the first optimiser would load it
+import torch._dynamo  # noqa: F401 - likewise: the first optimiser would load it
 
 from momkd_core.checkpoint import FoldModel, Model, load_model
 from momkd_core.cohort import CohortSlide
@@ -28,6 +26,7 @@ from momkd_core.external_validation import ExternalCohort, evaluate_cohort
 from momkd_core.features import read_features
 from momkd_core.patch_tissue import with_tissue
 from momkd_core.prediction import EncodedSlide
+from momkd_core.processor import gpu_peak_memory, peak_memory
 from momkd_core.progress import CancelToken, Report
 from momkd_core.run_folder import PREDICTION_COLUMNS
 from momkd_core.storage import write_table
@@ -154,7 +153,7 @@ def _inference(request: TrainingRequest, member: FoldModel) -> dict[str, Any]:
 def _time_slide(request: TrainingRequest, model: Model, slide: CohortSlide) -> tuple[float, int]:
     """Seconds and patches of one slide."""
     path = request.cohort.feature_path(slide, request.features_folder)
-    bag = read_features(path)
+    bag = read_features(path, slide=slide.slide, mpp=slide.mpp)
     if model.card.model.background_weight < 1:
         bag = with_tissue(bag, slide.slide, mpp=slide.mpp)
     started = time.perf_counter()
@@ -172,12 +171,6 @@ def _inference_parameters(member: FoldModel) -> int:
 
 
 def _peak_bytes() -> int | None:
-    """The largest memory of this process so far, or of the GPU where one trains; None on Windows."""
-    if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated()
-    if sys.platform == "win32":
-        return None
-    import resource
-
-    largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return largest if sys.platform == "darwin" else 1024 * largest
+    """The largest memory of the GPU where one trains, else of this process; None on Windows."""
+    gpu = gpu_peak_memory()
+    return peak_memory() if gpu is None else gpu

@@ -9,12 +9,18 @@ from pathlib import Path
 
 from momkd_core.checkpoint import Model, load_model
 from momkd_core.cohort import Cohort
-from momkd_core.cohort_prediction import CaseFailure, CaseResult, predict_cohort, source_of
+from momkd_core.cohort_prediction import (
+    CaseFailure,
+    CaseResult,
+    compile_for,
+    predict_cohort,
+    source_of,
+)
 from momkd_core.errors import SettingsError
 from momkd_core.extraction import EncoderLoader
 from momkd_core.model.attention import Muted
-from momkd_core.pieces import Outcome, Piece, Workplace
-from momkd_core.prediction import Precision
+from momkd_core.pieces import Outcome, Piece, Workplace, repeat
+from momkd_core.prediction import Precision, check_precision, chosen_muted
 from momkd_core.progress import CancelToken, Report, silent
 
 
@@ -25,6 +31,7 @@ class CaseRequest:
     Attributes:
         model: file or run folder, loaded where the case is predicted.
         cohort: of this case alone.
+        together: how many cases are predicted in all: as of one process, it decides about compiling.
     """
 
     model: Path
@@ -34,10 +41,11 @@ class CaseRequest:
     muted: Muted | None
     workers: int
     precision: Precision
+    together: int
 
 
 def predict_side_by_side(
-    model: Path,
+    model: Model,
     cohort: Cohort,
     place: Workplace,
     *,
@@ -57,17 +65,23 @@ def predict_side_by_side(
         ClusterError: the workplace cannot be used.
         Cancelled: on request.
     """
+    chosen_muted(model, muted)  # before anything starts
+    check_precision(precision)
     cohort.check_distinct(features_folder)
     pieces = []
     for case in cohort.cases:
         request = CaseRequest(
-            model, replace(cohort, cases=(case,)), features_folder, mpp, muted, workers, precision
-        )
+            model.path, replace(cohort, cases=(case,)), features_folder, mpp, muted, workers, precision,
+            len(cohort),
+        )  # fmt: skip
         sources = (source_of(cohort, slide, features_folder) for slide in case.slides)
-        pieces.append(Piece(case.case_id, predict_piece, request, None, reads=(model, *sources)))
+        pieces.append(
+            Piece(case.case_id, predict_piece, request, None, reads=(model.path, *sources))
+        )
     slides = {case.case_id: case.slides[0].stem for case in cohort.cases}
 
     def piece_ended(piece: Piece, outcome: Outcome) -> None:
+        repeat(piece, outcome)
         if isinstance(outcome.error, SettingsError):
             raise outcome.error  # the same for every case
         if outcome.error is not None:
@@ -85,7 +99,7 @@ def predict_piece(
 ) -> CaseResult | CaseFailure:
     """A piece of the work: one case."""
     (outcome,) = predict_cohort(
-        _model(request.model),
+        _model(request.model, request.together),
         request.cohort,
         features_folder=request.features_folder,
         mpp=request.mpp,
@@ -100,9 +114,11 @@ def predict_piece(
 
 
 @lru_cache(maxsize=1)
-def _model(path: Path) -> Model:
+def _model(path: Path, together: int) -> Model:
     """Loaded once a process."""
-    return load_model(path)
+    model = load_model(path)
+    compile_for(model, together)
+    return model
 
 
 @lru_cache(maxsize=1)

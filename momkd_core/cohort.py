@@ -1,7 +1,8 @@
 """The table of cases: one row a slide, checked before anything starts.
 
 Columns: ``case_id`` (required), ``patient_id`` (default: the case), ``slide`` and/or ``features``
-(paths relative to the CSV), optional ``site`` and ``mpp``, and any number of label columns.
+(paths relative to the CSV; a folder of features is searched for the row's slide), optional ``site`` and
+``mpp``, and any number of label columns.
 """
 
 from __future__ import annotations
@@ -15,15 +16,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from momkd_core.errors import CohortError
+from momkd_core.errors import CohortError, FeatureError
+from momkd_core.feature_folder import FEATURE_SUFFIXES, feature_file
 from momkd_core.slide import SLIDE_SUFFIXES
 from momkd_core.slide_folder import slides_in
 
 if TYPE_CHECKING:
     from momkd_core.extraction import SlideJob
-
-#: Endings of feature files.
-FEATURE_SUFFIXES = (".h5", ".hdf5")
 
 #: Columns with a meaning of their own, which no label can have.
 RESERVED_COLUMNS = {"case_id", "patient_id", "slide", "features", "mpp"}
@@ -156,11 +155,15 @@ class Cohort:
     def feature_path(self, slide: CohortSlide, features_folder: Path | None) -> Path:
         """Where a slide's features are: in the given folder, else as its row says.
 
+        Args:
+            features_folder: of feature files, or as TRIDENT, CLAM or STAMP left it.
+
         Raises:
             CohortError: the row has no features and no folder was given.
+            FeatureError: several folders of features lie in the given one.
         """
         if features_folder is not None:
-            return features_folder / f"{slide.stem}.h5"
+            return feature_file(features_folder, slide.stem)
         if slide.features is not None:
             return slide.features
         raise CohortError(
@@ -343,12 +346,30 @@ def _slide(path: Path, line: int, row: dict[str, str]) -> CohortSlide:
                 f"{path.name} line {line}: mpp {row['mpp']!r} is not a positive number",
                 "State microns per pixel, for instance 0.5",
             )
+    slide_path = (path.parent / slide).absolute() if slide else None
     return CohortSlide(
         line=line,
-        slide=(path.parent / slide).absolute() if slide else None,
-        features=(path.parent / features).absolute() if features else None,
+        slide=slide_path,
+        features=_features(path, line, features, slide_path) if features else None,
         mpp=mpp,
     )
+
+
+def _features(path: Path, line: int, cell: str, slide: Path | None) -> Path:
+    """The feature file that a row names; of a folder, the file of the row's slide."""
+    named = (path.parent / cell).absolute()
+    if named.suffix.lower() in FEATURE_SUFFIXES or not named.is_dir():
+        return named
+    if slide is None:
+        raise CohortError(
+            f"{path.name} line {line}: features names the folder {cell}, and the row names no slide to "
+            "look for in it",
+            "Name the slide, or the feature file",
+        )
+    try:
+        return feature_file(named, slide.stem)
+    except FeatureError as error:
+        raise CohortError(f"{path.name} line {line}: {error.cause}", error.cure) from error
 
 
 def cohort_of_slides(path: Path) -> Cohort:

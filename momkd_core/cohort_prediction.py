@@ -115,10 +115,7 @@ def predict_cohort(
     check_precision(precision)
     cohort.check_distinct(features_folder)
     loader = load_encoder or EncoderLoader()
-    if model.card.is_momkd and len(cohort) >= _CASES_WORTH_COMPILING:
-        report(0, 0, "compiling")
-        for member in model.members:
-            member.momkd.use_kernels(compiled_kernels())
+    compile_for(model, len(cohort), report)
     for position, case in enumerate(cohort.cases, start=1):
 
         def case_report(
@@ -131,6 +128,15 @@ def predict_cohort(
             model, cohort, case, features_folder, mpp, muted, case_report, cancel, loader, workers,
             precision, on_encoded,
         )  # fmt: skip
+
+
+def compile_for(model: Model, cases: int, report: Report = silent) -> None:
+    """Compiles a model's kernels where it is to predict so many cases that it pays."""
+    if model.card.is_momkd and cases >= _CASES_WORTH_COMPILING:
+        report(0, 0, "compiling")
+        kernels = compiled_kernels()
+        for member in model.members:
+            member.momkd.use_kernels(kernels)
 
 
 def _predict_case(

@@ -144,5 +144,5 @@ class _Slides(Sequence[LoadedSlide]):
         expression = None
         if slide.expression is not None:
             expression = torch.from_numpy(slide.expression).to(self._device)
-        features = self._store[slide.features].features.to(self._device)
+        features = self._store[slide.features].features_on(self._device)
         return LoadedSlide(features, expression, slide.label, slide.case_id)

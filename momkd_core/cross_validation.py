@@ -36,6 +36,7 @@ from momkd_core.run_lock import hold_run
 from momkd_core.run_plots import plot_dynamics, plot_reliability
 from momkd_core.settings import COMPARATOR_SETTINGS, MOMKD
 from momkd_core.slide_scoring import predict_slides
+from momkd_core.splits import splits_sha256
 from momkd_core.storage import write_table
 from momkd_core.training import fit
 from momkd_core.training_data import (
@@ -102,7 +103,13 @@ def _cross_validate(
     for note in prepared.notes:
         notes.info(note)
     asked = _asked(request, prepared)
-    claim(request.out, asked, prepared.warnings, cohort=str(request.cohort.path))
+    claim(
+        request.out,
+        asked,
+        prepared.warnings,
+        cohort=str(request.cohort.path),
+        splits=[str(table.path) for table in request.splits] or None,
+    )
     if place is not None:
         _side_by_side(request, place, report, cancel)
     for fold in request.chosen:
@@ -190,6 +197,7 @@ def _asked(request: TrainingRequest, prepared: Prepared) -> dict[str, Any]:
         "preset": request.preset,
         "folds": request.folds,
         "group": request.group or "patient_id",
+        "splits_sha256": splits_sha256(prepared.splits) if request.splits else None,
         "cohort_fingerprint": request.cohort.fingerprint,
         "cases": len(prepared.cases),
         "expression_sha256": fingerprint(request.expression),

@@ -86,6 +86,10 @@ class ClusterError(MomkdError):
     """Work cannot run where it was asked to, or its process ended."""
 
 
+class ShareError(MomkdError):
+    """A disk or network share did not answer, several times over."""
+
+
 class OutputError(MomkdError):
     """A result cannot be written."""
 

@@ -153,6 +153,7 @@ def _load(
         # Its own provider moves what it is given; PyTorch hands it over on the processor.
         device="cpu",
         preprocessing=definition.preprocessing,
+        elsewhere=network.on_gpu,
     )
     encoder.batch_size = network.batch_size or encoder.batch_size
     grey = torch.full((2, definition.size, definition.size, 3), 128, dtype=torch.uint8)
@@ -165,6 +166,7 @@ class _OnnxProgram(nn.Module):
 
     Attributes:
         batch_size: that the program insists on, or suits its device; None leaves it open.
+        on_gpu: whether it computes there.
     """
 
     def __init__(self, program: Path, device: str) -> None:
@@ -200,8 +202,9 @@ class _OnnxProgram(nn.Module):
                 f"{program.name} takes exactly {fixed} patches at a time",
                 "Export it with a dynamic batch",
             )
-        on_gpu = 64 if len(providers) > 1 else None
-        self.batch_size: int | None = fixed if isinstance(fixed, int) else on_gpu
+        self.on_gpu = len(providers) > 1
+        open_size = 64 if self.on_gpu else None
+        self.batch_size: int | None = fixed if isinstance(fixed, int) else open_size
 
     def forward(self, x: Tensor) -> Tensor:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from momkd_core.errors import FeatureError
-from momkd_core.features import FeatureBag
+from momkd_core.features import FeatureBag, StoredType
 from momkd_core.patch_encoder import PatchEncoder
 from momkd_core.region import Region
 from momkd_core.settings import ExtractionSettings
@@ -15,6 +15,7 @@ def check_made(
     name: str,
     encoder: PatchEncoder,
     settings: ExtractionSettings,
+    dtype: StoredType,
     mpp: float | None,
     region: Region | None,
 ) -> None:
@@ -22,6 +23,7 @@ def check_made(
 
     Args:
         made: header of the file.
+        dtype: how features are stored.
         mpp: stated resolution of the slide.
 
     Raises:
@@ -36,6 +38,7 @@ def check_made(
         "overlap": (made.overlap, settings.overlap),
         "min tissue": (attributes.get("min_tissue"), settings.min_tissue),
         "precision": (attributes.get("precision"), encoder.precision),
+        "features stored as": (made.stored.dtype.name, dtype),
     }
     if made.encoder_preprocessing is not None:
         stated = (made.encoder_preprocessing, identity.preprocessing)

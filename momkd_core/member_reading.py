@@ -54,7 +54,7 @@ def encoded_member(member: FoldModel, bag: FeatureBag, name: str) -> EncodedMemb
     Raises:
         FeatureError, TissueError: the features do not fit, or there are fewer than two patches.
     """
-    features = torch.from_numpy(bag.features)
+    features = torch.from_numpy(bag.stored).float()
     if isinstance(member.network, Comparator):
         scored = member.network.score(features)
         attention = None if scored.attention is None else scored.attention.float()

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -86,6 +88,7 @@ class PatchEncoder:
         autocast: the weights stay float32, and ``precision`` is that of the matrix products; False:
             the network has that precision itself.
         compiles: whether compiling is known to pay for this network.
+        elsewhere: whether the network hands its work to another device by itself.
 
     Raises:
         SettingsError: float16 anywhere but on CUDA.
@@ -101,11 +104,15 @@ class PatchEncoder:
         preprocessing: Preprocessing | None = None,
         autocast: bool = False,
         compiles: bool = False,
+        elsewhere: bool = False,
     ) -> None:
         check_precision(precision, device)
         self.identity = identity
         self.device = torch.device(device)
         self.precision: Precision = precision
+        #: Whether it wants the cores that reading wants too.
+        self.on_processor = self.device.type == "cpu" and not elsewhere
+        self._ahead = int(self.device.type != "cpu")  # chunks that a GPU is given beforehand
         self._compiled: Callable[[Tensor], Tensor] | None = None
         self._compiles = compiles
         self._preprocessing = preprocessing
@@ -179,16 +186,50 @@ class PatchEncoder:
         Raises:
             EncoderError: the network answers with another width, or with NaN or infinite values.
         """
-        result = np.empty((len(patches), self.identity.width), np.float32)
-        step = self.batch_size
+        return self._fetched(self._begun(patches), len(patches))
+
+    def encode_each(self, chunks: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.float32]]:
+        """:meth:`encode` of each chunk, in order.
+
+        A GPU computes by itself: it is given the next chunk, which has to be waited for and fitted,
+        before the features of the last one are asked for. A processor is not: it would only be late.
+        """
+        ahead = deque[tuple[list[Tensor], int]]()
+        for patches in chunks:
+            ahead.append((self._begun(patches), len(patches)))
+            if len(ahead) > self._ahead:
+                yield self._fetched(*ahead.popleft())
+        while ahead:
+            yield self._fetched(*ahead.popleft())
+
+    def _begun(self, patches: NDArray[np.uint8]) -> list[Tensor]:
+        """Features by batches, where a GPU may still be at work on them."""
+        begun = []
         # no_grad rather than inference_mode: a compiled graph with frozen weights rejects the latter
-        with torch.no_grad(), self._arithmetic():
-            for start in range(0, len(patches), step):
-                batch = torch.from_numpy(np.ascontiguousarray(patches[start : start + step]))
-                result[start : start + len(batch)] = self._checked(
-                    self._features(batch), len(batch)
-                )
+        with torch.no_grad(), self._arithmetic(), self._naming_full_memory():
+            for start in range(0, len(patches), self.batch_size):
+                batch = patches[start : start + self.batch_size]
+                begun.append(self._features(torch.from_numpy(np.ascontiguousarray(batch))))
+        return begun
+
+    def _fetched(self, begun: list[Tensor], count: int) -> NDArray[np.float32]:
+        result = np.empty((count, self.identity.width), np.float32)
+        with self._naming_full_memory():
+            for start, features in zip(range(0, count, self.batch_size), begun, strict=True):
+                size = min(self.batch_size, count - start)
+                result[start : start + size] = self._checked(features, size)
         return result
+
+    @contextmanager
+    def _naming_full_memory(self) -> Iterator[None]:
+        try:
+            yield
+        except torch.OutOfMemoryError as error:
+            raise EncoderError(
+                f"The GPU's memory does not hold {self.batch_size} patches of {self.identity.name} at "
+                "a time",
+                "Close what else uses it, or use --precision bfloat16",
+            ) from error
 
     def _features(self, batch: Tensor) -> Tensor:
         if self._preprocessing is not None:

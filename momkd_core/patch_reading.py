@@ -19,8 +19,8 @@ from momkd_core.errors import SlideError
 from momkd_core.patches import PatchGrid
 from momkd_core.slide import Slide
 
-_CHUNK = 32  # patches read by one thread at a time
-_BLOCK_CHUNKS = 8  # chunks read in one turn where reader and encoder take turns
+_CHUNK = 32  # patches read by one thread at a time, where it reads ahead
+_BLOCK = 256  # patches read in one turn, where reader and encoder take turns
 _STRIP = 8  # patches of one strip at most: 8 of 512 px are 8 MiB
 
 
@@ -44,27 +44,40 @@ def read_patches(
         (B, patch_size, patch_size, 3) uint8 RGB, B at most ``chunk``.
     """
     chunk = max(chunk, _CHUNK)
-
-    def read(start: int) -> NDArray[np.uint8]:
-        return read_chunk(slide, grid.coords[start : start + chunk], grid.size_level0, patch_size)
-
-    waiting: deque[Future[NDArray[np.uint8]]] = deque()
+    coords = grid.coords[first:]
     with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="patch-reader") as pool:
-        try:
-            starts = range(first, len(grid), chunk)
-            if in_turns:
-                for turn in range(0, len(starts), _BLOCK_CHUNKS):
-                    yield from list(pool.map(read, starts[turn : turn + _BLOCK_CHUNKS]))
-                return
-            for start in starts:
-                waiting.append(pool.submit(read, start))
-                if len(waiting) > 2 * workers:
-                    yield waiting.popleft().result()
-            while waiting:
+        if in_turns:
+            for start in range(0, len(coords), _BLOCK):
+                block = _read_block(
+                    slide, coords[start : start + _BLOCK], grid.size_level0, patch_size, pool
+                )
+                yield from (block[i : i + chunk] for i in range(0, len(block), chunk))
+            return
+        yield from _read_ahead(slide, coords, grid.size_level0, patch_size, pool, workers, chunk)
+
+
+def _read_ahead(
+    slide: Slide,
+    coords: NDArray[np.int64],
+    size_level0: int,
+    patch_size: int,
+    pool: ThreadPoolExecutor,
+    workers: int,
+    chunk: int,
+) -> Iterator[NDArray[np.uint8]]:
+    """Chunk by chunk, each read by one thread; two for every thread are begun or wait."""
+    waiting: deque[Future[NDArray[np.uint8]]] = deque()
+    try:
+        for start in range(0, len(coords), chunk):
+            corners = coords[start : start + chunk]
+            waiting.append(pool.submit(read_chunk, slide, corners, size_level0, patch_size))
+            if len(waiting) > 2 * workers:
                 yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()
 
 
 def read_chunk(
@@ -74,21 +87,40 @@ def read_chunk(
 
     Raises SlideError with the place of a patch that cannot be read.
     """
+    return _read_block(slide, corners, size_level0, patch_size, None)
+
+
+def _read_block(
+    slide: Slide,
+    corners: NDArray[np.int64],
+    size_level0: int,
+    patch_size: int,
+    pool: ThreadPoolExecutor | None,
+) -> NDArray[np.uint8]:
+    """The same, run by run in this thread, or shared out among those of a pool."""
     block = np.empty((len(corners), patch_size, patch_size, 3), np.uint8)
+
+    def read(run: slice) -> None:
+        _read_run(slide, corners[run], size_level0, block[run])
+
     # On a coarser level a strip would lie between pixels otherwise than its patches do.
     joined = slide.level_for_downsample(max(size_level0 / patch_size, 1.0)) == 0
-    for run in (
-        _strips(corners, size_level0) if joined else [slice(i, i + 1) for i in range(len(corners))]
-    ):
-        if run.stop - run.start == 1 or not _read_strip(
-            slide, corners[run], size_level0, block[run]
-        ):
-            for index in range(run.start, run.stop):
-                x, y = (int(value) for value in corners[index])
-                block[index] = slide.read_scaled(
-                    x, y, size_level0, patch_size, filter_=Image.Resampling.BILINEAR
-                )
+    runs = _strips(corners, size_level0) if joined else _singles(len(corners))
+    for _ in map(read, runs) if pool is None else pool.map(read, runs):
+        pass
     return block
+
+
+def _read_run(slide: Slide, corners: NDArray[np.int64], size: int, into: NDArray[np.uint8]) -> None:
+    """Fills ``into`` with the patches of one run."""
+    if len(corners) > 1 and _read_strip(slide, corners, size, into):
+        return
+    for patch, (x, y) in zip(into, corners.tolist(), strict=True):
+        patch[:] = slide.read_scaled(x, y, size, len(patch), filter_=Image.Resampling.BILINEAR)
+
+
+def _singles(count: int) -> list[slice]:
+    return [slice(index, index + 1) for index in range(count)]
 
 
 def _strips(corners: NDArray[np.int64], size: int) -> list[slice]:

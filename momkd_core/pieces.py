@@ -9,15 +9,17 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from threadpoolctl import threadpool_limits
 
 from momkd_core.errors import Cancelled, ClusterError, MomkdError
+from momkd_core.log_writing import new_log
 from momkd_core.progress import CancelToken, Report
 
 log = logging.getLogger(__name__)
@@ -65,10 +67,17 @@ class Piece:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a piece gave, or why it failed."""
+    """What a piece gave, or why it failed.
+
+    Attributes:
+        warnings: what the engine warned of in its process, for whoever wants to repeat it.
+        trace: of an unexpected failure.
+    """
 
     value: Any = None
     error: MomkdError | None = None
+    warnings: tuple[str, ...] = ()
+    trace: str = ""
 
 
 #: Called in the thread that asked as pieces end; what it raises stops all.
@@ -105,23 +114,51 @@ class Workplace(Protocol):
 
 def do(piece: Piece, threads: int, report: Report, cancel: CancelToken) -> Outcome:
     """Does a piece in this process, which is there for nothing else; its failures are its outcome."""
-    with _logging_to(piece.log), threads_of(threads):
-        try:
-            return Outcome(piece.work(piece.argument, report, cancel))
-        except Cancelled:
-            log.info("stopped")
-            return Outcome(error=ClusterError(f"{piece.name} was stopped", "Start it again"))
-        except MomkdError as error:
-            log.exception("failed")
-            return Outcome(error=error)
-        except Exception as error:
-            log.exception("failed unexpectedly")
-            return Outcome(
-                error=ClusterError(
-                    f"Something unexpected failed ({type(error).__name__}: {error})",
-                    f"Please report it with {_log_of(piece)}",
-                )
-            )
+    said = _Warnings()
+    with _logging_to(piece.log, said), threads_of(threads):
+        outcome = _done(piece, report, cancel)
+    return replace(outcome, warnings=tuple(said.texts))
+
+
+def _done(piece: Piece, report: Report, cancel: CancelToken) -> Outcome:
+    try:
+        return Outcome(piece.work(piece.argument, report, cancel))
+    except Cancelled:
+        log.info("stopped")
+        return Outcome(error=ClusterError(f"{piece.name} was stopped", "Start it again"))
+    except MomkdError as error:
+        log.exception("failed")
+        return Outcome(error=error)
+    except Exception as error:
+        log.exception("failed unexpectedly")
+        return Outcome(
+            error=ClusterError(
+                f"Something unexpected failed ({type(error).__name__}: {error})",
+                f"Please report it with {_log_of(piece)}",
+            ),
+            trace=traceback.format_exc(),
+        )
+
+
+def repeat(piece: Piece, outcome: Outcome) -> None:
+    """Says in this process what a piece warned of in its own, and keeps its trace in the log file."""
+    for text in outcome.warnings:
+        log.warning("%s: %s", piece.name, text)
+    if outcome.trace:
+        log.info("%s: %s", piece.name, outcome.trace)
+
+
+class _Warnings(logging.Handler):
+    """Keeps what the engine warns of."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.texts: list[str] = []
+        self.addFilter(logging.Filter("momkd_core"))
+        self.addFilter(lambda record: record.levelno == logging.WARNING)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(record.getMessage())
 
 
 def died(piece: Piece, how: str) -> Outcome:
@@ -169,12 +206,12 @@ def thread_variables(count: int) -> Iterator[None]:
 
 
 def _log_of(piece: Piece) -> str:
-    return str(piece.log) if piece.log is not None else "what it printed"
+    return str(piece.log) if piece.log is not None else "the log file"
 
 
 @contextmanager
-def _logging_to(path: Path | None) -> Iterator[None]:
-    """The log of this process goes to a file, and nowhere else."""
+def _logging_to(path: Path | None, said: logging.Handler) -> Iterator[None]:
+    """The log of this process goes to a file and to ``said``, and nowhere else."""
     root = logging.getLogger()
     before = list(root.handlers)
     root.handlers.clear()
@@ -183,15 +220,15 @@ def _logging_to(path: Path | None) -> Iterator[None]:
     handler: logging.Handler = logging.NullHandler()
     if path is not None:
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handler = logging.FileHandler(path, encoding="utf-8")
+            handler = new_log(path)
         except OSError as error:  # a log that cannot be written costs the log
             print(f"{path} cannot be written: {error}", file=sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     root.addHandler(handler)
+    root.addHandler(said)
     try:
         yield
     finally:
         root.removeHandler(handler)
+        root.removeHandler(said)
         handler.close()
         root.handlers.extend(before)

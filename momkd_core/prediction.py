@@ -11,11 +11,11 @@ import numpy as np
 import torch
 
 from momkd_core.checkpoint import Model
-from momkd_core.cohort import FEATURE_SUFFIXES
 from momkd_core.component_names import MEMORIES
 from momkd_core.encoder_match import check_bag, check_encoder
 from momkd_core.errors import FeatureError, SettingsError
 from momkd_core.extraction import EncoderLoader, cached_bag
+from momkd_core.feature_folder import FEATURE_SUFFIXES
 from momkd_core.features import FeatureBag, read_features
 from momkd_core.member_reading import EncodedMember, encoded_member
 from momkd_core.model.attention import Muted, check_muted
@@ -125,7 +125,7 @@ def load_bag(
     A feature file without tissue fractions gets those of ``slide``, where that is named and fits.
     """
     if path.suffix.lower() in FEATURE_SUFFIXES:
-        return with_tissue(read_features(path), slide, mpp=mpp)
+        return with_tissue(read_features(path, slide=slide, mpp=mpp), slide, mpp=mpp)
     if card.extraction is None:
         raise FeatureError(
             f"The model does not say how its features were made, so {path.name} cannot be encoded",

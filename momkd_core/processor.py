@@ -60,6 +60,21 @@ def keep_freed_memory() -> bool:
     return bool(kept and mallopt(_M_TRIM_THRESHOLD, 512 << 20) == 1)
 
 
+def peak_memory() -> int | None:
+    """The largest memory of this process so far, in bytes; None on Windows, which does not say."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return largest if sys.platform == "darwin" else 1024 * largest
+
+
+def gpu_peak_memory() -> int | None:
+    """The largest memory that tensors of this process had on an NVIDIA GPU; None without one."""
+    return torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None
+
+
 @cache
 def bfloat16_is_fast() -> bool:
     """Whether the processor multiplies matrices in bfloat16 itself, rather than by way of float32."""

@@ -28,6 +28,11 @@ class CancelToken:
     def cancelled(self) -> bool:
         return self._event.is_set()
 
+    def wait(self, seconds: float) -> None:
+        """Waits; raises :class:`~momkd_core.errors.Cancelled` as soon as :meth:`cancel` was called."""
+        self._event.wait(seconds)
+        self.raise_if_cancelled()
+
     def raise_if_cancelled(self) -> None:
         """Raises :class:`~momkd_core.errors.Cancelled` once :meth:`cancel` was called."""
         if self._event.is_set():

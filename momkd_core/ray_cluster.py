@@ -198,7 +198,7 @@ class RayCluster:
         except self._ray.exceptions.RayError as error:
             raise ClusterError(
                 f"The cluster was lost ({_first_line(error)})",
-                "Start it and give the same command again: what is finished stays",
+                "Start it and give the same command again: what was written stays",
             ) from error
 
     def _run(

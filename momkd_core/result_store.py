@@ -17,8 +17,8 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TypeVar
 
-from momkd_core.cohort import FEATURE_SUFFIXES
 from momkd_core.errors import MomkdError
+from momkd_core.feature_folder import FEATURE_SUFFIXES
 from momkd_core.slide import Slide
 from momkd_core.slide_summary import SlideSummary
 from momkd_core.storage import cache_folder, sha256_of_file

@@ -41,6 +41,7 @@ _HASHED = {
     "cohort_fingerprint": "the cohort table: its cases, slides or values",
     "expression_sha256": "the expression table",
     "features_sha256": "the feature files",
+    "splits_sha256": "the given folds",
 }
 
 PREDICTION_COLUMNS = ("case_id", "patient_id", "label", "probability", "predicted", "split")

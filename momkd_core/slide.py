@@ -37,9 +37,9 @@ SLIDE_SUFFIXES = (
 DEFAULT_WORKERS = 2
 
 _OPAQUE = 0xFF000000
-# Bytes of decoded tiles that are kept. Patches share tiles with those beside and below them; the viewer
-# asks for whole tiles, and keeps what it shows itself.
-_FOR_PATCHES = 192 * 1024 * 1024
+#: Bytes of decoded tiles that are kept. Patches share tiles with those beside and below them; the
+#: viewer asks for whole tiles, and keeps what it shows itself.
+FOR_PATCHES = 192 * 1024 * 1024
 FOR_VIEWING = 32 * 1024 * 1024
 _NO_MPP_CURE = "State it with --slide-mpp (microns per pixel) or in the cohort's mpp column"
 
@@ -63,7 +63,7 @@ class Slide:
     """
 
     def __init__(
-        self, path: str | Path, *, mpp: float | None = None, cache: int = _FOR_PATCHES
+        self, path: str | Path, *, mpp: float | None = None, cache: int = FOR_PATCHES
     ) -> None:
         self.path = Path(path)
         self._handle = SlideHandle(self.path, cache)
@@ -209,13 +209,13 @@ class Slide:
     def scaled(packed: NDArray[np.uint32], pixels: int, filter_: Image.Resampling) -> RgbImage:
         """What :meth:`packed` gave of a square, as RGB (pixels, pixels, 3) uint8, resampled."""
         height, width = packed.shape
+        if (width, height) == (pixels, pixels):
+            return _channels(packed)
         order = "BGRX" if sys.byteorder == "little" else "XRGB"
         region = Image.frombuffer(
             "RGB", (width, height), np.ascontiguousarray(packed), "raw", order, 0, 1
         )
-        if (width, height) != (pixels, pixels):
-            region = region.resize((pixels, pixels), filter_)
-        return np.asarray(region)
+        return np.asarray(region.resize((pixels, pixels), filter_))
 
     def thumbnail(self, longest_side: int, cancel: CancelToken | None = None) -> RgbImage:
         """The whole slide, at most ``longest_side`` pixels long, RGB uint8.
@@ -298,6 +298,16 @@ class Slide:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _channels(packed: NDArray[np.uint32]) -> RgbImage:
+    """0xffRRGGBB as RGB (height, width, 3) uint8; twice as fast as by way of Pillow."""
+    rgb = np.empty((*packed.shape, 3), np.uint8)
+    first = sys.byteorder == "little"
+    split = packed[..., np.newaxis].view(np.uint8)
+    for channel, place in enumerate((2, 1, 0) if first else (1, 2, 3)):
+        rgb[..., channel] = split[..., place]
+    return rgb
 
 
 def _read_packed(

@@ -6,6 +6,7 @@ interpreter lock, but one that failed a read fails every read after it.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ READ_ERRORS = (openslide.OpenSlideError, OSError)
 #: The cure of nearly all of them.
 COPY_AGAIN = "The file may be truncated or corrupt: copy it again from its source"
 
+_PLACES, _PLACE_BYTES = 8, 4096
 _PICTURE_SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff")
 _TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
@@ -64,7 +66,11 @@ class SlideHandle:
             except READ_ERRORS:
                 self._replace(shared)
             with _open(self._path, self._cache) as own:
-                return read(own)
+                try:
+                    return read(own)
+                except openslide.OpenSlideError:
+                    _raise_system_failure(self._path)
+                    raise
 
     def close(self) -> None:
         """Closes the file once running reads have ended; later reads fail by name."""
@@ -98,6 +104,18 @@ class SlideHandle:
                 self._shared = _open(self._path, self._cache)
 
 
+def _raise_system_failure(path: Path) -> None:
+    """Raises OSError where the file cannot be read at all, in a few places of it.
+
+    OpenSlide does not say why a read was short: a share that went away looks like a truncated file.
+    """
+    with path.open("rb", buffering=0) as stream:
+        size = stream.seek(0, os.SEEK_END)
+        for part in range(_PLACES):
+            stream.seek(part * size // _PLACES)
+            stream.read(_PLACE_BYTES)
+
+
 @cache
 def _tile_cache(size: int) -> openslide.OpenSlideCache:
     """One for all slides: OpenSlide would give each a cache of its own."""
@@ -110,13 +128,13 @@ def _open(path: Path, cache: int) -> openslide.AbstractSlide:
     Pillow is not tried on anything else: it would read a truncated slide without its pyramid and
     resolution, as if nothing were missing.
     """
-    if not path.exists():
-        raise SlideError(f"{path} does not exist", "Check the path")
-    if path.is_dir():
-        raise SlideError(f"{path} is a folder, not a slide", "Name the slide file")
     try:
+        if path.is_dir():
+            raise SlideError(f"{path} is a folder, not a slide", "Name the slide file")
         with path.open("rb") as stream:
             signature = stream.read(4)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise SlideError(f"{path} does not exist", "Check the path") from error
     except OSError as error:
         raise SlideError(
             f"{path} cannot be read ({error.strerror})", "Check its permissions"

@@ -27,7 +27,7 @@ def predict_slides(
             cancel.raise_if_cancelled()
             graph = store[slide.features]
             if isinstance(network, Comparator):
-                logits = network.score(graph.features.to(device)).logits
+                logits = network.score(graph.features_on(device)).logits
             else:
                 output = network(*graph.on(device), weights=graph.weights_on(device))
                 logits = output.logits

@@ -5,6 +5,9 @@ Cases of one patient (or of one ``--group``) stay together, and both labels appe
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -25,6 +28,12 @@ class Split:
 
     def as_dict(self) -> dict[str, list[str]]:
         return {name: list(cases) for name, cases in asdict(self).items()}
+
+
+def splits_sha256(splits: Sequence[Split]) -> str:
+    """SHA-256 of folds: who is in which part, in any order."""
+    parts = [[name, sorted(c)] for s in splits for name, c in sorted(s.as_dict().items())]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def make_splits(
@@ -109,9 +118,12 @@ def _check(
                 f"{min(shared)})",
                 "This is a fault of the program, and nothing was trained: please report it",
             )
-    for name, cases in parts.items():
-        if len({label[c] for c in cases}) < 2:
-            raise CohortError(
-                f"The {name} part of fold {fold} would have cases of one label only",
-                "Use fewer --folds, another --seed, or a finer --group",
-            )
+    cure = "Use fewer --folds, another --seed, or a finer --group"
+    check_labels(split, label, f"of fold {fold}", cure)
+
+
+def check_labels(split: Split, labels: Mapping[str, int], where: str, cure: str) -> None:
+    """Raises :class:`CohortError` where a part of a fold has not both labels."""
+    for name, cases in split.as_dict().items():
+        if len({labels[case] for case in cases}) < 2:
+            raise CohortError(f"The {name} part {where} would have cases of one label only", cure)

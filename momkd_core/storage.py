@@ -7,9 +7,10 @@ import errno
 import hashlib
 import io
 import os
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -52,10 +53,13 @@ def annotation_folder() -> Path:
 
 
 @contextmanager
-def atomic_path(target: Path) -> Iterator[Path]:
+def atomic_path(target: Path, *, needed: int | None = None) -> Iterator[Path]:
     """A temporary path beside ``target`` that takes its name when the block ends well.
 
     A reader sees the old file or the new one, never half of either; a failure leaves the old one.
+
+    Args:
+        needed: bytes of the file, for the message when the disk is full.
 
     Raises:
         OutputError: the folder cannot be written, or the disk is full.
@@ -74,16 +78,26 @@ def atomic_path(target: Path) -> Iterator[Path]:
         temporary.replace(target)
         temporary = None
     except OSError as error:
-        raise output_error(target, error) from error
+        raise output_error(target, error, needed) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
 
 
-def write_bytes(target: Path, content: bytes) -> None:
-    """Writes a file atomically. Raises :class:`~momkd_core.errors.OutputError`."""
-    with atomic_path(target) as temporary:
-        temporary.write_bytes(content)
+def write_bytes(target: Path, content: bytes | memoryview, *, sync: bool = False) -> None:
+    """Writes a file atomically.
+
+    Args:
+        sync: waits until the disk or server has it: a share may say only then that it is full.
+
+    Raises:
+        OutputError: as :func:`atomic_path`.
+    """
+    with atomic_path(target, needed=len(content)) as temporary, temporary.open("wb") as stream:
+        stream.write(content)
+        if sync:
+            stream.flush()
+            os.fsync(stream.fileno())
 
 
 def write_text(target: Path, text: str) -> None:
@@ -144,12 +158,16 @@ def _umask() -> int:
 _PERMISSIONS = 0o666 & ~_umask()
 
 
-def output_error(target: Path, error: OSError) -> OutputError:
-    """What an operating-system failure means for the user who wanted ``target`` written."""
-    if error.errno == errno.ENOSPC:
+def output_error(target: Path, error: OSError, needed: int | None = None) -> OutputError:
+    """What an operating-system failure means for the user who wanted ``target`` written.
+
+    Args:
+        needed: bytes that were to be written, where they are known.
+    """
+    if error.errno in _FULL:
         return OutputError(
-            f"The disk is full while writing {target}",
-            "Free some space and start again: finished files are kept",
+            f"{_FULL[error.errno]} while writing {target}{_space(target, needed)}",
+            "Free some space and give the same command again: what is finished is kept",
         )
     if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
         return OutputError(
@@ -159,3 +177,27 @@ def output_error(target: Path, error: OSError) -> OutputError:
     return OutputError(
         f"{target} cannot be written ({error.strerror or error})", "Check the output folder"
     )
+
+
+_FULL = {
+    errno.ENOSPC: "The disk is full",
+    errno.EFBIG: "Files may not grow as large as that here",
+}
+if hasattr(errno, "EDQUOT"):  # not on Windows
+    _FULL[errno.EDQUOT] = "Your share of the disk (quota) is used up"
+
+
+def _space(target: Path, needed: int | None) -> str:
+    """What is needed and what is left, as far as that is known."""
+    told = [] if needed is None else [f"{byte_count(needed)} needed"]
+    with suppress(OSError):
+        told.append(f"{byte_count(shutil.disk_usage(target.parent).free)} free on the disk")
+    return f" ({', '.join(told)})" if told else ""
+
+
+def byte_count(count: float) -> str:
+    """Bytes in the unit that suits them, powers of 1,000: 340 kB, 1.2 GB."""
+    for unit, length in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
+        if count >= length:
+            return f"{count / length:.3g} {unit}"
+    return f"{count / 1e3:.3g} kB"

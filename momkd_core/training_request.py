@@ -11,6 +11,7 @@ from momkd_core.cohort import Case, Cohort
 from momkd_core.errors import ExpressionError, FeatureError, SettingsError
 from momkd_core.expression import ExpressionTable, describe_units, telling_gene
 from momkd_core.features import FeatureBag, read_header
+from momkd_core.folds import Folds, given_folds, make_folds
 from momkd_core.progress import CancelToken, Report
 from momkd_core.request_checks import (
     check_expression_of_folds,
@@ -26,7 +27,8 @@ from momkd_core.settings import (
     TrainingSettings,
     validated,
 )
-from momkd_core.splits import Split, make_splits
+from momkd_core.split_tables import SplitTable
+from momkd_core.splits import Split
 from momkd_core.training_slides import SlideStore
 
 # What the feature files of a cohort have to say alike.
@@ -43,6 +45,7 @@ class TrainingRequest:
     Attributes:
         label, positive, negative: column and its two values; ``negative`` None takes the only
             other one.
+        splits: folds that were made elsewhere, ``folds`` of them; empty: made here, by patient.
         group: column whose values stay together; None groups by patient.
         only_fold: train this fold alone, or None for all.
         refit: afterwards, train one more model on all cases.
@@ -64,6 +67,7 @@ class TrainingRequest:
     features_folder: Path | None = None
     folds: int = 5
     only_fold: int | None = None
+    splits: tuple[SplitTable, ...] = ()
     group: str | None = None
     refit: bool = False
     about: Mapping[str, str] = field(default_factory=dict)
@@ -107,7 +111,7 @@ def prepare(request: TrainingRequest, report: Report, cancel: CancelToken) -> Pr
         MomkdError: what is wrong with it, the first thing found.
         Cancelled: while features are checked.
     """
-    if request.folds < 2:
+    if request.folds < 2 and not request.splits:
         raise SettingsError(f"--folds {request.folds} is too few", "Use at least 2")
     if request.only_fold is not None and not 0 <= request.only_fold < request.folds:
         raise SettingsError(
@@ -124,12 +128,10 @@ def prepare(request: TrainingRequest, report: Report, cancel: CancelToken) -> Pr
     left_out = len(cohort) - len(cases)
     if left_out:
         warnings.append(f"{left_out} of {len(cohort)} cases have no usable {request.label} label")
-    groups, straddling = _groups(request, cases)
-    warnings += straddling
+    folds = _folds(request, cases, labels)
+    cases, labels, splits = folds.cases, folds.labels, folds.splits
+    warnings += folds.warnings
     ids = [case.case_id for case in cases]
-    training = request.training
-    split_seed = training.seed if training.split_seed is None else training.split_seed
-    splits = make_splits(ids, labels, groups, folds=request.folds, seed=split_seed)
     warnings += _without_expression(request.expression, ids)
     warnings += _unknown_expression(request.expression, cohort)
     warnings += _derived_from_expression(request, ids, labels)
@@ -154,7 +156,7 @@ def prepare(request: TrainingRequest, report: Report, cancel: CancelToken) -> Pr
             path
         )  # reads it and builds its graph: what cannot be used shows before training
     warnings += _small_bags(paths, store, model.neighbours)
-    warnings += check_slides_distinct(cohort, cases, groups, features, store)
+    warnings += check_slides_distinct(cohort, cases, folds.groups, features, store)
     return Prepared(
         cases=dict(zip(ids, cases, strict=True)),
         labels=label_of,
@@ -170,6 +172,25 @@ def prepare(request: TrainingRequest, report: Report, cancel: CancelToken) -> Pr
     )
 
 
+def _folds(request: TrainingRequest, cases: list[Case], labels: list[int]) -> Folds:
+    """The folds, given or made."""
+    if request.splits:
+        if request.group is not None:
+            raise SettingsError(
+                "Folds are given and asked to be grouped", "Leave out --splits or --group"
+            )
+        return given_folds(request.splits, request.cohort, cases, labels)
+    training = request.training
+    return make_folds(
+        request.cohort,
+        cases,
+        labels,
+        folds=request.folds,
+        group=request.group,
+        seed=training.seed if training.split_seed is None else training.split_seed,
+    )
+
+
 def _slides_of(
     request: TrainingRequest, cases: list[Case]
 ) -> dict[Path, tuple[Path | None, float | None]]:
@@ -179,31 +200,6 @@ def _slides_of(
         for case in cases
         for slide in case.slides
     }
-
-
-def _groups(request: TrainingRequest, cases: list[Case]) -> tuple[list[str], list[str]]:
-    """Each case's group, and a warning where a patient's cases lie in several of them."""
-    column = request.group
-    if column is None:
-        return [case.patient_id for case in cases], []
-    request.cohort.require_column(column)
-    groups = [case.values[column] for case in cases]
-    if "" in groups:
-        case = cases[groups.index("")]
-        raise SettingsError(
-            f"Case {case.case_id} has no value in column {column!r}",
-            "Fill it in, or group by patient",
-        )
-    seen: dict[str, set[str]] = {}
-    for case, group in zip(cases, groups, strict=True):
-        seen.setdefault(case.patient_id, set()).add(group)
-    split = [patient for patient, found in seen.items() if len(found) > 1]
-    if not split:
-        return groups, []
-    return groups, [
-        f"Grouping by {column!r} puts cases of {len(split)} patient(s) (the first is {split[0]}) "
-        "into training and test: the metrics do not measure new patients"
-    ]
 
 
 def _without_expression(table: ExpressionTable | None, ids: list[str]) -> list[str]:

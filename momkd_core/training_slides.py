@@ -53,23 +53,33 @@ def by_case(slides: list[TrainingSlide], values: list[float]) -> dict[str, float
 
 @dataclass(frozen=True)
 class SlideGraph:
-    """Tensors of one slide: features (I, D_in), its patch graph, its patches' weights (I,) or None."""
+    """Tensors of one slide: its vectors (I, D_in) in the precision of their file, its patch graph, its
+    patches' weights (I,) or None."""
 
-    features: Tensor
+    vectors: Tensor
     graph: Tensor | Neighbourhood
     weights: Tensor | None = None
 
     @property
+    def features(self) -> Tensor:
+        """(I, D_in) in single precision; of half precision a new tensor each time."""
+        return self.vectors.float()
+
+    @property
     def nbytes(self) -> int:
-        held = self.features.nbytes + self.graph.nbytes
+        held = self.vectors.nbytes + self.graph.nbytes
         return held if self.weights is None else held + self.weights.nbytes
+
+    def features_on(self, device: torch.device) -> Tensor:
+        """The features where the network is; half of the bytes travel where they are half precision."""
+        return self.vectors.to(device).float()
 
     def on(self, device: torch.device) -> tuple[Tensor, Tensor | Neighbourhood]:
         """Features and graph where the network is; tables of neighbours are for the processor."""
         if device.type == "cpu":
-            return self.features, self.graph
+            return self.features_on(device), self.graph
         edges = self.graph.edges() if isinstance(self.graph, Neighbourhood) else self.graph
-        return self.features.to(device), edges.to(device)
+        return self.features_on(device), edges.to(device)
 
     def weights_on(self, device: torch.device) -> Tensor | None:
         """What each patch counts for, where the network is; None: all alike."""
@@ -82,8 +92,8 @@ class SlideStore:
     Args:
         settings: decide neighbours, edge direction and the weight of background.
         budget: bytes kept; the least recently used slide goes first.
-        slides: by feature file, the slide that it was made of and its stated resolution: for tissue
-            fractions that the file lacks, where patches are weighed by them.
+        slides: by feature file, the slide that it was made of and its stated resolution: for corners in
+            microns, and for tissue fractions that the file lacks, where patches are weighed by them.
     """
 
     def __init__(
@@ -115,7 +125,7 @@ class SlideStore:
     def patches(self, path: Path) -> int:
         """How many patches a slide has."""
         if path not in self._counts:
-            self._counts[path] = len(self[path].features)
+            self._counts[path] = len(self[path].vectors)
         return self._counts[path]
 
     def sha256(self, path: Path) -> str:
@@ -132,7 +142,8 @@ class SlideStore:
         return self._digests[path]
 
     def _read(self, path: Path) -> SlideGraph:
-        bag: FeatureBag = read_features(path)
+        slide, mpp = self._slides.get(path, (None, None))
+        bag: FeatureBag = read_features(path, slide=slide, mpp=mpp)
         if bag.width != self._settings.feature_width:
             raise FeatureError(
                 f"{path.name} holds features {bag.width} wide, the other slides "
@@ -140,19 +151,17 @@ class SlideStore:
                 "Use one encoder for the whole cohort",
             )
         if self._settings.background_weight < 1:
-            slide, mpp = self._slides.get(path, (None, None))
             bag = with_tissue(bag, slide, mpp=mpp)
+        stored = bag.stored
         weights = patch_weights(bag, self._settings, path.name)
         if path not in self._digests:
             self._digests[path] = _digests(bag, weights)
         edges = slide_edges(path.name, bag, self._settings)
-        return SlideGraph(
-            torch.from_numpy(bag.features), patch_graph(edges, len(bag.features)), weights
-        )
+        return SlideGraph(torch.from_numpy(stored), patch_graph(edges, len(stored)), weights)
 
 
 def _digests(bag: FeatureBag, weights: Tensor | None) -> tuple[str, str]:
-    """SHA-256 of a bag's features, and of its features, coordinates and weights."""
+    """SHA-256 of a bag's features, in single precision, and of these, coordinates and weights."""
     digest = hashlib.sha256(str(bag.features.shape).encode())
     digest.update(np.ascontiguousarray(bag.features).data)
     features = digest.hexdigest()

@@ -20,7 +20,7 @@ from momkd_core.barcode import LEVELS, PRIMARY
 from momkd_core.cli.options import add_json, sample_type, some_of
 from momkd_core.clinical_join import KINDS, TcgaChoices
 from momkd_core.clinical_labels import LabelRule
-from momkd_core.cohort import FEATURE_SUFFIXES, RESERVED_COLUMNS
+from momkd_core.cohort import RESERVED_COLUMNS
 from momkd_core.errors import CohortError
 
 if TYPE_CHECKING:
@@ -133,9 +133,9 @@ def _slides(folder: Path | None) -> list[Path]:
 
 
 def _features(folder: Path | None) -> list[Path]:
-    if folder is None:
-        return []
-    return [one for one in _folder(folder).iterdir() if one.suffix.lower() in FEATURE_SUFFIXES]
+    from momkd_core.feature_folder import feature_files
+
+    return [] if folder is None else feature_files(_folder(folder))
 
 
 def _folder(path: Path) -> Path:

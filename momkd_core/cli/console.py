@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
-import logging.handlers
 import signal
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
 
 from tqdm import tqdm
 
+from momkd_core.log_writing import new_log
 from momkd_core.storage import log_file
 
 _PLAIN_INTERVAL_S = 5.0
@@ -64,6 +64,11 @@ class Progress:
             print(f"{what}{count}", file=sys.stderr, flush=True)
             self._what, self._last = key, now
 
+    def failure(self, what: str, error: Exception) -> None:
+        """One failure among much that goes on, below the bar; see :func:`print_failure`."""
+        self.close()
+        print_failure(what, error)
+
     def close(self) -> None:
         if self._bar is not None:
             self._bar.close()
@@ -106,17 +111,8 @@ def set_up_logging(*, debug: bool, warnings_to_stderr: bool = True) -> None:
     root = logging.getLogger()
     root.setLevel(logging.INFO)
     logging.captureWarnings(True)
-    path = log_file()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        to_file = logging.handlers.RotatingFileHandler(
-            path, maxBytes=2_000_000, backupCount=2, encoding="utf-8"
-        )
-    except OSError:
-        pass
-    else:
-        to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
-        root.addHandler(to_file)
+    with suppress(OSError):
+        root.addHandler(new_log(log_file(), rotating=True))
     if warnings_to_stderr:
         to_stderr = logging.StreamHandler()
         to_stderr.setLevel(logging.INFO)

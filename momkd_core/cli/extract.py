@@ -11,12 +11,15 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from momkd_core.cli.console import Progress, print_failure, print_log_place
+from momkd_core.cli.console import Progress, print_log_place
 from momkd_core.cli.options import (
+    add_dtype,
     add_encoder_weights,
+    add_json,
     add_slide_mpp,
     add_workers,
     cohort_input,
@@ -25,12 +28,13 @@ from momkd_core.cli.options import (
     positive_number,
 )
 from momkd_core.cli.place import add_workplace, asked_workplace
-from momkd_core.errors import MomkdError, SettingsError
+from momkd_core.cli.plan_lines import cost_lines, plan_lines
+from momkd_core.errors import SettingsError
 from momkd_core.settings import ExtractionSettings, validated
-from momkd_core.slide import Slide
 from momkd_core.worker_processes import Here
 
 if TYPE_CHECKING:
+    from momkd_core.cohort_extraction import EncoderChoice, Extracted
     from momkd_core.extraction import SlideJob
     from momkd_core.slide_regions import SlideRegions
 
@@ -78,6 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="float32",
         help="arithmetic of the encoder; float16 on an NVIDIA GPU only (default %(default)s)",
     )
+    add_dtype(parser)
     parser.add_argument(
         "--regions",
         type=Path,
@@ -91,7 +96,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_workers(parser)
     add_slide_mpp(parser)
     parser.add_argument("--overwrite", action="store_true", help="extract again what exists")
-    parser.add_argument("--plan", action="store_true", help="count patches, encode nothing")
+    parser.add_argument(
+        "--plan",
+        action="store_true",
+        help="say what it will take (patches, time, disk, memory) by probing some slides",
+    )
+    parser.add_argument(
+        "--probes",
+        type=positive_count,
+        default=20,
+        metavar="N",
+        help="slides whose tissue --plan looks at; it times six of them (default %(default)s)",
+    )
+    add_json(parser)
     add_workplace(parser, "slides")
 
 
@@ -113,30 +130,37 @@ def run(options: argparse.Namespace) -> int:
         SlideJob(job.slide, job.mpp or options.slide_mpp, job.target, regions)
         for job in cohort.jobs(options.out)
     ]
+    encoder = EncoderChoice(options.encoder, options.encoder_weights, options.precision)
     if options.plan:
-        return _plan(jobs, settings)
+        return _plan(options, jobs, settings, encoder)
     log.info("encoder %s, %s, %s", chosen.name, chosen.licence, chosen.note)
     print(f"encoder {chosen.name}: {chosen.note} ({chosen.licence})", file=sys.stderr)
     with asked_workplace(options, options.out) as place, Progress() as progress:
-
-        def failed(name: str, error: MomkdError) -> None:
-            progress.close()
-            print_failure(name, error)
-
         count = extract_cohort(
             jobs,
             settings,
             place or Here(),
-            encoder=EncoderChoice(options.encoder, options.encoder_weights, options.precision),
+            encoder=encoder,
             workers=options.workers,
             overwrite=options.overwrite,
-            failed=failed,
+            dtype=options.dtype,
+            failed=progress.failure,
             report=progress,
         )
-    print(
-        f"{count.made} slides extracted to {options.out}, {count.kept} were there already, "
-        f"{count.failed} failed"
-    )
+    return _told(options, count)
+
+
+def _told(options: argparse.Namespace, count: Extracted) -> int:
+    from momkd_core.export import to_json
+
+    if options.json:
+        print(to_json(asdict(count)))
+    else:
+        survived = f"; {count.hiccups} hiccups of disk or share survived" if count.hiccups else ""
+        print(
+            f"{count.made} slides extracted to {options.out}, {count.kept} were there already, "
+            f"{len(count.failed)} failed{survived}"
+        )
     if count.failed:
         print_log_place()
     return 1 if count.failed else 0
@@ -158,24 +182,43 @@ def _regions(options: argparse.Namespace) -> SlideRegions | None:
     return SlideRegions(options.regions.absolute(), options.regions_class)
 
 
-def _plan(jobs: list[SlideJob], settings: ExtractionSettings) -> int:
-    from momkd_core.extraction import plan
+def _plan(
+    options: argparse.Namespace,
+    jobs: list[SlideJob],
+    settings: ExtractionSettings,
+    encoder: EncoderChoice,
+) -> int:
+    from momkd_core.export import to_json
+    from momkd_core.extraction_plan import PlanRequest, plan_extraction
+    from momkd_core.large_run_cost import large_run_cost
 
-    total = failures = 0
-    for job in jobs:
-        try:
-            with Slide(job.slide, mpp=job.mpp) as slide:
-                grid = plan(slide, settings, job.region(slide.bounds_offset))
-        except MomkdError as error:
-            failures += 1
-            print_failure(job.slide.name, error)
-            continue
-        total += len(grid)
-        print(
-            f"{job.slide.name}: {len(grid)} of {grid.candidates} patches, "
-            f"{grid.size_level0} px at level 0"
+    if options.cluster is not None:
+        raise SettingsError(
+            "--plan measures this machine, not a cluster",
+            "Leave --cluster out, and divide the time by the tasks that the cluster runs at once",
         )
-    print(f"patches: {total}, slides: {len(jobs) - failures}, failed: {failures}")
-    if failures:
+    request = PlanRequest(
+        jobs,
+        settings,
+        encoder,
+        workers=options.workers,
+        overwrite=options.overwrite,
+        processes=options.processes or 1,
+        threads=options.cpus_per_task if options.processes else None,
+        masks=options.probes,
+        dtype=options.dtype,
+    )
+    with Progress() as progress:
+        plan = plan_extraction(request, failed=progress.failure, report=progress)
+    cost = None
+    if plan.paces:
+        cost = large_run_cost(
+            plan.device, reading_rate=plan.reading_rate, value_bytes=plan.value_bytes
+        )
+    if options.json:
+        print(to_json({"plan": asdict(plan), "large_run": asdict(cost) if cost else None}))
+    else:
+        print(*plan_lines(plan, request), *cost_lines(cost), sep="\n")
+    if plan.failed:
         print_log_place()
-    return 1 if failures else 0
+    return 1 if plan.failed else 0

@@ -75,7 +75,17 @@ def add_features(parser: argparse.ArgumentParser) -> None:
         "--features",
         type=Path,
         metavar="DIR",
-        help="folder of <slide stem>.h5 files (default: the cohort's features column)",
+        help="folder of <slide stem>.h5 files, or as TRIDENT, CLAM or STAMP left it (default: the "
+        "cohort's features column)",
+    )
+
+
+def add_dtype(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--dtype",
+        choices=("float32", "float16"),
+        default="float32",
+        help="how features are stored; float16 takes half the space (default %(default)s)",
     )
 
 

@@ -53,6 +53,13 @@ def add_workplace(
     )
 
 
+def asks_for_workplace(options: argparse.Namespace) -> bool:
+    """Whether any of the options is given."""
+    return (
+        options.processes is not None or options.cluster is not None or _needs(options) != Needs()
+    )
+
+
 @contextmanager
 def asked_workplace(
     options: argparse.Namespace, folder: Path | None, *, processes: int | None = None
@@ -63,13 +70,17 @@ def asked_workplace(
         folder: what the pieces write into; None where they write nothing.
         processes: where the options name no number.
     """
-    needs = Needs(options.cpus_per_task, options.gpus_per_task, options.memory_per_task)
+    needs = _needs(options)
     count = options.processes
     if count is None and options.cluster is None:
         count = processes
     with ends_on_request():
-        if count is None and options.cluster is None and needs == Needs():
+        if count is None and not asks_for_workplace(options):
             yield None
             return
         with workplace(folder, processes=count, cluster=options.cluster, needs=needs) as place:
             yield place
+
+
+def _needs(options: argparse.Namespace) -> Needs:
+    return Needs(options.cpus_per_task, options.gpus_per_task, options.memory_per_task)

@@ -23,7 +23,7 @@ from momkd_core.cli.options import (
     add_slide_mpp,
     add_workers,
 )
-from momkd_core.cli.place import add_workplace, asked_workplace
+from momkd_core.cli.place import add_workplace, asked_workplace, asks_for_workplace
 from momkd_core.errors import SettingsError, SlideError
 
 if TYPE_CHECKING:
@@ -96,9 +96,10 @@ def run(options: argparse.Namespace) -> int:
                 "--region belongs to one slide, not to a cohort", "Predict its slide by itself"
             )
         return _cohort(options, model, muted)
-    if options.processes is not None or options.cluster is not None:
+    if asks_for_workplace(options):
         raise SettingsError(
-            "--processes and --cluster are for the cases of a cohort", "Leave them out"
+            "Cases of a cohort go side by side, a slide does not",
+            "Leave --processes, --cluster and what belongs to them out",
         )
     options.input = the_slide(options.input)
     if options.dicom:
@@ -138,7 +139,7 @@ def _region(options: argparse.Namespace) -> Region | None:
     """The named areas in level-0 pixels: their file counts from the slide's scanned area."""
     if options.region is None:
         return None
-    from momkd_core.cohort import FEATURE_SUFFIXES
+    from momkd_core.feature_folder import FEATURE_SUFFIXES
     from momkd_core.features import read_header
     from momkd_core.region import read_region
     from momkd_core.slide import Slide
@@ -204,9 +205,7 @@ def _cohort(options: argparse.Namespace, model: Model, muted: dict[str, list[int
             for outcome in predict_cohort(model, cohort, report=progress, **asked):
                 ended(outcome)
         else:
-            predict_side_by_side(
-                options.model, cohort, place, ended=ended, report=progress, **asked
-            )
+            predict_side_by_side(model, cohort, place, ended=ended, report=progress, **asked)
     order = {case.case_id: position for position, case in enumerate(cohort.cases)}
     cases = [found[case_id] for case_id in order if case_id in found]
     errors.sort(key=lambda error: order[error["case_id"]])

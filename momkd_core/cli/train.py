@@ -33,6 +33,7 @@ from momkd_core.settings import (
 
 if TYPE_CHECKING:
     from momkd_core.gradient_audit import GradientAudit
+    from momkd_core.split_tables import SplitTable
     from momkd_core.training_request import TrainingRequest
 
 METHODS = (MOMKD, *COMPARATORS)
@@ -106,8 +107,16 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
         help="the paper's text, the authors' public settings, or the paper with a teacher on "
         "expression in place of hard labels (default %(default)s)",
     )
-    parser.add_argument(
+    folds = parser.add_mutually_exclusive_group()
+    folds.add_argument(
         "--folds", type=positive_count, default=5, metavar="N", help="default %(default)s"
+    )
+    folds.add_argument(
+        "--splits",
+        type=Path,
+        metavar="DIR|FILE",
+        help="folds made elsewhere, in place of --folds and --group: splits_0.csv, … as CLAM writes "
+        "them, with columns train, val and test",
     )
     parser.add_argument("--fold", type=int, metavar="K", help="train this fold only, from 0")
     parser.add_argument(
@@ -142,7 +151,9 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    chosen = range(options.folds) if options.fold is None else [options.fold]
+    tables = split_tables(options)
+    count = len(tables) or options.folds
+    chosen = range(count) if options.fold is None else [options.fold]
     # From the start: whoever looks at the folder sees at once that it is being trained.
     with ends_on_request(), hold_run(options.out, chosen):
         # Imported here: torch takes seconds, which --help and wrong usage should not cost.
@@ -174,6 +185,7 @@ def request_of(options: argparse.Namespace, assignments: list[str], out: Path) -
     model, training = settings_of(
         method, options.preset, assignments, epochs=options.epochs, seed=options.seed
     )
+    tables = split_tables(options)
     about = {name: getattr(options, name) for name in ("organ", "stain", "note")}
     return TrainingRequest(
         cohort=read_cohort(options.cohort),
@@ -187,12 +199,22 @@ def request_of(options: argparse.Namespace, assignments: list[str], out: Path) -
         method=method,
         preset=options.preset,
         features_folder=options.features,
-        folds=options.folds,
+        folds=len(tables) or options.folds,
         only_fold=options.fold,
+        splits=tables,
         group=options.group,
         refit=getattr(options, "refit", False),
         about={name: value for name, value in about.items() if value is not None},
     )
+
+
+def split_tables(options: argparse.Namespace) -> tuple[SplitTable, ...]:
+    """The folds that are given with ``--splits``; empty where they are made here."""
+    if options.splits is None:
+        return ()
+    from momkd_core.split_tables import read_split_tables
+
+    return read_split_tables(options.splits)
 
 
 def settings_of(

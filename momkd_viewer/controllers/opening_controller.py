@@ -8,7 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QSettings, Qt, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from momkd_core.cohort import FEATURE_SUFFIXES
+from momkd_core.feature_folder import FEATURE_SUFFIXES
 from momkd_core.slide import SLIDE_SUFFIXES
 from momkd_viewer.controllers.analysis_controller import AnalysisController
 from momkd_viewer.controllers.case_controller import CaseController

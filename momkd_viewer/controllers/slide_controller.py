@@ -114,7 +114,7 @@ class SlideController(QObject):
             self.not_opened.emit()
 
         self._opening = self._jobs.start(
-            find_ground(path) if source.slide is None else open_slide(path, mpp),
+            find_ground(path, mpp) if source.slide is None else open_slide(path, mpp),
             done=done,
             failed=failed,
             progress=lambda at, total, what: self.busy.emit(what),

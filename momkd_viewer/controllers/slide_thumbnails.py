@@ -8,8 +8,8 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QPoint, QSize, QSizeF, Qt, Signal
 from PySide6.QtGui import QImage, QPainter, QPixmap
 
-from momkd_core.cohort import FEATURE_SUFFIXES
 from momkd_core.errors import MomkdError
+from momkd_core.feature_folder import FEATURE_SUFFIXES
 from momkd_viewer.jobs.runner import Job, JobRunner
 from momkd_viewer.jobs.thumbnail_work import read_thumbnails
 from momkd_viewer.state.picture_queue import PictureQueue

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from momkd_core.cohort import FEATURE_SUFFIXES
 from momkd_core.errors import Cancelled, MomkdError
+from momkd_core.feature_folder import FEATURE_SUFFIXES
 from momkd_core.progress import CancelToken, Report
 from momkd_core.slide_summary import SlideSummary
 from momkd_viewer.jobs.kept_results import find_kept, keep

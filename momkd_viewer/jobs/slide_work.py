@@ -67,14 +67,14 @@ def open_slide(path: Path, mpp: float | None) -> Work:
     return work
 
 
-def find_ground(features: Path) -> Work:
+def find_ground(features: Path, mpp: float | None) -> Work:
     """The area that a feature file's patches lie on; None where they say no places."""
 
     def work(report: Report, cancel: CancelToken) -> PatchGround | None:
         report(0, 0, f"opening {features.name}")
         from momkd_core.features import read_places
 
-        return PatchGround.of(read_places(features))
+        return PatchGround.of(read_places(features, mpp=mpp))
 
     return work
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from momkd_core.cohort import FEATURE_SUFFIXES
+from momkd_core.feature_folder import FEATURE_SUFFIXES
 
 
 @dataclass(frozen=True)

@@ -26,12 +26,13 @@ import torch
 from momkd_core.bundled_encoder import weights_file
 from momkd_core.efficientnet_lite import EfficientNetLite0
 from momkd_core.encoders import load_encoder
-from momkd_core.extraction import SlideJob, extract_file, plan
+from momkd_core.extraction import SlideJob, extract_file
 from momkd_core.patch_encoder import PatchEncoder
 from momkd_core.patch_reading import read_patches
 from momkd_core.processor import compiler_found
 from momkd_core.settings import ExtractionSettings
 from momkd_core.slide import Slide
+from momkd_core.slide_encoding import plan
 
 MEAN = torch.tensor([0.485, 0.456, 0.406]).reshape(1, 3, 1, 1)
 DEVIATION = torch.tensor([0.229, 0.224, 0.225]).reshape(1, 3, 1, 1)

@@ -12,11 +12,11 @@ from scipy import ndimage
 from synthetic import tissue_image, write_slide
 
 from momkd_core.alignment import AlignmentReport, check_alignment
-from momkd_core.extraction import plan
 from momkd_core.features import FeatureBag
 from momkd_core.registration import Reader, displacement, spread_patches
 from momkd_core.settings import ExtractionSettings
 from momkd_core.slide import RgbImage, Slide
+from momkd_core.slide_encoding import plan
 
 SETTINGS = ExtractionSettings(patch_size=64)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import torch
@@ -38,6 +40,35 @@ def test_features_do_not_depend_on_the_batch() -> None:
 
 
 @pytest.mark.skipif(not processor.compiler_found(), reason="no C++ compiler")
+def test_chunks_that_a_gpu_is_given_ahead_come_back_in_order() -> None:
+    encoder = encoders.load_encoder(device="cpu")
+    encoder.batch_size = 2
+    chunks = [PATCHES[:3], PATCHES[3:4], PATCHES[4:]]
+    wanted = [encoder.encode(chunk) for chunk in chunks]
+    taken: list[int] = []
+
+    def given() -> Iterator[np.ndarray]:
+        for number, chunk in enumerate(chunks):
+            taken.append(number)
+            yield chunk
+
+    encoder._ahead = 1  # as on a GPU
+    for number, found in enumerate(encoder.encode_each(given())):
+        np.testing.assert_array_equal(found, wanted[number])
+        assert taken[-1] == min(number + 1, 2), "the next chunk is begun first"
+
+
+def test_a_full_gpu_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = encoders.load_encoder(device="cpu")
+
+    def full(batch: torch.Tensor) -> torch.Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(encoder, "_plain", full)
+    with pytest.raises(EncoderError, match="GPU's memory does not hold .*--precision bfloat16"):
+        encoder.encode(PATCHES)
+
+
 def test_compiled_network_gives_the_plain_features() -> None:
     encoder = encoders.load_encoder(device="cpu")
     assert encoder.compile(96)

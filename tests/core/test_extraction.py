@@ -62,6 +62,21 @@ def test_finished_work_is_not_repeated_and_other_settings_are_refused(
     assert extract_file(job, encoder, ExtractionSettings(patch_size=512), overwrite=True)
 
 
+def test_half_precision_is_the_same_work_stored_in_half_the_space(
+    slide_path: Path, tmp_path: Path, encoder: PatchEncoder
+) -> None:
+    settings = ExtractionSettings(patch_size=256)
+    half, single = (SlideJob(slide_path, None, tmp_path / name / "a.h5") for name in "hs")
+    assert extract_file(half, encoder, settings, dtype="float16")
+    assert extract_file(single, encoder, settings)
+    found, exact = read_features(half.target), read_features(single.target)
+    np.testing.assert_array_equal(found.stored, exact.features.astype(np.float16))
+    assert (found.encoder_sha256, found.target_mpp) == (exact.encoder_sha256, exact.target_mpp)
+    assert not extract_file(half, encoder, settings, dtype="float16")
+    with pytest.raises(FeatureError, match="features stored as float16, not float32"):
+        extract_file(half, encoder, settings)
+
+
 def test_a_slide_with_an_unreadable_patch_is_refused_by_its_place(
     slide_path: Path, tmp_path: Path, encoder: PatchEncoder
 ) -> None:

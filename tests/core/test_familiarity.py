@@ -12,10 +12,11 @@ from safetensors.torch import save_file
 
 from momkd_core import load_model, predict, read_features
 from momkd_core.errors import ModelFileError
-from momkd_core.extraction import EncoderLoader, extract_bag
+from momkd_core.extraction import EncoderLoader
 from momkd_core.familiarity import Familiarity, fit_familiarity, from_tensors
 from momkd_core.settings import ExtractionSettings
 from momkd_core.slide import Slide
+from momkd_core.slide_encoding import extract_bag
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 RANDOM = np.random.default_rng(5)

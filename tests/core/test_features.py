@@ -53,7 +53,7 @@ def test_trident_with_a_leading_axis_and_half_precision(tmp_path: Path) -> None:
 
     found = read_features(write(tmp_path / "t.h5", fill))
     assert found.features.shape == (4, 6) and found.features.dtype == np.float32
-    assert (found.size_level0, found.encoder, found.tissue_fraction) == (512, "uni_v2", None)
+    assert (found.size_level0, found.encoder, found.tissue_fraction) == (512, "uni2-h", None)
 
 
 def test_clam_coordinates_and_bare_files(tmp_path: Path) -> None:
@@ -80,6 +80,8 @@ def test_clam_coordinates_and_bare_files(tmp_path: Path) -> None:
         (FEATURES, np.full((4, 2), np.nan), "no level-0 pixels"),
         (FEATURES, COORDS + 2**40, "no level-0 pixels"),
         (None, COORDS, "no dataset 'features'"),
+        (np.float32(1), COORDS, "'features' is no table"),
+        (FEATURES, COORDS.astype(complex), "no level-0 pixels"),
     ],
 )
 def test_broken_content(
@@ -92,6 +94,60 @@ def test_broken_content(
 
     with pytest.raises(FeatureError, match=message):
         read_features(write(tmp_path / "x.h5", fill))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", ">f4"])
+@pytest.mark.parametrize("chunks", [None, (1, 6)])
+def test_every_bit_pattern_that_is_no_number_is_refused(
+    tmp_path: Path, dtype: str, chunks: tuple[int, int] | None
+) -> None:
+    large = np.finfo(np.dtype(dtype)).max
+    tiny = np.finfo(np.dtype(dtype)).smallest_subnormal
+    sound = np.array([[large, -large, tiny, -tiny, 0.0, -0.0]] * 4, dtype)
+
+    def file(features: np.ndarray) -> Path:
+        def fill(file: h5py.File) -> None:
+            file.create_dataset("features", data=features, chunks=chunks)
+            file["coords"] = COORDS
+
+        return write(tmp_path / "x.h5", fill)
+
+    np.testing.assert_array_equal(read_features(file(sound)).features, sound.astype(np.float32))
+    for wrong in (np.nan, -np.nan, np.inf, -np.inf):
+        broken = sound.copy()
+        broken[2, 5] = wrong
+        with pytest.raises(FeatureError, match=r"1 of 4 patches have NaN .*first is row 2"):
+            read_features(file(broken))
+
+
+def test_half_precision_is_kept_until_it_is_asked_for(tmp_path: Path) -> None:
+    bag = FeatureBag(FEATURES, COORDS, 256, encoder="e")
+    write_features(tmp_path / "a.h5", bag, "float16")
+    found = read_features(tmp_path / "a.h5")
+    assert found.stored.dtype == np.float16 and (len(found), found.width) == (4, 6)
+    assert found.features.dtype == np.float32
+    np.testing.assert_array_equal(found.features, FEATURES.astype(np.float16))
+    with h5py.File(tmp_path / "a.h5") as file:  # in one piece, so that it is read at once
+        assert file["features"].chunks is None and file["features"].dtype == np.float16
+    beyond = FeatureBag(np.full((4, 6), 7e4, np.float32), COORDS, 256)
+    with pytest.raises(FeatureError, match=r"4 of 4 patches .* beyond float16 .*70000"):
+        write_features(tmp_path / "b.h5", beyond, "float16")
+    assert not (tmp_path / "b.h5").exists()
+
+
+def test_rows_that_were_never_written_are_no_zeros(tmp_path: Path) -> None:
+    def all_of_them(file: h5py.File) -> None:
+        file.create_dataset("features", (4, 6), np.float16)
+        file["coords"] = COORDS
+
+    def the_last_ones(file: h5py.File) -> None:  # as a killed program leaves TRIDENT's rows
+        rows = file.create_dataset("features", (4, 6), np.float32, chunks=(1, 6))
+        rows[:3] = FEATURES[:3]
+        file["coords"] = COORDS
+
+    for fill in (all_of_them, the_last_ones):
+        with pytest.raises(FeatureError, match="was not written to its end"):
+            read_features(write(tmp_path / "x.h5", fill))
 
 
 def test_broken_files(tmp_path: Path) -> None:

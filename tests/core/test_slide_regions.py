@@ -12,11 +12,12 @@ import pytest
 import shapely
 
 from momkd_core.cli.main import main
-from momkd_core.extraction import SlideJob, plan
+from momkd_core.extraction import SlideJob
 from momkd_core.features import read_features, read_header
 from momkd_core.region import Region, read_region
 from momkd_core.settings import ExtractionSettings
 from momkd_core.slide import Slide
+from momkd_core.slide_encoding import plan
 from momkd_core.slide_regions import SlideRegions, region_key
 
 #: The slide's tissue spans 184 to 1352 px across and 154 to 1126 px down.

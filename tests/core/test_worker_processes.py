@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from pathlib import Path
@@ -22,6 +23,9 @@ def work(path: Path, report: Report, cancel: CancelToken) -> str:
     path.write_text("begun")
     if what == "dies" or (what == "dies once" and first):
         os.kill(os.getpid(), 9)
+    if what == "warns":
+        logging.getLogger("momkd_core.features").warning("no encoder named")
+        logging.getLogger("a library").warning("old")
     if what == "fails":
         raise CohortError("No such case", "Choose another")
     if what == "breaks":
@@ -52,7 +56,7 @@ def outcomes(place: Workplace, asked: list[Piece], told: list[str]) -> dict[str,
 
 def test_what_dies_is_named_and_the_rest_goes_on(tmp_path: Path) -> None:
     told: list[str] = []
-    names = ("dies", "fails", "dies once", "breaks", "goes on")
+    names = ("dies", "fails", "dies once", "breaks", "warns", "goes on")
     found = outcomes(Processes(2), pieces(tmp_path, *names), told)
     for name in ("goes on", "dies once"):
         assert found[name] == Outcome(name) and (tmp_path / f"{name}.txt").read_text() == "done"
@@ -60,6 +64,9 @@ def test_what_dies_is_named_and_the_rest_goes_on(tmp_path: Path) -> None:
     assert str(found["fails"].error) == "No such case. Choose another."
     assert "KeyError" in str(found["breaks"].error)
     assert "Traceback" in (tmp_path / "breaks.log").read_text()
+    assert "Traceback" in found["breaks"].trace
+    assert found["warns"] == Outcome("warns", warnings=("no encoder named",))
+    assert "old" in (tmp_path / "warns.log").read_text()
     assert any("goes on 1 0/1" in what for what in told), "its libraries have one thread"
 
 

@@ -1,0 +1,87 @@
+"""What a feature file says of its patches beside their vectors, in this program's words and units."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+_KEPT = (
+    "level0_width", "level0_height", "bounds_x", "bounds_y", "min_tissue", "slide_mpp", "precision",
+    "regions", "regions_sha256", "regions_class", "level0_magnification", "target_magnification",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class FeatureFacts:
+    """How patches were cut and encoded, as far as a file says; None where it does not.
+
+    Attributes:
+        size_level0: side of a patch in level-0 pixels.
+        encoder: its name here.
+        target_mpp, patch_size, overlap: microns per pixel, and pixels at that resolution.
+        attributes: what is kept for the record.
+    """
+
+    size_level0: int | None = None
+    encoder: str | None = None
+    encoder_sha256: str | None = None
+    encoder_preprocessing: str | None = None
+    target_mpp: float | None = None
+    patch_size: int | None = None
+    overlap: int | None = None
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+    def of_bag(self) -> dict[str, Any]:
+        """The same as arguments of a :class:`~momkd_core.feature_bag.FeatureBag`, but for the size."""
+        return {
+            "encoder": self.encoder,
+            "encoder_sha256": self.encoder_sha256,
+            "encoder_preprocessing": self.encoder_preprocessing,
+            "target_mpp": self.target_mpp,
+            "patch_size": self.patch_size,
+            "overlap": self.overlap,
+            "attributes": self.attributes,
+        }
+
+
+def kept(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Those attributes that are for the record, as Python's own types."""
+    return {name: _plain(attributes[name]) for name in _KEPT if name in attributes}
+
+
+def text(value: Any) -> str | None:
+    """An attribute as text; None where it is missing, which TRIDENT writes as the word ``None``."""
+    found = value.decode(errors="replace") if isinstance(value, bytes) else value
+    return None if found is None or str(found) in ("", "None") else str(found)
+
+
+def real(value: Any) -> float | None:
+    """An attribute as a finite number; None where it is missing or something else.
+
+    Of several numbers the first: CLAM writes a level's downsampling for either axis.
+    """
+    try:
+        number = float(np.ravel(np.asarray(value))[0]) if value is not None else None
+    except (ValueError, TypeError, IndexError):
+        return None
+    return number if number is None or np.isfinite(number) else None
+
+
+def positive(value: Any) -> float | None:
+    """An attribute as a number above 0, or None."""
+    number = real(value)
+    return number if number is not None and number > 0 else None
+
+
+def whole(value: Any) -> int | None:
+    """An attribute as the nearest whole number, or None."""
+    number = real(value)
+    return None if number is None else round(number)
+
+
+def _plain(value: Any) -> Any:
+    """A NumPy scalar as a Python one."""
+    return value.item() if isinstance(value, np.generic) else value

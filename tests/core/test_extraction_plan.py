@@ -1,0 +1,104 @@
+"""What a plan says, beside what the extraction then does."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from synthetic import tissue_image, write_slide
+
+from momkd_core.cli.main import main
+from momkd_core.features import read_places
+from momkd_core.large_run_cost import multiply_adds, parameters, tokens
+
+
+def plan(cohort: Path, out: Path, capsys: pytest.CaptureFixture[str], *more: str) -> dict:
+    """The plan as JSON, of patches of 128 px as in ``features_folder``."""
+    capsys.readouterr()
+    main(
+        [
+            "extract",
+            str(cohort),
+            "--out",
+            str(out),
+            "--patch-size",
+            "128",
+            "--plan",
+            "--json",
+            *more,
+        ]
+    )
+    return json.loads(capsys.readouterr().out)["plan"]
+
+
+def test_patches_and_disk_are_those_of_the_extraction(
+    cohort_path: Path, features_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = list(features_folder.glob("*.h5"))
+    truth = sum(len(read_places(path)) for path in files)
+    found = plan(cohort_path, tmp_path / "none", capsys)
+    assert found["patches"] == {"expected": truth, "low": truth, "high": truth}
+    assert found["feature_bytes"] == pytest.approx(sum(f.stat().st_size for f in files), rel=0.02)
+    assert found["seconds"]["low"] <= found["seconds"]["expected"] <= found["seconds"]["high"]
+    assert not (tmp_path / "none").exists(), "a plan writes nothing there"
+
+
+def test_the_range_of_a_few_probes_holds_the_truth(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(10):
+        image = tissue_image(600, 400, seed=number, margin=0.02 + 0.04 * (number % 5))
+        write_slide(tmp_path / "slides" / f"{number}.tif", image, levels=1)
+    whole = plan(tmp_path / "slides", tmp_path / "none", capsys, "--patch-size", "64")
+    few = plan(
+        tmp_path / "slides", tmp_path / "none", capsys, "--patch-size", "64", "--probes", "5"
+    )
+    truth = whole["patches"]["expected"]
+    assert whole["patches"]["low"] == whole["patches"]["high"] == truth
+    assert few["patches"]["low"] < truth < few["patches"]["high"]
+    assert few["patches"]["expected"] == pytest.approx(truth, rel=0.2)
+
+
+def test_what_is_there_already_is_not_planned_again(
+    cohort_path: Path, features_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = plan(cohort_path, features_folder, capsys)
+    assert (found["slides"], found["kept"], found["paces"]) == (0, 12, [])
+    assert main(["extract", str(cohort_path), "--out", str(features_folder), "--plan"]) == 0
+    assert capsys.readouterr().out == "slides: 0, 12 have their features already\n"
+
+
+def test_a_slide_that_cannot_be_used_is_named_and_the_rest_is_planned(
+    cohort_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    slides = tmp_path / "slides"
+    slides.mkdir()
+    for path in sorted((cohort_path.parent / "slides").iterdir())[:3]:
+        shutil.copy(path, slides)
+    (slides / "broken.tif").write_bytes(b"II*\0 cut off")
+    asked = [
+        "extract",
+        str(slides),
+        "--out",
+        str(tmp_path / "out"),
+        "--patch-size",
+        "128",
+        "--plan",
+    ]
+    assert main(asked) == 1
+    told = capsys.readouterr()
+    assert told.err.count("error: ") == 1 and "error: broken.tif: " in told.err
+    lines = told.out.splitlines()
+    assert lines[0] == "slides: 3, 1 cannot be used" and "all were looked at" in lines[1]
+    assert [line.split(":")[0] for line in lines[2:6]] == ["a patch", "time", "disk", "memory"]
+    assert main([*asked, "--cluster", "local"]) == 1
+    assert "--plan measures this machine" in capsys.readouterr().err
+
+
+def test_the_network_of_the_large_run_is_counted_rightly() -> None:
+    # The model card says 681 M; the rest is biases, norms and positions.
+    assert parameters() == pytest.approx(681e6, rel=0.002)
+    # Each token meets nearly all parameters once, and attention adds 3 %.
+    assert multiply_adds() / (tokens() * parameters()) == pytest.approx(1.03, abs=0.005)
