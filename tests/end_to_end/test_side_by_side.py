@@ -14,6 +14,8 @@ import h5py
 import numpy as np
 import pytest
 
+from momkd_core.cli.main import main
+
 MOMKD = Path(sys.executable).parent / "momkd"
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 
@@ -29,6 +31,11 @@ def finish(process: subprocess.Popen[str]) -> str:
     out, error = process.communicate(timeout=240)
     assert process.returncode == 0, error
     return out
+
+
+def within(*arguments: object) -> int:
+    """The exit code of the same in this process."""
+    return main([str(a) for a in arguments])
 
 
 def features(folder: Path) -> dict[str, np.ndarray]:
@@ -56,7 +63,7 @@ def asked(cohort_path: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[
 @pytest.fixture(scope="module")
 def alone(asked: tuple[object, ...], tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("alone")
-    finish(start(*asked, "--out", out))
+    assert within(*asked, "--out", out) == 0
     return out
 
 
@@ -113,7 +120,7 @@ def test_folds_in_two_processes_predict_the_same(
         "--label", "grade", "--positive", "high", "--features", features_folder, "--folds", 2,
         "--epochs", 2, "--set", "components=4", "--set", "hidden_width=32",
     ]  # fmt: skip
-    finish(start(*command, "--out", tmp_path / "alone"))
+    assert within(*command, "--out", tmp_path / "alone") == 0
     finish(start(*command, "--out", tmp_path / "two", "--processes", 2))
     for fold in ("0", "1"):
         one, two = (
