@@ -14,7 +14,7 @@ from momkd_core.evaluation import auc
 
 # Epochs in which a small set is known by heart; slides, and epochs, that teach a rule.
 _BY_HEART = {"tdc": 24, "mkd": 40, "ghanet": 8}
-_A_RULE = {"tdc": (24, 10), "mkd": (48, 10), "ghanet": (24, 2)}
+_A_RULE = {"tdc": (24, 6), "mkd": (48, 10), "ghanet": (24, 2)}
 
 METHODS = pytest.mark.parametrize("kind", [TDC, MKD, GHANet], ids=lambda kind: kind.name)
 
