@@ -7,7 +7,6 @@ import json
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from interruptible import MOMKD
 from PIL import Image
 from synthetic import write_feature_cohort
 
@@ -179,9 +179,7 @@ def test_it_goes_on_and_names_what_fails(
 def test_ctrl_c_ends_its_processes(folder: Path, tmp_path: Path) -> None:
     asked = command(folder, tmp_path, "--methods", "momkd,abmil", "--set", "patience=100000")
     asked[asked.index("--epochs") + 1] = "100000"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "momkd_core.cli.main", *asked], stderr=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen([*MOMKD, *asked], stderr=subprocess.PIPE, text=True)
     histories = [run_of(tmp_path, method, 0) / "folds/0/history.csv" for method, _ in CELLS[:2]]
     end = time.monotonic() + 240
     while not all(path.exists() for path in histories) and time.monotonic() < end:

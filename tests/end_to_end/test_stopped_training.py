@@ -11,20 +11,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from interruptible import MOMKD
 from safetensors.torch import load_file
 from synthetic import TINY, write_feature_cohort
 
 from momkd_core.cli.main import main
 
 EPOCHS = 30
-
-# The console script; behind a shell's "&" an interrupt is ignored, which a child would inherit.
-MOMKD = """
-import signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)
-from momkd_core.cli.main import main
-sys.exit(main())
-"""
 
 
 def training(folder: Path, out: str) -> list[str]:
@@ -35,7 +28,7 @@ def training(folder: Path, out: str) -> list[str]:
 
 def start(folder: Path, out: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", MOMKD, *training(folder, out)],
+        [*MOMKD, *training(folder, out)],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
