@@ -1,10 +1,9 @@
-"""Slides and folds side by side, in processes and on a Ray cluster, through the console script."""
+"""Slides and folds side by side, in processes and on a Ray cluster, by the command."""
 
 from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from importlib.util import find_spec
@@ -13,24 +12,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from processes import finish, momkd
 
 from momkd_core.cli.main import main
-
-MOMKD = Path(sys.executable).parent / "momkd"
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
-
-
-def start(*arguments: object) -> subprocess.Popen[str]:
-    command = [str(MOMKD), *(str(a) for a in arguments)]
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT
-    )
-
-
-def finish(process: subprocess.Popen[str]) -> str:
-    out, error = process.communicate(timeout=240)
-    assert process.returncode == 0, error
-    return out
 
 
 def within(*arguments: object) -> int:
@@ -70,7 +54,8 @@ def alone(asked: tuple[object, ...], tmp_path_factory: pytest.TempPathFactory) -
 def test_slides_in_two_processes_have_the_same_features(
     asked: tuple[object, ...], alone: Path, tmp_path: Path
 ) -> None:
-    told = finish(start(*asked, "--out", tmp_path, "--processes", 2))
+    with momkd(*asked, "--out", tmp_path, "--processes", 2) as process:
+        told = finish(process)
     assert "3 slides extracted" in told and same(features(tmp_path), features(alone))
 
 
@@ -79,13 +64,14 @@ def test_slides_in_two_processes_have_the_same_features(
 def test_a_killed_worker_of_a_cluster_loses_nothing(
     asked: tuple[object, ...], alone: Path, tmp_path: Path
 ) -> None:
-    process = start(*asked, "--out", tmp_path, "--cluster", "local")
-    end = time.monotonic() + 120
-    while not (list(tmp_path.glob(".*.partial")) and working(process.pid)):
-        assert process.poll() is None and time.monotonic() < end, process.communicate()
-        time.sleep(0.05)
-    os.kill(working(process.pid)[0], signal.SIGKILL)
-    told = finish(process)
+    with momkd(*asked, "--out", tmp_path, "--cluster", "local") as process:
+        end = time.monotonic() + 240
+        while not (list(tmp_path.glob(".*.partial")) and working(process.pid)):
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < end, "no piece was begun"
+            time.sleep(0.05)
+        os.kill(working(process.pid)[0], signal.SIGKILL)
+        told = finish(process)
     assert "3 slides extracted" in told and "0 failed" in told
     assert same(features(tmp_path), features(alone))
 
@@ -121,7 +107,8 @@ def test_folds_in_two_processes_predict_the_same(
         "--epochs", 2, "--set", "components=4", "--set", "hidden_width=32",
     ]  # fmt: skip
     assert within(*command, "--out", tmp_path / "alone") == 0
-    finish(start(*command, "--out", tmp_path / "two", "--processes", 2))
+    with momkd(*command, "--out", tmp_path / "two", "--processes", 2) as process:
+        finish(process)
     for fold in ("0", "1"):
         one, two = (
             (tmp_path / run / "folds" / fold / "predictions.csv").read_bytes()
@@ -133,8 +120,8 @@ def test_folds_in_two_processes_predict_the_same(
 def test_an_address_that_does_not_answer_is_named(
     asked: tuple[object, ...], tmp_path: Path
 ) -> None:
-    process = start(*asked, "--out", tmp_path, "--cluster", "127.0.0.1:1")
-    _, error = process.communicate(timeout=120)
+    with momkd(*asked, "--out", tmp_path, "--cluster", "127.0.0.1:1") as process:
+        _, error = process.communicate(timeout=120)
     assert process.returncode == 1 and "Traceback" not in error
     missing = find_spec("ray") is None
     assert ("momkd-viewer[cluster]" if missing else "does not answer") in error
