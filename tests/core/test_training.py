@@ -130,7 +130,8 @@ def test_a_cancelled_run_goes_on(cohort_path: Path, features_folder: Path, tmp_p
 def test_the_same_seed_gives_the_same_model(tmp_path: Path) -> None:
     """Bit for bit, in two processes whose k-means has four threads and several chunks to add up."""
     cohort = write_feature_cohort(tmp_path, cases=12, patches=160)
-    environment = {**os.environ, "OMP_NUM_THREADS": "4"}
+    # Four threads on fewer cores: who waits must not spin.
+    environment = {**os.environ, "OMP_NUM_THREADS": "4", "OMP_WAIT_POLICY": "passive"}
     # torch's own threads, whose sums have a fixed order, would only wait for each other here.
     main = "import sys, torch; torch.set_num_threads(1); from momkd_core.cli.main import main; "
     main += "sys.exit(main())"
