@@ -23,9 +23,9 @@ from momkd_core.errors import MomkdError
 from momkd_core.export import write_json
 from momkd_core.pieces import Outcome, Piece, Workplace
 from momkd_core.progress import CancelToken, Report, silent
-from momkd_core.run_folder import write_table
 from momkd_core.run_lock import hold_run
 from momkd_core.settings import TrainingSettings
+from momkd_core.storage import write_table
 
 log = logging.getLogger(__name__)
 

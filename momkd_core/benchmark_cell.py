@@ -28,7 +28,8 @@ from momkd_core.patch_tissue import with_tissue
 from momkd_core.prediction import EncodedSlide
 from momkd_core.processor import gpu_peak_memory, peak_memory
 from momkd_core.progress import CancelToken, Report
-from momkd_core.run_folder import PREDICTION_COLUMNS, write_table
+from momkd_core.run_folder import PREDICTION_COLUMNS
+from momkd_core.storage import write_table
 from momkd_core.training_request import TrainingRequest
 
 CELL_FILE = "cell.json"

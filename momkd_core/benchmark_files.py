@@ -8,8 +8,7 @@ from typing import Any
 
 from momkd_core.benchmark_notes import notes
 from momkd_core.benchmark_table import METRICS
-from momkd_core.run_folder import write_table
-from momkd_core.storage import write_text
+from momkd_core.storage import write_table, write_text
 
 _COSTS = (
     "training_seconds epochs inference_seconds inference_patches learned_parameters "

@@ -12,9 +12,10 @@ from momkd_core.clinical_join import Join, LeftOut, TcgaChoices, join_of
 from momkd_core.clinical_labels import LabelCount, LabelRule, check_rules
 from momkd_core.clinical_table import ClinicalTable
 from momkd_core.errors import CohortError
-from momkd_core.run_folder import write_table
+from momkd_core.storage import write_table
 
 SITE = "site"
+_PICTURES = (".png", ".jpg", ".jpeg")  # beside a slide a thumbnail or a mask
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def make_cohort(
     fills it.
 
     Args:
-        slides, features: files; those of one stem make one row.
+        slides, features: files; those of one stem make one row, unless two could be its slide.
         choices: of barcodes alone.
 
     Raises:
@@ -103,12 +104,13 @@ def write_cohort(path: Path, cohort: ClinicalCohort) -> None:
     Raises:
         OutputError: the folder cannot be written.
     """
+    folder = path.parent.resolve()  # from a linked folder ".." leads elsewhere
     rows = [
         {
             "case_id": row.case_id,
             "patient_id": row.patient_id,
-            "slide": _relative(row.slide, path.parent),
-            "features": _relative(row.features, path.parent),
+            "slide": _relative(row.slide, folder),
+            "features": _relative(row.features, folder),
             **row.labels,
         }
         for row in cohort.rows
@@ -129,6 +131,8 @@ def _relative(file: Path | None, folder: Path) -> str:
 def _nothing_joined(table: ClinicalTable, stems: list[str], left_out: LeftOut) -> CohortError:
     told = {"sample type": left_out.sample_types, "kind of slide": left_out.kinds}
     parts = [f"{what} {code}: {n}" for what, codes in told.items() for code, n in codes.items()]
+    if left_out.repeated:
+        parts.append(f"one name for several: {len(left_out.repeated)}")
     why = f"; left out by {', '.join(parts)}" if parts else ""
     return CohortError(
         f"None of {len(stems)} files belongs to a row of {table.name} "
@@ -139,9 +143,14 @@ def _nothing_joined(table: ClinicalTable, stems: list[str], left_out: LeftOut) -
 
 
 def _by_stem(files: Iterable[Path], left_out: LeftOut) -> dict[str, Path]:
-    found: dict[str, Path] = {}
+    """The file of each name; a picture gives way to a slide, and of other two neither is taken."""
+    named: dict[str, list[Path]] = defaultdict(list)
     for one in sorted(files):
-        if one.stem in found:
-            left_out.repeated.append(str(one))
-        found.setdefault(one.stem, one)
+        named[one.stem].append(one)
+    found: dict[str, Path] = {}
+    for stem, several in named.items():
+        slides = [one for one in several if one.suffix.lower() not in _PICTURES]
+        if len(several) == 1 or len(slides) == 1:
+            found[stem] = (slides or several)[0]
+        left_out.repeated += [str(one) for one in several if one != found.get(stem)]
     return found

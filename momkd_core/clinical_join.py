@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Literal, Protocol, get_args
 
 from momkd_core.barcode import PRIMARY, Barcode, Level, parse_barcode
-from momkd_core.clinical_table import PATIENT_COLUMN, ClinicalRow, ClinicalTable
+from momkd_core.clinical_table import PATIENT_COLUMNS, ClinicalRow, ClinicalTable, is_nothing
 from momkd_core.cohort import names_a_file
 from momkd_core.errors import CohortError
 
@@ -44,7 +45,7 @@ class LeftOut:
         unnamed: files whose name does not say of what case they are.
         unlisted: files of cases that no table lists.
         ambiguous: files that could be of several cases.
-        repeated: files of a name that another file has too, which was taken.
+        repeated: files of a name that another file has too; a picture beside a slide, else all.
         without_files: cases of the tables that have no file here.
     """
 
@@ -80,7 +81,8 @@ def join_of(tables: Sequence[ClinicalTable], choices: TcgaChoices) -> Join:
     """By barcode or by name, as the tables' ids are.
 
     Raises:
-        CohortError: ids are of two sorts, or one cannot name a file.
+        CohortError: ids are of two sorts, the choices exclude each other, an id cannot name a file, or
+            is of two patients.
     """
     return BarcodeJoin(tables, choices) if _are_barcodes(tables) else NameJoin(tables)
 
@@ -103,6 +105,11 @@ class BarcodeJoin:
     """By barcode. Rows of a coarser level hold for all that lies below, and finer ones above."""
 
     def __init__(self, tables: Sequence[ClinicalTable], choices: TcgaChoices) -> None:
+        if (choices.level, choices.kind) == ("vial", "diagnostic"):
+            raise CohortError(
+                "Diagnostic slides are of vials of their own (Z, paraffin), which no expression is of",
+                "Choose --barcode-level sample, or --kind frozen",
+            )
         self._choices = choices
         self._rows: dict[str, list[tuple[str, ClinicalRow]]] = defaultdict(list)
         for table in tables:
@@ -158,24 +165,43 @@ def _finest(barcode: Barcode) -> str:
 
 
 class NameJoin:
-    """By name: the id itself, or with one of ``-_. `` and more behind it."""
+    """By name: the id itself, or with one of ``-_. `` and more behind it.
+
+    Where samples are the cases, a table by patient holds for all samples of its patients.
+    """
 
     def __init__(self, tables: Sequence[ClinicalTable]) -> None:
-        columns = {table.id_column for table in tables}
+        by_sample = [table for table in tables if table.id_column not in PATIENT_COLUMNS]
+        by_patient = [table for table in tables if table not in by_sample]
+        columns = {table.id_column for table in by_sample}
+        if by_sample and by_patient and not any(map(_patient_columns, by_sample)):
+            columns |= {
+                table.id_column for table in by_patient
+            }  # nothing says whose the samples are
         if len(columns) > 1:
             raise CohortError(
                 f"The tables' ids are of {len(columns)} sorts: {', '.join(sorted(columns))}",
                 "Name with --id a column that all of them have",
             )
         self._rows: dict[str, list[ClinicalRow]] = defaultdict(list)
-        for table in tables:
+        for table in by_sample or by_patient:
             for row in table.rows:
-                if not names_a_file(row.id):
-                    raise CohortError(
-                        f"{table.name} line {row.line}: {row.id!r} cannot be a file name",
-                        "Use letters, digits, '-', '_' and '.'",
-                    )
+                _check_name(table, row)
                 self._rows[row.id].append(row)
+        self._patients = _patients(by_sample or by_patient)
+        self._without_sample: set[str] = set()
+        if by_sample:
+            self._add_patients(by_patient)
+
+    def _add_patients(self, tables: Iterable[ClinicalTable]) -> None:
+        cases: dict[str, list[str]] = defaultdict(list)
+        for case, patient in self._patients.items():
+            cases[patient].append(case)
+        for row in (row for table in tables for row in table.rows):
+            if row.id not in cases:
+                self._without_sample.add(row.id)
+            for case in cases[row.id]:
+                self._rows[case].append(row)
 
     def case_of(self, stem: str, left_out: LeftOut) -> str | None:
         if stem in self._rows:
@@ -191,11 +217,45 @@ class NameJoin:
         return self._rows[case]
 
     def without(self, cases: Iterable[str]) -> list[str]:
-        return sorted(set(self._rows) - set(cases))
+        """Cases without a file, and patients without a sample."""
+        return sorted((set(self._rows) | self._without_sample) - set(cases))
 
     def patient(self, case: str) -> str:
-        """As the table says it, else the case."""
-        return self._rows[case][0].cells.get(PATIENT_COLUMN) or case
+        """As the tables say it, else the case."""
+        return self._patients.get(case, case)
 
     def site(self, case: str) -> str | None:
         return None
+
+
+def _check_name(table: ClinicalTable, row: ClinicalRow) -> None:
+    if not names_a_file(row.id):
+        raise CohortError(
+            f"{table.name} line {row.line}: {row.id!r} cannot be a file name",
+            "Use letters, digits, '-', '_' and '.'",
+        )
+
+
+def _patient_columns(table: ClinicalTable) -> list[str]:
+    return [column for column in PATIENT_COLUMNS if column in table.columns]
+
+
+def _patients(tables: Iterable[ClinicalTable]) -> dict[str, str]:
+    """The patient of each id, as far as any of its rows says.
+
+    Raises:
+        CohortError: two rows disagree, which would put one patient on both sides of a split.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    for table in tables:
+        for row, column in product(table.rows, _patient_columns(table)):
+            patient, where = row.cells.get(column, ""), f"{table.name} line {row.line}"
+            if is_nothing(patient):
+                continue
+            stated, before = found.setdefault(row.id, (patient, where))
+            if stated != patient:
+                raise CohortError(
+                    f"{row.id!r} is of patient {stated!r} in {before}, and of {patient!r} in {where}",
+                    "Keep the row that is right: patients decide what is trained and tested together",
+                )
+    return {case: patient for case, (patient, _) in found.items()}

@@ -64,9 +64,15 @@ def check_rules(rules: Sequence[LabelRule], tables: Sequence[ClinicalTable]) -> 
     """Refuses a rule that no table, or more than one, can fill.
 
     Raises:
-        CohortError: no such column, one in two tables, or a value that it never has.
+        CohortError: no such column, one in two tables, or a value that it never has or that is none.
     """
     for rule in rules:
+        nothing = [value for value in rule.values or () if is_nothing(value)]
+        if nothing:
+            raise CohortError(
+                f"{nothing[0]!r} of label {rule.name!r} says that there is no value",
+                "Leave it out: such cases get an empty label",
+            )
         holding = [table for table in tables if rule.column in table.columns]
         if len(holding) > 1:
             raise CohortError(

@@ -4,7 +4,8 @@ Which column holds the ids, and what else is special:
 
 - cBioPortal (``data_clinical_sample.txt``, ``data_clinical_patient.txt``): ``SAMPLE_ID``, else
   ``PATIENT_ID``; lines with ``#`` before the header:
-  https://docs.cbioportal.org/file-formats/#clinical-data
+  https://docs.cbioportal.org/file-formats/#clinical-data; downloaded from a study's page they are
+  called ``Sample ID`` and ``Patient ID``
 - GDC, a cohort's clinical TSV: ``cases.submitter_id``, earlier ``case_submitter_id``; a patient has
   a row a treatment, and ``'--`` is nothing:
   https://docs.gdc.cancer.gov/API/Users_Guide/Appendix_A_Available_Fields
@@ -29,10 +30,11 @@ from momkd_core.errors import CohortError
 
 #: The first of these in a table's header holds its ids.
 ID_COLUMNS = (
-    "SAMPLE_ID PATIENT_ID bcr_patient_barcode cases.submitter_id case_submitter_id "
-    "submitter_id.samples sampleID sample"
-).split()
-PATIENT_COLUMN = "PATIENT_ID"
+    "SAMPLE_ID,PATIENT_ID,bcr_patient_barcode,cases.submitter_id,case_submitter_id,"
+    "submitter_id.samples,sampleID,sample,Sample ID,Patient ID"
+).split(",")
+#: Of these a row's patient is taken.
+PATIENT_COLUMNS = ("PATIENT_ID", "Patient ID", "patient_id")
 
 _NOTHING = {"", "na", "n/a", "nan", "none", "null", "'--", "--"}
 
@@ -85,10 +87,11 @@ def read_clinical(path: Path, id_column: str | None = None) -> ClinicalTable:
         id_column: by default the first of :data:`ID_COLUMNS` that it has.
 
     Raises:
-        CohortError: unreadable, without ids or rows, or a row longer than the header; names the line.
+        CohortError: unreadable, without ids or rows, or a row of another length than the header's;
+            names the line.
     """
     lines = _lines(path, _text(path))
-    header = tuple(name.strip() for name in next(lines, (0, [""]))[1])
+    header = tuple(_trimmed(next(lines, (0, [""]))[1], 1))
     known = [name for name in ([id_column] if id_column else ID_COLUMNS) if name in header]
     if not known:
         raise CohortError(
@@ -98,12 +101,13 @@ def read_clinical(path: Path, id_column: str | None = None) -> ClinicalTable:
         )
     rows = []
     for line, cells in lines:
-        if len(cells) > len(header):
+        values = _trimmed(cells, len(header))
+        if len(values) != len(header):
             raise CohortError(
-                f"{path.name} line {line} has {len(cells)} cells for {len(header)} columns",
+                f"{path.name} line {line} has {len(values)} cells for {len(header)} columns",
                 "Repair that line, or download the table again",
             )
-        found = dict(zip(header, (cell.strip() for cell in cells), strict=False))
+        found = dict(zip(header, values, strict=True))
         identity = found.get(known[0], "")
         if identity == known[0] or identity.startswith("CDE_ID:"):
             continue  # biotab's second and third row of names
@@ -115,6 +119,14 @@ def read_clinical(path: Path, id_column: str | None = None) -> ClinicalTable:
     table = ClinicalTable(path.name, known[0], header, tuple(rows))
     table.require_column(known[0])
     return table
+
+
+def _trimmed(cells: list[str], least: int) -> list[str]:
+    """Without empty cells at the end, where some programs write them, but not less than so many."""
+    values = [cell.strip() for cell in cells]
+    while len(values) > least and not values[-1]:
+        values.pop()
+    return values
 
 
 def _text(path: Path) -> str:

@@ -31,13 +31,13 @@ from momkd_core.run_folder import (
     fingerprint,
     is_finished,
     summarise,
-    write_table,
 )
 from momkd_core.run_lock import hold_run
 from momkd_core.run_plots import plot_dynamics, plot_reliability
 from momkd_core.settings import COMPARATOR_SETTINGS, MOMKD
 from momkd_core.slide_scoring import predict_slides
 from momkd_core.splits import splits_sha256
+from momkd_core.storage import write_table
 from momkd_core.training import fit
 from momkd_core.training_data import (
     card_of,

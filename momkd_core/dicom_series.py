@@ -47,13 +47,15 @@ def read_image(path: Path) -> DicomImage | None:
 
     try:
         found = dcmread(path, stop_before_pixels=True, specific_tags=list(_READ))
-        if _text(found, "SOPClassUID") != WHOLE_SLIDE:
+        holds = _text(found, "SOPClassUID")
+        if holds and holds != WHOLE_SLIDE:
             return None
         kind = _text(found, "ImageType").split("\\")
         columns = int(found.get("TotalPixelMatrixColumns", 0))
-        return DicomImage(
-            path, _text(found, "SeriesInstanceUID"), kind[2] if kind[2:] else "", columns
-        )
+        series = _text(found, "SeriesInstanceUID")
+        if not (holds and series and columns):
+            raise ValueError("it ends before it says of which slide it is")
+        return DicomImage(path, series, kind[2] if kind[2:] else "", columns)
     except Exception as error:  # pydicom raises all sorts on damaged files
         raise SlideError(
             f"{path.name} cannot be read as DICOM ({error})",
@@ -96,7 +98,10 @@ def finest_level(path: Path) -> Path:
         )
     levels = [own]
     for other in sorted(path.parent.glob(f"*{path.suffix}")):
-        image = read_image(other)
+        try:
+            image = read_image(other)
+        except SlideError:  # what lies beside the slide need not be of it
+            continue
         if image is not None and image.series == own.series and image.flavour == "VOLUME":
             levels.append(image)
     return max(levels, key=lambda image: (image.flavour == "VOLUME", image.columns)).path

@@ -36,8 +36,13 @@ def check_encoder(card: ModelCard) -> None:
         )
 
 
-def check_bag(bag: FeatureBag, card: ModelCard, name: str) -> None:
+def check_bag(bag: FeatureBag, card: ModelCard, name: str, *, inside: bool = False) -> None:
     """Refuses features that another encoder made; warns of those that do not say and have its width.
+
+    Also warns of patches that were kept of other parts of a slide than those of training.
+
+    Args:
+        inside: a part of the slide was asked for.
 
     Raises:
         FeatureError: another encoder, other weights, other preprocessing, width or resolution.
@@ -71,6 +76,23 @@ def check_bag(bag: FeatureBag, card: ModelCard, name: str) -> None:
             name,
             card.encoder,
         )
+    if not inside:
+        _warn_of_other_parts(bag, card, name)
+    _check_cut(bag, card, name)
+
+
+def _warn_of_other_parts(bag: FeatureBag, card: ModelCard, name: str) -> None:
+    if card.cut_from and card.cut_from != bag.cut_from:
+        log.warning(
+            "%s: patches of %s, but the model was trained on patches of %s",
+            name,
+            bag.cut_from,
+            card.cut_from,
+        )
+
+
+def _check_cut(bag: FeatureBag, card: ModelCard, name: str) -> None:
+    """Raises FeatureError where patches are of another size or resolution."""
     trained = card.extraction
     if trained is None:
         return

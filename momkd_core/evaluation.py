@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy import special
 from sklearn.metrics import roc_auc_score, roc_curve
 
 #: Resamples behind every interval.
 BOOTSTRAPS = 2000
+_CELLS = 2_000_000  # samples x cases that are counted at once: 16 MB
 
 #: How cases come from slides and intervals from cases; part of every summary.
 AGGREGATION = "case probability = mean over its slides; intervals resample patients"
@@ -54,12 +55,15 @@ def decisions(labels: ArrayLike, predicted: ArrayLike) -> dict[str, float | None
     """Accuracy, balanced accuracy, F1 of the positive class, macro F1, sensitivity, specificity."""
     y, decided = np.asarray(labels).astype(bool), np.asarray(predicted).astype(bool)
     tp, tn = int((decided & y).sum()), int((~decided & ~y).sum())
-    fp, fn = int((decided & ~y).sum()), int((~decided & y).sum())
+    return _decisions(tp, tn, int((decided & ~y).sum()), int((~decided & y).sum()))
+
+
+def _decisions(tp: float, tn: float, fp: float, fn: float) -> dict[str, float | None]:
     f1_positive = _ratio(2 * tp, 2 * tp + fp + fn)
     f1_negative = _ratio(2 * tn, 2 * tn + fp + fn)
     sensitivity, specificity = _ratio(tp, tp + fn), _ratio(tn, tn + fp)
     return {
-        "accuracy": _ratio(tp + tn, len(y)),
+        "accuracy": _ratio(tp + tn, tp + tn + fp + fn),
         "balanced_accuracy": _mean_of(sensitivity, specificity),
         "f1": f1_positive,
         "f1_macro": _mean_of(f1_positive, f1_negative),
@@ -83,8 +87,9 @@ def bootstrap_decisions(
     """
     y, decided = np.asarray(labels).astype(bool), np.asarray(predicted).astype(bool)
     values = decisions(y, decided)
-    random = np.random.default_rng(seed)
-    samples = [decisions(y[c], decided[c]) for c in _resamples(y, patients, random)]
+    outcomes = np.stack([decided & y, ~decided & ~y, decided & ~y, ~decided & y], axis=1)
+    counts = [times @ outcomes for times in _samples(y, patients, seed)]
+    samples = [_decisions(*row) for row in np.concatenate(counts).tolist()]
     found: dict[str, dict[str, float | None]] = {}
     for name, value in values.items():
         known = [sample[name] for sample in samples if sample[name] is not None]
@@ -145,8 +150,7 @@ def bootstrap_auc(
     value = auc(y, p)
     if value is None:
         return {"auc": None, "low": None, "high": None}
-    random = np.random.default_rng(seed)
-    values = [_fast_auc(y[chosen], p[chosen]) for chosen in _resamples(y, patients, random)]
+    values = np.concatenate([_aucs(y, p, times) for times in _samples(y, patients, seed)])
     low, high = np.percentile(values, [2.5, 97.5])
     return {"auc": value, "low": float(low), "high": float(high)}
 
@@ -174,10 +178,8 @@ def bootstrap_auc_difference(
     owners = np.arange(len(y)) if patients is None else np.asarray(patients)
     if min(len(np.unique(owners[y == label])) for label in (0, 1)) < 2:
         return {"difference": difference, "low": None, "high": None}
-    random = np.random.default_rng(seed)
-    values = [
-        _fast_auc(y[c], q[c]) - _fast_auc(y[c], p[c]) for c in _resamples(y, patients, random)
-    ]
+    drawn = _samples(y, patients, seed)
+    values = np.concatenate([_aucs(y, q, times) - _aucs(y, p, times) for times in drawn])
     low, high = np.percentile(values, [2.5, 97.5])
     return {"difference": difference, "low": float(low), "high": float(high)}
 
@@ -195,9 +197,9 @@ def bootstrap_mean(
     mean = float(v.mean())
     if len(np.unique(np.arange(len(v)) if patients is None else np.asarray(patients))) < 2:
         return {"mean": mean, "low": None, "high": None}
-    random = np.random.default_rng(seed)
     # All alike: a mean needs no label in every sample.
-    samples = [v[c].mean() for c in _resamples(np.zeros(len(v)), patients, random)]
+    drawn = _samples(np.zeros(len(v)), patients, seed)
+    samples = np.concatenate([times @ v / times.sum(axis=1) for times in drawn])
     low, high = np.percentile(samples, [2.5, 97.5])
     return {"mean": mean, "low": float(low), "high": float(high)}
 
@@ -216,7 +218,7 @@ def mean_over_folds(
     if len(known) == 1:
         return {"mean": mean, "sd": None, "low": None, "high": None}
     sd = float(np.std(known, ddof=1))
-    half = float(stats.t.ppf(0.975, len(known) - 1)) * sd / math.sqrt(len(known))
+    half = float(special.stdtrit(len(known) - 1, 0.975)) * sd / math.sqrt(len(known))
     low, high = max(bounds[0], mean - half), min(bounds[1], mean + half)
     return {"mean": mean, "sd": sd, "low": low, "high": high}
 
@@ -240,41 +242,49 @@ def best_threshold(labels: ArrayLike, probabilities: ArrayLike) -> float:
     return float(min(close, key=lambda t: abs(t - 0.5))) if close else 0.5
 
 
-def _resamples(
-    labels: NDArray[Any], patients: Sequence[str] | None, random: np.random.Generator
-) -> Iterator[NDArray[np.int64]]:
-    """Cases of patients drawn with replacement.
+def _samples(
+    labels: NDArray[Any], patients: Sequence[str] | None, seed: int
+) -> Iterator[NDArray[np.float64]]:
+    """How often each case is in each sample of patients drawn with replacement, (samples, cases).
 
     Patients are drawn among those alike: with positive cases only, with negative ones only, with
     both. So every sample holds both labels, if there are both.
     """
+    random = np.random.default_rng(seed)
     y = np.asarray(labels) == 1
     names = np.arange(len(y)) if patients is None else np.asarray(patients)
     _, owner = np.unique(names, return_inverse=True)
-    cases = np.argsort(owner, kind="stable")  # patient by patient
     counts = np.bincount(owner)
-    first = np.cumsum(counts) - counts
     positive = np.bincount(owner, weights=y)
     strata = [positive == counts, positive == 0, (positive > 0) & (positive < counts)]
     alike = [np.flatnonzero(stratum) for stratum in strata]
-    for _ in range(BOOTSTRAPS):
-        drawn = np.concatenate([random.choice(p, len(p)) if len(p) else p for p in alike])
-        size = counts[drawn]
-        starts = np.repeat(first[drawn] - (np.cumsum(size) - size), size)
-        yield cases[starts + np.arange(size.sum())]
+    block = max(1, _CELLS // max(1, len(y)))
+    for start in range(0, BOOTSTRAPS, block):
+        times = np.empty((min(block, BOOTSTRAPS - start), len(counts)))
+        for row in times:
+            drawn = np.concatenate([random.choice(p, len(p)) if len(p) else p for p in alike])
+            row[:] = np.bincount(drawn, minlength=len(counts))
+        yield times[:, owner]
+
+
+def _aucs(
+    y: NDArray[Any], p: NDArray[np.float64], times: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """AUC of each sample: pairs in which the positive case has the more, ties counted half."""
+    positive, negative = np.flatnonzero(y == 1), np.flatnonzero(y != 1)
+    negative = negative[np.argsort(p[negative], kind="stable")]
+    of_positive, of_negative = times[:, positive], times[:, negative]
+    below = np.zeros((len(times), len(negative) + 1))
+    np.cumsum(of_negative, axis=1, out=below[:, 1:])
+    less, at_most = (np.searchsorted(p[negative], p[positive], s) for s in ("left", "right"))
+    won = (of_positive * (below[:, less] + below[:, at_most])).sum(axis=1) / 2
+    result: NDArray[np.float64] = won / (of_positive.sum(axis=1) * of_negative.sum(axis=1))
+    return result
 
 
 def _mean_of(a: float | None, b: float | None) -> float | None:
     return None if a is None or b is None else (a + b) / 2
 
 
-def _ratio(part: int, whole: int) -> float | None:
+def _ratio(part: float, whole: float) -> float | None:
     return part / whole if whole else None
-
-
-def _fast_auc(y: np.ndarray[Any, Any], p: np.ndarray[Any, Any]) -> float:
-    """AUC by ranks (Mann-Whitney), ties counted half."""
-    rank = stats.rankdata(p)
-    n1 = int((y == 1).sum())
-    n0 = len(y) - n1
-    return float((rank[y == 1].sum() - n1 * (n1 + 1) / 2) / (n1 * n0))

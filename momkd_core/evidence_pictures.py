@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from momkd_core.colour_scale import Scale, affinity_scale, attention_scale
+from momkd_core.png import PACKING
 from momkd_core.progress import CancelToken
 from momkd_core.result import Floats, SlideResult
 from momkd_core.scale_bar import scale_bar
@@ -176,5 +177,5 @@ def font_file(name: str) -> Path:
 def png(image: RgbImage) -> bytes:
     """A PNG file of (h, w, 3) uint8, with no word in it."""
     stream = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(image)).save(stream, "PNG", optimize=False)
+    Image.fromarray(np.ascontiguousarray(image)).save(stream, "PNG", **PACKING)
     return stream.getvalue()

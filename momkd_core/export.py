@@ -12,19 +12,29 @@ from typing import Any
 
 from momkd_core.component_names import MEMORIES
 from momkd_core.result import Floats, SlideResult
-from momkd_core.storage import write_text
+from momkd_core.storage import output_error, write_text
 
 _COLUMNS = (
     "x y size affinity attention positive_component negative_component positive_similarity "
     "negative_similarity tissue_fraction"
 ).split()
 
-
 _PLACE = ("x", "y", "size")
+#: What :mod:`momkd_core.dicom_maps` can write beside them, as ``<name>.dcm``.
+MAPS = ("affinity", "attention")
 
 
 def write_prediction(result: SlideResult, case_id: str, folder: Path) -> None:
-    """Writes the three files of a prediction folder, each atomically. Raises OutputError."""
+    """Writes the three files of a prediction folder, each atomically. Raises OutputError.
+
+    Maps of an earlier prediction are removed: beside this one they would be taken for its own.
+    """
+    for name in MAPS:
+        stale = folder / f"{name}.dcm"
+        try:
+            stale.unlink(missing_ok=True)
+        except OSError as error:
+            raise output_error(stale, error) from error
     write_json(folder / "result.json", result.as_json(case_id))
     write_text(folder / "patches.csv", patches_csv(result))
     write_text(folder / "overlay.geojson", json.dumps(overlay(result)))

@@ -7,8 +7,10 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from momkd_core.annotation_files import Offset
 from momkd_core.encoders import encoder_identity, load_encoder
 from momkd_core.errors import FeatureError, OutputError
+from momkd_core.extraction_match import check_made
 from momkd_core.features import FeatureBag, StoredType, read_features, read_header, write_features
 from momkd_core.patch_encoder import PatchEncoder
 from momkd_core.progress import CancelToken, Report, silent
@@ -16,7 +18,7 @@ from momkd_core.region import Region
 from momkd_core.settings import ExtractionSettings
 from momkd_core.slide import DEFAULT_WORKERS, Slide
 from momkd_core.slide_encoding import extract_bag, work_key
-from momkd_core.slide_regions import SlideRegions, region_key
+from momkd_core.slide_regions import SlideRegions
 from momkd_core.storage import cache_folder
 
 log = logging.getLogger(__name__)
@@ -35,9 +37,11 @@ class SlideJob:
     target: Path
     regions: SlideRegions | None = None
 
-    def region(self) -> Region | None:
-        """Those areas, counted from the scanned area. Raises AnnotationError."""
-        return None if self.regions is None else self.regions.read(self.slide, self.target.stem)
+    def region(self, offset: Offset) -> Region | None:
+        """Those areas; ``offset`` is the corner of the scanned area. Raises AnnotationError."""
+        if self.regions is None:
+            return None
+        return self.regions.read(self.slide, self.target.stem, offset)
 
 
 class EncoderLoader:
@@ -81,9 +85,10 @@ def extract_file(
         AnnotationError: its regions cannot be read.
         SlideError, TissueError, OutputError, Cancelled: as :func:`extract_bag`.
     """
-    region = job.region()
     if job.target.exists() and not overwrite:
-        _check_existing(job, encoder, settings, dtype, region)
+        made = read_header(job.target)
+        region = job.region(made.bounds_offset)
+        check_made(made, job.target.name, encoder, settings, dtype, job.mpp, region)
         return False
     with Slide(job.slide, mpp=job.mpp) as slide:
         extract_bag(
@@ -96,7 +101,7 @@ def extract_file(
             keep_in=job.target.parent,
             save=lambda bag: write_features(job.target, bag, dtype),
             together=together,
-            region=region,
+            region=job.region(slide.bounds_offset),
         )
     return True
 
@@ -148,41 +153,3 @@ def _cache(target: Path, bag: FeatureBag) -> None:
         write_features(target, bag)
     except OutputError as error:
         log.warning("Features were not cached: %s", error)
-
-
-def _check_existing(
-    job: SlideJob,
-    encoder: PatchEncoder,
-    settings: ExtractionSettings,
-    dtype: StoredType,
-    region: Region | None,
-) -> None:
-    """Refuses to take features made in another way for the ones that were asked for."""
-    bag = read_header(job.target)
-    identity = encoder.identity
-    attributes = bag.attributes
-    compared = {
-        "encoder": (bag.encoder, identity.name),
-        "encoder weights": (bag.encoder_sha256, identity.weights_sha256),
-        "target mpp": (bag.target_mpp, settings.target_mpp),
-        "patch size": (bag.patch_size, settings.patch_size),
-        "overlap": (bag.overlap, settings.overlap),
-        "min tissue": (attributes.get("min_tissue"), settings.min_tissue),
-        "precision": (attributes.get("precision"), encoder.precision),
-        "features stored as": (bag.stored.dtype.name, dtype),
-        "regions": (
-            attributes.get("regions_sha256", "none"),
-            "none" if region is None else region_key(region),
-        ),
-    }
-    if bag.encoder_preprocessing is not None:
-        stated = (bag.encoder_preprocessing, identity.preprocessing)
-        compared["patches prepared as:"] = stated
-    if job.mpp is not None:
-        compared["slide mpp"] = (attributes.get("slide_mpp"), job.mpp)
-    for name, (found, wanted) in compared.items():
-        if found != wanted:
-            raise FeatureError(
-                f"{job.target.name} exists and was made with {name} {found}, not {wanted}",
-                "Choose another --out folder, or pass --overwrite",
-            )

@@ -6,7 +6,6 @@ Every slide is opened, so that one that cannot be read is named now. Some, drawn
 
 from __future__ import annotations
 
-import math
 import random
 import shutil
 import time
@@ -20,6 +19,7 @@ from momkd_core.extraction import SlideJob
 from momkd_core.extraction_probe import PaceProbe, TissueProbe, probe_pace, probe_tissue
 from momkd_core.features import StoredType
 from momkd_core.patch_encoder import PatchEncoder
+from momkd_core.patch_estimate import Estimate, estimated_patches
 from momkd_core.patches import full_grid
 from momkd_core.pieces import threads_of
 from momkd_core.processor import gpu_peak_memory, peak_memory
@@ -53,15 +53,6 @@ class PlanRequest:
     threads: int | None = None
     masks: int = MASKS
     dtype: StoredType = "float32"
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number, and the range that the probes leave open."""
-
-    expected: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -217,7 +208,7 @@ class _Probes:
 
 
 def _estimated(request: PlanRequest, found: _Probes) -> ExtractionPlan:
-    patches, largest = _patches(found.squares, found.tissue)
+    patches, largest = estimated_patches(found.squares, found.tissue)
     processes = max(1, min(request.processes, len(found.squares)))
     looking = _mean([probe.seconds for probe in found.tissue.values()])
     encoder = found.encoder
@@ -264,32 +255,6 @@ def _seconds(patches: Estimate, found: _Probes, looking: float, processes: int) 
     return Estimate(
         whole(patches.expected, mean), whole(patches.low, min(each)), whole(patches.high, max(each))
     )
-
-
-def _patches(squares: dict[Path, int], tissue: dict[Path, TissueProbe]) -> tuple[Estimate, float]:
-    """Patches of all slides by the ratio estimator, and those of the largest slide.
-
-    The share of squares with tissue among the n probed slides is taken for the m others. The interval
-    is two standard errors wide on either side, which are those of the share and of the others' own
-    scatter about it (Cochran, Sampling Techniques, 3rd edition 1977, chapter 6).
-    """
-    known = sum(probe.patches for probe in tissue.values())
-    seen = sum(probe.squares for probe in tissue.values())
-    if not seen:
-        return Estimate(0.0, 0.0, 0.0), 0.0
-    share = known / seen
-    others = [count for target, count in squares.items() if target not in tissue]
-    rest, n, m = sum(others), len(tissue), len(others)
-    scatter = sum((probe.patches - share * probe.squares) ** 2 for probe in tissue.values())
-    spread = 0.0
-    if m and n > 1:
-        spread = 2 * math.sqrt(scatter / (n - 1) * (m + n * (rest / seen) ** 2))
-    elif m:
-        spread = rest * max(share, 1 - share)  # one slide says nothing of how others differ
-    expected = known + share * rest
-    largest = max([share * count for count in others] + [p.patches for p in tissue.values()])
-    high = min(expected + spread, known + rest)
-    return Estimate(expected, max(expected - spread, known), high), largest
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -77,7 +77,7 @@ def probe_tissue(job: SlideJob, settings: ExtractionSettings) -> tuple[TissuePro
     """Raises SlideError, TissueError or AnnotationError."""
     start = time.perf_counter()
     with Slide(job.slide, mpp=job.mpp) as slide:
-        grid = plan(slide, settings, job.region())
+        grid = plan(slide, settings, job.region(slide.bounds_offset))
     seconds = time.perf_counter() - start
     return TissueProbe(job.slide.name, grid.candidates, len(grid), seconds), grid
 
@@ -105,7 +105,8 @@ def probe_pace(
     with Slide(job.slide, mpp=job.mpp) as slide:
         part = _middle(grid, max(_PATCHES, 2 * encoder.batch_size))
         start = time.perf_counter()
-        read = np.concatenate(list(patches_for(encoder, slide, part, settings, workers)))
+        chunks = patches_for(encoder, slide, part, settings, workers)
+        read = np.concatenate([chunk.copy() for chunk in chunks])
         reading = (time.perf_counter() - start) / len(read)
         start = time.perf_counter()
         encoder.prepare(len(grid) * together, settings.patch_size)

@@ -86,6 +86,26 @@ class FeatureBag:
         """D, the width of a feature vector."""
         return int(self.stored.shape[1])
 
+    @property
+    def step_level0(self) -> float | None:
+        """Between neighbouring patches, level-0 pixels; None where the file does not say."""
+        if not self.patch_size or self.overlap is None:
+            return None
+        return self.size_level0 * (self.patch_size - self.overlap) / self.patch_size
+
+    @property
+    def bounds_offset(self) -> tuple[int, int]:
+        """Level-0 corner of the scanned area; (0, 0) where the file does not say."""
+        return int(self.attributes.get("bounds_x", 0)), int(self.attributes.get("bounds_y", 0))
+
+    @property
+    def cut_from(self) -> str:
+        """What its patches were kept of, in words that are the same for a cohort's slides."""
+        if "regions_sha256" not in self.attributes:
+            return "whole slides"
+        class_name = self.attributes.get("regions_class")
+        return "areas of any class" if class_name is None else f"areas of class {class_name!r}"
+
     def with_facts(self, **changed: Any) -> Self:
         """The same patches with something else said of them; the features stay as they are held."""
         return replace(self, features=cast("NDArray[np.float32]", self.stored), **changed)

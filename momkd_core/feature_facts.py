@@ -11,7 +11,7 @@ import numpy as np
 
 _KEPT = (
     "level0_width", "level0_height", "bounds_x", "bounds_y", "min_tissue", "slide_mpp", "precision",
-    "regions", "regions_sha256", "level0_magnification", "target_magnification",
+    "regions", "regions_sha256", "regions_class", "level0_magnification", "target_magnification",
     "target_mpp_is_nominal",
 )  # fmt: skip
 

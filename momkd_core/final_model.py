@@ -17,10 +17,10 @@ from momkd_core.export import write_json
 from momkd_core.leakage import final_certificate
 from momkd_core.progress import CancelToken, Report
 from momkd_core.request_checks import with_expression
-from momkd_core.run_folder import UNFINISHED, is_finished, write_table
+from momkd_core.run_folder import UNFINISHED, is_finished
 from momkd_core.slide_scoring import predict_slides
 from momkd_core.splits import Split
-from momkd_core.storage import sha256_of_file
+from momkd_core.storage import sha256_of_file, write_table
 from momkd_core.training import fit
 from momkd_core.training_data import (
     card_of,

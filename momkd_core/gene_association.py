@@ -11,7 +11,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
-from scipy import special, stats
 
 _FEWEST = 20  # cases: below, a few ranks that agree by chance look like a finding
 # Cases that would differ from the commonest value (0, as a rule) in share and gene both, by chance.
@@ -54,6 +53,8 @@ def associate(
     Returns:
         By component; empty where nothing is associated.
     """
+    from scipy import stats  # takes longer to import than a prediction, which needs none of it
+
     rho = np.full((shares.shape[1], len(genes)), np.nan)
     p = np.full_like(rho, np.nan)
     known = ~np.isnan(expression)
@@ -105,6 +106,8 @@ def _measured_alike(
 
 def _unit_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Ranks of each column, centred, of length 1; NaN where a column is constant."""
+    from scipy import stats
+
     ranks = stats.rankdata(values, axis=0)
     ranks -= ranks.mean(axis=0)
     norms = np.sqrt((ranks**2).sum(axis=0))
@@ -130,6 +133,8 @@ def _p_values(rho: NDArray[np.float64], cases: int) -> NDArray[np.float64]:
     half at 25 cases and p = 0.0001, where this curve is right. Moments: Kendall and Gibbons, Rank
     Correlation Methods, for ranks without ties.
     """
+    from scipy import special
+
     n = cases
     excess = (25 * n**3 - 38 * n**2 - 35 * n + 72) / (25 * n * (n + 1) * (n - 1))
     size = (1 + excess) / (1 - excess)  # as if of so many cases, and stretched

@@ -42,6 +42,9 @@ class ModelCard(BaseModel):
     encoder: str | None = None
     encoder_sha256: str | None = None
     encoder_preprocessing: str | None = None
+    cut_from: str | None = Field(
+        None, description="what patches were kept of; None in files that do not say"
+    )
     model: ModelSettings
     training: TrainingSettings | None = None
     genes: tuple[str, ...] = ()

@@ -14,6 +14,7 @@ from momkd_core.atlas_record import Atlas, AtlasComponent, AtlasPatch
 from momkd_core.cohort import Cohort
 from momkd_core.component_names import other_memory
 from momkd_core.errors import MomkdError
+from momkd_core.png import PACKING
 from momkd_core.slide import RgbImage, Slide
 from momkd_core.storage import atomic_path
 
@@ -67,7 +68,7 @@ def write_montages(atlas: Atlas, cohort: Cohort, folder: Path, *, mpp: float | N
                     page = montage(images, 2 if place.name == "counter_examples" else _COLUMNS)
                     name = f"{component.memory}_{component.index:02d}.png"
                     with atomic_path(place / name) as temporary:
-                        Image.fromarray(page).save(temporary, format="PNG")
+                        Image.fromarray(page).save(temporary, format="PNG", **PACKING)
                     written += 1
     return written
 

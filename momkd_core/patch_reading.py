@@ -41,16 +41,18 @@ def read_patches(
         in_turns: read a block whenever the caller has used up the one before, instead of ahead.
 
     Yields:
-        (B, patch_size, patch_size, 3) uint8 RGB, B at most ``chunk``.
+        (B, patch_size, patch_size, 3) uint8 RGB, B at most ``chunk``; in turns it holds until the next
+        one is asked for, since touching new memory for each block takes a fifth of the time.
     """
     chunk = max(chunk, _CHUNK)
     coords = grid.coords[first:]
     with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="patch-reader") as pool:
         if in_turns:
+            memory = _empty(min(_BLOCK, len(coords)), patch_size)
             for start in range(0, len(coords), _BLOCK):
-                block = _read_block(
-                    slide, coords[start : start + _BLOCK], grid.size_level0, patch_size, pool
-                )
+                corners = coords[start : start + _BLOCK]
+                block = memory[: len(corners)]
+                _fill(block, slide, corners, grid.size_level0, pool)
                 yield from (block[i : i + chunk] for i in range(0, len(block), chunk))
             return
         yield from _read_ahead(slide, coords, grid.size_level0, patch_size, pool, workers, chunk)
@@ -87,28 +89,32 @@ def read_chunk(
 
     Raises SlideError with the place of a patch that cannot be read.
     """
-    return _read_block(slide, corners, size_level0, patch_size, None)
+    block = _empty(len(corners), patch_size)
+    _fill(block, slide, corners, size_level0, None)
+    return block
 
 
-def _read_block(
+def _empty(count: int, patch_size: int) -> NDArray[np.uint8]:
+    return np.empty((count, patch_size, patch_size, 3), np.uint8)
+
+
+def _fill(
+    block: NDArray[np.uint8],
     slide: Slide,
     corners: NDArray[np.int64],
     size_level0: int,
-    patch_size: int,
     pool: ThreadPoolExecutor | None,
-) -> NDArray[np.uint8]:
-    """The same, run by run in this thread, or shared out among those of a pool."""
-    block = np.empty((len(corners), patch_size, patch_size, 3), np.uint8)
+) -> None:
+    """Reads patches into a block, run by run in this thread, or shared out among those of a pool."""
 
     def read(run: slice) -> None:
         _read_run(slide, corners[run], size_level0, block[run])
 
     # On a coarser level a strip would lie between pixels otherwise than its patches do.
-    joined = slide.level_for_downsample(max(size_level0 / patch_size, 1.0)) == 0
+    joined = slide.level_for_downsample(max(size_level0 / block.shape[1], 1.0)) == 0
     runs = _strips(corners, size_level0) if joined else _singles(len(corners))
     for _ in map(read, runs) if pool is None else pool.map(read, runs):
         pass
-    return block
 
 
 def _read_run(slide: Slide, corners: NDArray[np.int64], size: int, into: NDArray[np.uint8]) -> None:

@@ -172,7 +172,7 @@ class EncodedSlide:
         region: Region | None = None,
     ) -> None:
         check_precision(precision)
-        check_bag(bag, model.card, name)
+        check_bag(bag, model.card, name, inside=region is not None)
         self.model = model
         self.region = None if region is None else region.name
         self.patches_of_slide = len(bag)
@@ -223,6 +223,7 @@ class EncodedSlide:
             threshold=threshold,
             coords=self.bag.coords,
             size_level0=self.bag.size_level0,
+            step_level0=self.bag.step_level0,
             method=card.method,
             affinity=_mean([reading.affinity for reading in readings]),
             attention=_mean([reading.attention for reading in readings]),
@@ -235,10 +236,7 @@ class EncodedSlide:
             muted=chosen,
             region=self.region,
             patches_of_slide=self.patches_of_slide,
-            bounds_offset=(
-                int(self.bag.attributes.get("bounds_x", 0)),
-                int(self.bag.attributes.get("bounds_y", 0)),
-            ),
+            bounds_offset=self.bag.bounds_offset,
             member_probabilities=tuple(probabilities),
         )
 

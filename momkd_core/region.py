@@ -22,10 +22,15 @@ if TYPE_CHECKING:  # h5py, which whoever draws a region does not need
 
 @dataclass(frozen=True)
 class Region:
-    """An area in level-0 pixels, and how it is called."""
+    """An area in level-0 pixels, and how it is called.
+
+    Attributes:
+        class_name: of the annotations that it is made of, where one was asked for.
+    """
 
     name: str
     geometry: BaseGeometry
+    class_name: str | None = None
 
 
 def read_region(
@@ -62,7 +67,7 @@ def read_region(
             f"{path.name} has no area{called}", f"Name a file with an area, or one of: {known}"
         )
     title = chosen[0].title if len(chosen) == 1 else name or class_name or path.stem
-    return Region(title, geometry)
+    return Region(title, geometry, class_name)
 
 
 def _class(annotation: Annotation) -> str | None:

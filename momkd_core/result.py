@@ -66,6 +66,7 @@ class SlideResult:
         predicted: the class value.
         threshold: at or above it the positive class is predicted.
         coords: (N, 2) int64 level-0 corners; ``size_level0`` their side.
+        step_level0: between neighbouring patches; None where the features do not say.
         affinity, attention: (N,) eq. 6 and 7; of a comparison system no affinity, and attention in its
             own sense, or None.
         match: similarities to every component; None for the mean of several folds, whose
@@ -102,6 +103,7 @@ class SlideResult:
     patches_of_slide: int | None = None
     member_probabilities: tuple[float, ...] = ()
     tissue_reason: str = ""
+    step_level0: float | None = None
 
     def __len__(self) -> int:
         return len(self.coords)

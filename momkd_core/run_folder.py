@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import io
 import json
 import logging
 import math
@@ -26,7 +25,6 @@ from momkd_core.evaluation import (
 from momkd_core.export import write_json
 from momkd_core.expression import ExpressionTable
 from momkd_core.settings import MOMKD
-from momkd_core.storage import write_text
 
 log = logging.getLogger(__name__)
 
@@ -186,16 +184,6 @@ def seen_in_training(model: Model, cases: Sequence[Case]) -> list[str]:
 def is_finished(fold: Path) -> bool:
     """Whether a fold's folder is complete: its predictions are written last."""
     return (fold / "predictions.csv").exists() and (fold / "model.safetensors").exists()
-
-
-def write_table(path: Path, columns: tuple[str, ...] | list[str], rows: list[Any]) -> None:
-    """Writes rows (dicts) as CSV, None as an empty cell."""
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, list(columns), lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({name: "" if row[name] is None else row[name] for name in columns})
-    write_text(path, stream.getvalue())
 
 
 def read_predictions(path: Path) -> list[dict[str, str]]:

@@ -26,19 +26,19 @@ from momkd_core.progress import CancelToken, Report, silent
 from momkd_core.region import Region, grid_inside
 from momkd_core.settings import ExtractionSettings
 from momkd_core.slide import DEFAULT_WORKERS, Slide
-from momkd_core.slide_regions import placed, region_key
+from momkd_core.slide_regions import region_key
 from momkd_core.storage import content_key
 from momkd_core.tissue import find_tissue
 
 
 def plan(slide: Slide, settings: ExtractionSettings, region: Region | None = None) -> PatchGrid:
-    """Tissue mask and patch grid of an open slide, or of a region that counts from its scanned area.
+    """Tissue mask and patch grid of an open slide, or of a region of it.
 
     Raises:
         SlideError, TissueError: the slide cannot be used, or the region holds no two patches.
     """
     grid = plan_patches(slide, find_tissue(slide), settings)
-    return grid if region is None else grid_inside(grid, placed(region, slide.bounds_offset))
+    return grid if region is None else grid_inside(grid, region)
 
 
 def extract_bag(
@@ -65,7 +65,7 @@ def extract_bag(
         save: puts the finished bag away; until it has, what was kept stays.
         together: slides of the cohort, this one included, for the decision to compile: the same for a
             slide wherever and after whichever others it is encoded.
-        region: patches outside are left out; counted from the scanned area.
+        region: patches outside are left out.
 
     Raises:
         SlideError, TissueError: the slide cannot be read or used.
@@ -131,7 +131,10 @@ def feature_bag(
 
 
 def _told_region(region: Region | None) -> dict[str, str]:
-    return {} if region is None else {"regions": region.name, "regions_sha256": region_key(region)}
+    if region is None:
+        return {}
+    told = {"regions": region.name, "regions_sha256": region_key(region)}
+    return told if region.class_name is None else told | {"regions_class": region.class_name}
 
 
 def patches_for(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from momkd_core.dicom_series import DICOM_SUFFIX, one_a_slide
+from momkd_core.dicom_series import DICOM_SUFFIX, one_a_slide, read_image
 from momkd_core.errors import SlideError
 from momkd_core.slide import SLIDE_SUFFIXES
 
@@ -31,12 +31,15 @@ def the_slide(path: Path) -> Path:
     """A slide, or the only one in a folder, as DICOM slides are passed on.
 
     Raises:
-        SlideError: the folder holds none, or several.
+        SlideError: the folder holds none, several, or a damaged file.
     """
     if not path.is_dir():
         return path
     found = slides_in(path)
     if len(found) != 1:
+        for one in found:
+            if one.suffix.lower() == DICOM_SUFFIX:
+                read_image(one)  # a damaged file, which may be of the slide beside it, is named
         raise SlideError(
             f"{path} is a folder of {len(found)} slides"
             + (f" ({', '.join(one.name for one in found[:3])})" if found else ""),

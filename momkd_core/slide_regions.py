@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import shapely
-from shapely import affinity
 
+from momkd_core.annotation_files import Offset
 from momkd_core.errors import AnnotationError
 from momkd_core.region import Region, read_region
 from momkd_core.storage import sha256_of_bytes
@@ -30,11 +30,14 @@ class SlideRegions:
     folder: Path
     class_name: str | None = None
 
-    def read(self, slide: Path, stem: str) -> Region:
-        """What the areas of a slide cover, in pixels that count from its scanned area.
+    def read(self, slide: Path, stem: str, offset: Offset) -> Region:
+        """What the areas of a slide cover.
 
         A slide without a file is refused: to take all of it, or nothing, would be another cohort than
         the one that was asked for.
+
+        Args:
+            offset: level-0 corner of the scanned area, which the files count from.
 
         Raises:
             AnnotationError: it has no file, or two, or one without such an area.
@@ -51,14 +54,16 @@ class SlideRegions:
                 f"{self.folder} has two files of regions of {slide.name}: {' and '.join(names)}",
                 "Keep the one that counts",
             )
-        return read_region(there[0], class_name=self.class_name)
+        return read_region(there[0], offset=offset, class_name=self.class_name)
 
 
 def region_key(region: Region) -> str:
-    """Hexadecimal SHA-256 of what a region covers, however its file is written."""
-    return sha256_of_bytes(shapely.to_wkb(shapely.normalize(region.geometry)))
+    """Hexadecimal SHA-256 of what a region covers, to a hundredth of a pixel.
 
-
-def placed(region: Region, bounds_offset: tuple[int, int]) -> Region:
-    """A region that counts from the scanned area in level-0 pixels of the whole slide."""
-    return Region(region.name, affinity.translate(region.geometry, *bounds_offset))
+    It does not matter in how many pieces, with which corners or in which order its file draws it.
+    """
+    whole = shapely.union_all(shapely.make_valid(region.geometry))
+    polygons = [part for part in shapely.get_parts(whole) if part.geom_type == "Polygon"]
+    # A ring that begins at its first corner, as normalised ones do, keeps none on a straight edge.
+    plain = shapely.simplify(shapely.normalize(shapely.MultiPolygon(polygons)), 0.01)
+    return sha256_of_bytes(shapely.to_wkb(shapely.normalize(plain)))

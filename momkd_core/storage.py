@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 import errno
 import hashlib
+import io
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 
@@ -101,6 +104,16 @@ def write_text(target: Path, text: str) -> None:
     """Writes UTF-8 text atomically. Raises :class:`OutputError`."""
     with atomic_path(target) as path:
         path.write_text(text, encoding="utf-8")
+
+
+def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Writes rows (dicts) as CSV, None as an empty cell. Raises :class:`OutputError`."""
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, columns, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({name: "" if row[name] is None else row[name] for name in columns})
+    write_text(path, stream.getvalue())
 
 
 def sha256_of_file(path: Path) -> str:

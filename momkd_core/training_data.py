@@ -194,6 +194,7 @@ def card_of(
         encoder=prepared.header.encoder,
         encoder_sha256=prepared.header.encoder_sha256,
         encoder_preprocessing=prepared.header.encoder_preprocessing,
+        cut_from=prepared.header.cut_from,
         model=prepared.model.model_copy(update={"genes": len(genes)}),
         training=request.training,
         genes=genes,

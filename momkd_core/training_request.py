@@ -35,7 +35,7 @@ from momkd_core.training_slides import SlideStore
 # What the feature files of a cohort have to say alike.
 _ALIKE = (
     "width", "encoder", "encoder_sha256", "encoder_preprocessing", "target_mpp", "patch_size",
-    "overlap",
+    "overlap", "cut_from",
 )  # fmt: skip
 
 
@@ -312,7 +312,7 @@ def _common_header(paths: list[Path]) -> FeatureBag:
             if found != wanted and not unsaid:
                 raise FeatureError(
                     f"{path.name} has {name} {found}, but {paths[0].name} has {wanted}",
-                    "Extract the whole cohort with one encoder and one patch size",
+                    "Extract the whole cohort with one encoder, one patch size and the same regions",
                 )
     return first
 

@@ -12,7 +12,7 @@ from momkd_core.annotation_files import AnnotationFile
 from momkd_core.annotations import Annotation, AnnotationClass
 from momkd_core.verdicts import Subject, Verdict
 
-CASE, PATIENT, READER = "B-4711", "Muster_Anna", "Dr. Quack"
+CASE, PATIENT, READER = "B-4711", "Muster_Annabel", "Dr. Quack"
 FILE = f"{CASE} {PATIENT}.tif"
 
 
@@ -48,7 +48,7 @@ ANNOTATIONS = AnnotationFile(
 )
 STATE = {
     "view": [1.5, 2, 0.25],
-    "slide": f"/home/anna/{FILE}",
+    "slide": f"/home/annabel/{FILE}",
     "open": {FILE: True},
     "overlay": None,
 }

@@ -100,13 +100,14 @@ def features_folder(cohort_path: Path, made_once: Made) -> Path:
 def demo_cache(made_once: Made) -> Path:
     """A user's cache after the command of the README on a machine that has never seen the demo.
 
+    The demo is in miniature (:mod:`small_demo`): what draws it on must be told the same.
     ``demo.png`` in it is the picture that the command takes.
     """
 
     def make(folder: Path) -> None:
-        viewer = Path(sys.executable).parent / "momkd-viewer"
+        viewer = [sys.executable, Path(__file__).with_name("small_demo.py")]
         subprocess.run(
-            [viewer, "--demo", "--screenshot", folder / "demo.png"],
+            [*viewer, "--demo", "--screenshot", folder / "demo.png"],
             env={**os.environ, "MOMKD_CACHE": str(folder)},
             check=True,
             timeout=900,
@@ -117,7 +118,7 @@ def demo_cache(made_once: Made) -> Path:
 
 @pytest.fixture(scope="session")
 def demo_folder(demo_cache: Path) -> Path:
-    """The demo cohort of eight cases that lies in it."""
+    """The demo cohort of four cases that lies in it."""
     (folder,) = demo_cache.glob("demo-*/")
     return folder
 

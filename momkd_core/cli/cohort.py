@@ -26,6 +26,8 @@ from momkd_core.errors import CohortError
 if TYPE_CHECKING:
     from momkd_core.clinical_cohort import ClinicalCohort
 
+_SEPARATORS = ',;"\t\r\n'  # of which the reader of a cohort tells columns
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
@@ -50,7 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--barcode-level",
         choices=LEVELS,
         default="patient",
-        help="what of the barcode is the case_id (default patient), as in momkd expression",
+        help="what of the barcode is the case_id (default patient), as in momkd expression; vial for "
+        "frozen slides only",
     )
     group.add_argument(
         "--sample-type",
@@ -73,13 +76,15 @@ def label_rule(text: str) -> LabelRule:
     values = tuple(value.strip() for value in next(csv.reader([listed]), []))
     if not name or not column or (colon and (len(values) < 2 or not all(values))):
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME=COLUMN or NAME=COLUMN:VALUE,VALUE")
+    if set(name) & set(_SEPARATORS):
+        raise argparse.ArgumentTypeError(f"{name!r} cannot head a column of a CSV")
     if name in RESERVED_COLUMNS:
         raise argparse.ArgumentTypeError(f"{name} is a column of its own and cannot be a label")
     return LabelRule(name, column, values or None)
 
 
 def run(options: argparse.Namespace) -> None:
-    # Imported here: torch, which comes along, takes seconds that wrong usage should not cost.
+    # Imported here: what reads slides takes time that wrong usage should not cost.
     from momkd_core.clinical_cohort import make_cohort, write_cohort
     from momkd_core.clinical_table import read_clinical
     from momkd_core.export import to_json
@@ -115,6 +120,10 @@ def _check(options: argparse.Namespace) -> None:
         raise CohortError("Two labels have one name", "Give each --label a name of its own")
     if options.out.suffix.lower() != ".csv":
         raise CohortError(f"{options.out.name} does not end in .csv", "Write a .csv")
+    if options.out.resolve() in [path.resolve() for path in options.tables]:
+        raise CohortError(
+            f"{options.out} is one of the clinical tables", "Write the cohort to another file"
+        )
 
 
 def _slides(folder: Path | None) -> list[Path]:
@@ -162,7 +171,7 @@ def _print(cohort: ClinicalCohort) -> None:
         (left_out.unnamed, "left out, the name does not say the case"),
         (left_out.unlisted, "left out, no row in the table"),
         (left_out.ambiguous, "left out, could be of several cases"),
-        (left_out.repeated, "left out, another file has that name"),
+        (left_out.repeated, "left out, another file has the same name"),
         (left_out.without_files, "in the table, but without a file"),
     ):
         if files:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from momkd_core.storage import byte_count
 
 if TYPE_CHECKING:
-    from momkd_core.extraction_plan import Estimate, ExtractionPlan, PlanRequest
+    from momkd_core.extraction_plan import ExtractionPlan, PlanRequest
     from momkd_core.large_run_cost import LargeRunCost
+    from momkd_core.patch_estimate import Estimate
 
 
 def plan_lines(plan: ExtractionPlan, request: PlanRequest) -> Iterator[str]:

@@ -78,7 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from momkd_core.checkpoint import load_model
-    from momkd_core.dicom_maps import read_source
+    from momkd_core.dicom_maps import check_maps, read_source
     from momkd_core.prediction import parse_muted
     from momkd_core.slide_folder import the_slide
 
@@ -88,6 +88,8 @@ def run(options: argparse.Namespace) -> int:
         raise SettingsError("--region-name has no file to look in", "Name it with --region")
     if options.dicom and options.out is None:
         raise SettingsError("--dicom has no folder to write to", "Name it with --out")
+    if options.dicom:
+        check_maps(model.card)
     if options.input.suffix.lower() == ".csv":
         if options.region is not None:
             raise SettingsError(
@@ -143,8 +145,7 @@ def _region(options: argparse.Namespace) -> Region | None:
     from momkd_core.slide import Slide
 
     if options.input.suffix.lower() in FEATURE_SUFFIXES:
-        stated = read_header(options.input).attributes
-        offset = (int(stated.get("bounds_x", 0)), int(stated.get("bounds_y", 0)))
+        offset = read_header(options.input).bounds_offset
     else:
         with Slide(options.input) as slide:
             offset = slide.bounds_offset

@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
     from momkd_core.export import to_json, write_json
     from momkd_core.prediction import parse_muted
     from momkd_core.rescoring import rescore
-    from momkd_core.run_folder import write_table
+    from momkd_core.storage import write_table
 
     after, before = parse_muted(options.mute), parse_muted(options.before)
     model = load_model(options.model)

@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
     from momkd_core.case_triage import CASE_COLUMNS, parse_order
     from momkd_core.checkpoint import load_model
     from momkd_core.export import to_json
-    from momkd_core.run_folder import write_table
+    from momkd_core.storage import write_table
     from momkd_core.triage import triage
 
     order = parse_order(options.order)

@@ -128,11 +128,13 @@ class Comparator(nn.Module, ABC):
     global generator.
 
     Attributes:
+        gives_attention: whether :meth:`score` says what each patch counts for.
         recipe: as published; of an instance in training, as the run asks.
     """
 
     name: ClassVar[str]
     uses_expression: ClassVar[bool] = False
+    gives_attention: ClassVar[bool] = True
     recipe: Recipe
 
     def __init__(self, width: int, genes: int = 0) -> None:

@@ -38,6 +38,7 @@ class WiKG(Comparator):
     """A graph of directed edges by learned similarity, and one step of gathering over it."""
 
     name = "wikg"
+    gives_attention = False
     recipe = Recipe(epochs=100, learning_rate=1e-4, weight_decay=1e-5)
 
     def __init__(self, width: int, genes: int = 0) -> None:

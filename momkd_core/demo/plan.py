@@ -13,6 +13,8 @@ from momkd_core.demo.section import Morphology
 from momkd_core.errors import SettingsError
 
 FEWEST_CASES = 4
+#: Widest and highest that slides are, in microns, by form.
+SIZES = {"section": (3072, 2432), "fragments": (3072, 2432), "cores": (3584, 1792)}
 _PATCH = 128  # microns: slides end where a patch of 256 px at 0.5 µm/px ends
 
 
@@ -171,7 +173,7 @@ def _morphology(random: Random, form: str, her2: bool, pr: bool, activity: float
         return float(np.clip(base + effect + random.normal(0, spread), 0.02, 0.98))
 
     grade = about(0.22, 0.46 * her2, 0.20)
-    wide, high = (3584, 1792) if form == "cores" else (3072, 2432)
+    wide, high = SIZES[form]
     width = _PATCH * round(wide * random.uniform(0.88, 1.0) / _PATCH)
     height = _PATCH * round(high * random.uniform(0.88, 1.0) / _PATCH)
     return Morphology(

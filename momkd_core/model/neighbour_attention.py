@@ -267,6 +267,16 @@ def _backward_by_gathering(s: _Saved, kernels: Kernels) -> tuple[Tensor, Tensor,
     return of_source, of_own, of_weight.sum(0)
 
 
+class _Undrawn(nn.Linear):
+    """Draws no first values: its owner does.
+
+    ``to_empty`` after ``device="meta"`` comes to the same and imports SymPy, a second for every start.
+    """
+
+    def reset_parameters(self) -> None:
+        pass
+
+
 class NeighbourAttention(nn.Module):
     """A ``GATv2Conv`` that takes a :class:`Neighbourhood` the quick way, and edges as ever.
 
@@ -279,8 +289,8 @@ class NeighbourAttention(nn.Module):
     def __init__(self, inputs: int, channels: int, *, heads: int, dropout: float) -> None:
         super().__init__()
         self.inputs, self.channels, self.heads, self.dropout = inputs, channels, heads, dropout
-        self.lin_l = nn.Linear(inputs, heads * channels, device="meta").to_empty(device="cpu")
-        self.lin_r = nn.Linear(inputs, heads * channels, device="meta").to_empty(device="cpu")
+        self.lin_l = _Undrawn(inputs, heads * channels)
+        self.lin_r = _Undrawn(inputs, heads * channels)
         self.att = nn.Parameter(torch.empty(1, heads, channels))
         self.bias = nn.Parameter(torch.zeros(heads * channels))
         self.kernels = EAGER

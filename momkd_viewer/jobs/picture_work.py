@@ -11,6 +11,7 @@ from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtGui import QImage, QPainter
 
 from momkd_core import __version__
+from momkd_core.png import PACKING
 from momkd_core.progress import CancelToken, Report
 from momkd_core.storage import atomic_path
 from momkd_viewer.jobs.runner import Work
@@ -127,10 +128,10 @@ def write_png(image: QImage, path: Path, mpp: float | None) -> Work:
         said.add_text("Software", f"MoMKD Viewer {__version__}")
         with atomic_path(path) as temporary, temporary.open("wb") as stream:
             if mpp is None:
-                picture.save(stream, "PNG", pnginfo=said)
+                picture.save(stream, "PNG", pnginfo=said, **PACKING)
             else:
                 dots = _METRE / mpp * _INCH
-                picture.save(stream, "PNG", pnginfo=said, dpi=(dots, dots))
+                picture.save(stream, "PNG", pnginfo=said, dpi=(dots, dots), **PACKING)
         return path
 
     return work

@@ -67,8 +67,8 @@ def thumbnail(path: Path) -> Image.Image | None:
     """
     kept = cache_folder() / "thumbnails" / f"{content_key(path)}.jpg"
     try:
-        picture = Image.open(kept)
-        picture.load()
+        with Image.open(kept) as picture:
+            picture.load()
     except OSError:  # not kept yet, or not whole
         made = _made(path)
         if made is not None:

@@ -6,8 +6,6 @@ import csv
 import json
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from processes import momkd
 from synthetic import write_feature_cohort
 
 from momkd_core.cli.main import main
@@ -179,15 +178,13 @@ def test_it_goes_on_and_names_what_fails(
 def test_ctrl_c_ends_its_processes(folder: Path, tmp_path: Path) -> None:
     asked = command(folder, tmp_path, "--methods", "momkd,abmil", "--set", "patience=100000")
     asked[asked.index("--epochs") + 1] = "100000"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "momkd_core.cli.main", *asked], stderr=subprocess.PIPE, text=True
-    )
     histories = [run_of(tmp_path, method, 0) / "folds/0/history.csv" for method, _ in CELLS[:2]]
-    end = time.monotonic() + 240
-    while not all(path.exists() for path in histories) and time.monotonic() < end:
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=240)
+    with momkd(*asked) as process:
+        end = time.monotonic() + 240
+        while not all(path.exists() for path in histories) and time.monotonic() < end:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=240)
     assert process.returncode == 130 and "the same command goes on" in said
     for method, seed in CELLS[:2]:
         assert "stopped" in (run_of(tmp_path, method, seed) / "cell.log").read_text()

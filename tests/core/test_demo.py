@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
+from small_demo import CASES, shrink_demo
 
 from momkd_core.cli.main import main
 from momkd_core.cohort import read_cohort
@@ -71,7 +72,7 @@ def test_pixels_obey_the_truth(tmp_path: Path) -> None:
 def test_cohort_reads_like_any_other(demo_folder: Path) -> None:
     demo = DemoCohort(demo_folder)
     cohort = read_cohort(demo.table)
-    assert [case.case_id for case in cohort.cases] == [f"demo-00{i}" for i in range(1, 9)]
+    assert [case.case_id for case in cohort.cases] == [f"demo-00{i}" for i in range(1, CASES + 1)]
     for case in cohort.cases:
         assert {case.values["her2"], case.values["pr"]} <= {"positive", "negative"}
         for slide in case.slides:
@@ -115,7 +116,10 @@ def test_expression_knows_more_than_the_pixels() -> None:
     assert 0.75 < by_pixels < by_expression  # the best that nuclei could tell
 
 
-def test_an_interrupted_cohort_goes_on(demo_folder: Path, tmp_path: Path) -> None:
+def test_an_interrupted_cohort_goes_on(
+    demo_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shrink_demo(monkeypatch)
     folder = tmp_path / "demo"
     shutil.copytree(demo_folder, folder)
     lost = DemoCohort(folder).slide("demo-002")
@@ -123,7 +127,7 @@ def test_an_interrupted_cohort_goes_on(demo_folder: Path, tmp_path: Path) -> Non
     before = lost.read_bytes()
     lost.unlink()
     told: list[Path] = []
-    write_demo(folder, cases=8, seed=0, workers=1, on_slide=told.append)
+    write_demo(folder, cases=CASES, seed=0, workers=1, on_slide=told.append)
     assert lost.read_bytes() == before
     assert told[-1] == lost and len(told) == len(list((folder / "slides").iterdir()))
     assert DemoCohort(folder).slide("demo-001").stat().st_mtime_ns == kept
@@ -144,7 +148,7 @@ def test_refuses_what_it_cannot_do(demo_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="not empty"):
         write_demo(tmp_path, cases=4)
     with pytest.raises(OutputError, match="another demo cohort"):
-        write_demo(demo_folder, cases=8, seed=1)
+        write_demo(demo_folder, cases=CASES, seed=1)
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "demo.json").write_text("{")
     with pytest.raises(MomkdError, match=r"demo\.json"):

@@ -5,18 +5,25 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from dicom_slides import write_dicom_slide
+from numpy.typing import NDArray
 from synthetic import tissue_image
 
+from momkd_core.checkpoint import load_model
 from momkd_core.cli.main import main
 from momkd_core.cohort import cohort_of_slides
-from momkd_core.dicom_maps import PatchRaster, write_maps
+from momkd_core.dicom_maps import check_maps, read_source, write_maps
 from momkd_core.dicom_series import finest_level
 from momkd_core.errors import OutputError, SlideError
+from momkd_core.features import FeatureBag
+from momkd_core.patch_raster import PatchRaster
+from momkd_core.result import SlideResult
 from momkd_core.slide import Slide
 
 
@@ -55,15 +62,21 @@ def test_damaged_files_are_named_and_other_objects_are_no_slides(
 ) -> None:
     shutil.copy(slides / "a_0.dcm", tmp_path)
     (tmp_path / "cut.dcm").write_bytes((slides / "b_0.dcm").read_bytes()[:700])
+    (tmp_path / "stub.dcm").write_bytes((slides / "b_0.dcm").read_bytes()[:300])
     (tmp_path / "text.dcm").write_text("no DICOM")
     (tmp_path / "empty.dcm").touch()
     assert main(["extract", str(tmp_path), "--out", str(tmp_path / "f"), "--plan"]) == 1
     said = capsys.readouterr()
-    assert "slides: 1, failed: 3" in said.out
-    for name in ("cut", "text", "empty"):
+    assert said.out.startswith("slides: 1, 4 cannot be used")
+    for name in ("cut", "stub", "text", "empty"):
         assert f"error: {name}.dcm: {name}.dcm " in said.err
     with pytest.raises(SlideError, match="text.dcm cannot be read as DICOM"):
         finest_level(tmp_path / "text.dcm")
+    assert finest_level(tmp_path / "a_0.dcm") == tmp_path / "a_0.dcm"
+    for name in ("stub", "text", "empty"):
+        (tmp_path / f"{name}.dcm").unlink()
+    assert main(["info", str(tmp_path)]) == 1
+    assert "error: cut.dcm cannot be read as DICOM" in capsys.readouterr().err
 
 
 def test_maps_lie_where_their_patches_lie(
@@ -156,36 +169,116 @@ def test_what_cannot_be_written(
     assert not list(tmp_path.iterdir()), "it is told before anything is done"
 
 
-def test_patches_become_pixels() -> None:
-    """Also where overlap makes the step a fraction of a pixel; and not where there is no grid."""
-    columns, rows = np.arange(40), np.arange(3)
-    x = np.round(columns * 121.5).astype(np.int64) + 7
-    coords = np.stack([np.tile(x, 3), np.repeat(rows * 122, 40)], axis=1)
-    raster = PatchRaster.of(coords, 128)
-    assert raster.shape == (3, 40) and raster.centre == (71, 64)
-    np.testing.assert_array_equal(raster.columns, np.tile(columns, 3))
-    assert raster.step[0] == pytest.approx(121.5, abs=0.05) and raster.step[1] == 122
+@pytest.mark.parametrize(
+    ("size", "patch_size", "overlap", "columns"),
+    [
+        (507, 256, 128, np.arange(400)),  # the step is a fraction of a pixel
+        (521, 256, 192, np.arange(400)),
+        (509, 224, 112, np.arange(400)),
+        (512, 256, 0, np.array([0, 2, 5])),  # tissue is not everywhere
+    ],
+)
+def test_patches_become_pixels(size: int, patch_size: int, overlap: int, columns: Any) -> None:
+    """Every patch of momkd extract, however it overlaps."""
+    x, y = (np.round(at * size * (1 - overlap / patch_size)) for at in (columns, np.arange(4)))
+    coords = np.stack([np.tile(x, 4), np.repeat(y, len(columns))], axis=1).astype(np.int64)
+    bag = FeatureBag(np.zeros((0, 1), np.float32), coords, size, None, None, None, None, None,
+                     patch_size, overlap)  # fmt: skip
+    raster = PatchRaster.of(coords, size, bag.step_level0)
+    np.testing.assert_array_equal(raster.columns, np.tile(columns, 4))
+    assert raster.shape == (4, columns[-1] + 1) and raster.centre == (size / 2, size / 2)
+    assert raster.step[0] == pytest.approx(size * (1 - overlap / patch_size))
+
+
+def test_patches_that_do_not_say_how_they_were_cut() -> None:
+    columns = np.arange(400)
+    coords = np.stack([np.round(columns * 253.5) + 7, columns * 0], axis=1).astype(np.int64)
+    raster = PatchRaster.of(coords, 507)
+    np.testing.assert_array_equal(raster.columns, columns)
+    assert raster.step[0] == pytest.approx(253.5, abs=0.01)
     for bad in (
         [[0, 0], [100, 0], [140, 0]],
         [[0, 0], [0, 0], [256, 0]],
         [[0, 0], [0, 3], [0, 200]],
     ):
-        with pytest.raises(OutputError, match="no regular grid"):
+        with pytest.raises(SlideError, match="no regular grid"):
             PatchRaster.of(np.array(bad), 128)
 
 
-def test_a_source_that_lacks_attributes(tmp_path: Path, slides: Path) -> None:
+def result_of(coords: NDArray[np.int64], size: int) -> SlideResult:
+    values = np.ones(len(coords), np.float32)
+    return SlideResult(
+        "x", 0.5, "a", 0.5, coords, size, values, values, None, None, "0" * 64, None
+    )  # fmt: skip
+
+
+def test_where_no_patch_lies_there_is_no_value(slides: Path, tmp_path: Path) -> None:
+    """Also at the edges of a large map, where frames would be filled up."""
     pytest.importorskip("highdicom")
     import pydicom
 
-    from momkd_core.result import SlideResult
+    coords = np.array([[0, 0], [256 * 299, 256 * 99]])
+    (path, _) = write_maps(result_of(coords, 256), slides / "a_0.dcm", tmp_path)
+    found = pydicom.dcmread(path)
+    assert (found.TotalPixelMatrixColumns, found.TotalPixelMatrixRows) == (300, 100)
+    assert (~np.isnan(found.pixel_array)).sum() == 2
 
-    found = pydicom.dcmread(slides / "a_0.dcm")
-    del found.TotalPixelMatrixOriginSequence
-    found.save_as(tmp_path / "x.dcm")
-    coords, values = np.array([[0, 0], [256, 0]]), np.ones(2, np.float32)
-    result = SlideResult(
-        "x", 0.5, "a", 0.5, coords, 256, values, values, None, None, "0" * 64, None
-    )  # fmt: skip
-    with pytest.raises(OutputError, match="x.dcm lacks what a map refers to"):
-        write_maps(result, tmp_path / "x.dcm", tmp_path / "out")
+
+def without(path: Path, attribute: str, target: Path) -> Path:
+    import pydicom
+
+    found = pydicom.dcmread(path)
+    holder = found if attribute in found else found.SharedFunctionalGroupsSequence[0]
+    delattr(holder, attribute)
+    found.save_as(target)
+    return target
+
+
+@pytest.mark.parametrize("lacking", ["TotalPixelMatrixOriginSequence", "PixelMeasuresSequence"])
+def test_a_slide_that_does_not_say_where_it_lies(
+    slides: Path, tmp_path: Path, lacking: str
+) -> None:
+    """It is told before anything is done, as the verb reads the source first."""
+    pytest.importorskip("highdicom")
+    slide = without(slides / "a_0.dcm", lacking, tmp_path / "x.dcm")
+    with pytest.raises(SlideError, match="x.dcm lacks what a map refers to"):
+        read_source(slide)
+
+
+def test_one_bad_slide_does_not_end_a_cohort(
+    slides: Path, tmp_path: Path, model_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its other files are written, without the maps of an earlier prediction."""
+    pytest.importorskip("highdicom")
+    out = tmp_path / "p"
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        shutil.copy(slides / f"{name}_0.dcm", tmp_path / name)
+    table = tmp_path / "cohort.csv"
+    table.write_text("case_id,slide\nb,b/b_0.dcm\na,a/a_0.dcm\n")
+    verb = ["predict", str(table), "--model", str(model_path), "--out", str(out)]
+    assert main([*verb, "--dicom"]) == 0
+    slide = tmp_path / "b" / "b_0.dcm"
+    without(slide, "TotalPixelMatrixOriginSequence", slide)
+    capsys.readouterr()
+    assert main([*verb, "--dicom", "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert [case["case_id"] for case in told["cases"]] == ["b", "a"]
+    assert [error["case_id"] for error in told["errors"]] == ["b"]
+    assert not list((out / "b").glob("*.dcm")) and (out / "b" / "patches.csv").exists()
+    assert (out / "a" / "attention.dcm").exists()
+    assert main(verb) == 0
+    assert not list(out.rglob("*.dcm")), "they would be taken for those of this prediction"
+
+
+def test_what_fails_every_slide_is_told_first(
+    slides: Path, model_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = load_model(model_path).card
+    with pytest.raises(OutputError, match="wikg gives patches neither affinity nor attention"):
+        check_maps(card.model_copy(update={"method": "wikg"}))
+    monkeypatch.setitem(sys.modules, "highdicom", None)
+    with pytest.raises(OutputError, match="needs highdicom. Install the extra"):
+        check_maps(card)
+    with pytest.raises(OutputError, match="needs highdicom"):
+        read_source(slides / "a_0.dcm")

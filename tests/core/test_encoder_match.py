@@ -57,6 +57,18 @@ def test_others_are_refused(stated: dict[str, str], said: str) -> None:
         check_bag(bag(**stated), card(), "slide")
 
 
+def test_patches_of_other_parts_of_a_slide_are_said(caplog: pytest.LogCaptureFixture) -> None:
+    tumour = card(cut_from="areas of class 'Tumour'")
+    inside = {"regions": "Tumour", "regions_sha256": HASH, "regions_class": "Tumour"}
+    check_bag(bag(attributes=inside), tumour, "s")
+    check_bag(bag(), tumour, "s", inside=True)
+    check_bag(bag(), card(), "s")  # of a file that does not say
+    check_bag(bag(encoder="uni2-h"), tumour, "s")
+    assert [said for said in caplog.messages if "patches of" in said] == [
+        "s: patches of whole slides, but the model was trained on patches of areas of class 'Tumour'"
+    ]
+
+
 def test_features_that_do_not_say_are_accepted_by_width(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         check_bag(bag(), card(), "slide")

@@ -12,9 +12,13 @@ import pytest
 import shapely
 
 from momkd_core.cli.main import main
+from momkd_core.extraction import SlideJob
 from momkd_core.features import read_features, read_header
-from momkd_core.region import Region
-from momkd_core.slide_regions import placed
+from momkd_core.region import Region, read_region
+from momkd_core.settings import ExtractionSettings
+from momkd_core.slide import Slide
+from momkd_core.slide_encoding import plan
+from momkd_core.slide_regions import SlideRegions, region_key
 
 #: The slide's tissue spans 184 to 1352 px across and 154 to 1126 px down.
 LEFT, RIGHT = (256, 256, 768, 1024), (896, 384, 1280, 896)
@@ -61,6 +65,7 @@ def test_patches_of_a_class(extract: Extraction) -> None:
     assert extract("--regions-class", "Tumour")[0] == 0
     inside = read_features(extract.out / "case.h5")
     assert inside.attributes["regions"] == "Tumour"
+    assert inside.cut_from == "areas of class 'Tumour'"
     assert extract("--overwrite", regions=False)[0] == 0
     whole = read_features(extract.out / "case.h5")
     centres = whole.coords + 64
@@ -75,22 +80,53 @@ def test_other_regions_are_not_taken_for_these(extract: Extraction) -> None:
     extract.draw(area(LEFT, None), area(RIGHT, None))
     assert "1 slides extracted" in extract()[1]
     first = read_header(extract.out / "case.h5").attributes["regions_sha256"]
-    # The same areas, written otherwise and by the viewer, are the same work.
+    # The same areas, drawn in other pieces and by the viewer, are the same work.
     (extract.regions / "case.geojson").unlink()
-    features = [area(RIGHT, "a", name="b"), area(LEFT, "a")]
+    x0, y0, x1, y1 = LEFT
+    halves = [area((x0, y0, 500, y1), "a"), area((500, y0, x1, y1), "b")]
+    features = [area(RIGHT, "a", name="b"), *halves]
     extract.draw(*features, name="case.tif.annotations.geojson")
     assert "1 were there already" in extract()[1]
     extract.draw(area(LEFT, "a"), name="case.tif.annotations.geojson")
     code, said = extract()
-    assert code == 1 and f"was made with regions {first}" in said and "--overwrite" in said
-    assert "was made with regions" in extract(regions=False)[1]
+    assert code == 1 and "with patches inside other regions than these" in said
+    assert "--overwrite" in said
+    assert "inside regions, not of the whole slide" in extract(regions=False)[1]
     code, said = extract("--overwrite")
     assert code == 0 and read_header(extract.out / "case.h5").attributes["regions_sha256"] != first
 
 
-def test_regions_count_from_the_scanned_area() -> None:
-    region = placed(Region("a", shapely.box(0, 0, 10, 20)), (100, 50))
-    assert region.geometry.bounds == (100, 50, 110, 70)
+def test_regions_count_from_the_scanned_area(slide_path: Path, tmp_path: Path) -> None:
+    """As of an MRXS slide: shifted once, whether a cohort's folder or one file is read."""
+    (tmp_path / "tissue.geojson").write_text(json.dumps([area(LEFT, None)]))
+    settings = ExtractionSettings(patch_size=128)
+    with Slide(slide_path) as slide:
+        slide.bounds_offset = (300, 100)
+        regions = SlideRegions(tmp_path)
+        job = SlideJob(slide_path, None, tmp_path / "tissue.h5", regions)
+        of_cohort = job.region(slide.bounds_offset)
+        by_itself = read_region(tmp_path / "tissue.geojson", offset=slide.bounds_offset)
+        assert of_cohort is not None and by_itself.geometry.equals(of_cohort.geometry)
+        centres = plan(slide, settings, by_itself).coords + 64
+    x0, y0, x1, y1 = LEFT
+    assert len(centres) > 2
+    assert (centres >= (x0 + 300, y0 + 100)).all() and (centres <= (x1 + 300, y1 + 100)).all()
+
+
+def test_a_region_is_what_it_covers() -> None:
+    square = shapely.box(0, 0, 10, 10)
+    same = [
+        shapely.MultiPolygon([square]),
+        shapely.Polygon([(5, 0), (10, 0), (10, 10), (0, 10), (0, 3), (0, 0)]),
+        shapely.union_all([shapely.box(0, 0, 5, 10), shapely.box(5, 0, 10, 10)]),
+        shapely.MultiPolygon([shapely.box(0, 0, 5, 10), shapely.box(5, 0, 10, 10)]),
+    ]
+    assert {region_key(Region("a", one)) for one in [square, *same]} == {
+        region_key(Region("b", square))
+    }
+    holed = square - shapely.box(2, 2, 4, 4)
+    moved = square - shapely.box(2, 2, 4, 4.1)
+    assert len({region_key(Region("a", one)) for one in (square, holed, moved)}) == 3
 
 
 def test_what_cannot_be_meant(extract: Extraction) -> None:

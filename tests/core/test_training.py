@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -22,7 +23,7 @@ from momkd_core import predict
 from momkd_core.checkpoint import load_model
 from momkd_core.cohort import read_cohort
 from momkd_core.cross_validation import cross_validate
-from momkd_core.errors import Cancelled, CohortError, TrainingError
+from momkd_core.errors import Cancelled, CohortError, FeatureError, TrainingError
 from momkd_core.evaluation import auc, bootstrap_auc
 from momkd_core.expression import read_expression
 from momkd_core.external_validation import evaluate_cohort
@@ -129,7 +130,8 @@ def test_a_cancelled_run_goes_on(cohort_path: Path, features_folder: Path, tmp_p
 def test_the_same_seed_gives_the_same_model(tmp_path: Path) -> None:
     """Bit for bit, in two processes whose k-means has four threads and several chunks to add up."""
     cohort = write_feature_cohort(tmp_path, cases=12, patches=160)
-    environment = {**os.environ, "OMP_NUM_THREADS": "4"}
+    # Four threads on fewer cores: who waits must not spin.
+    environment = {**os.environ, "OMP_NUM_THREADS": "4", "OMP_WAIT_POLICY": "passive"}
     # torch's own threads, whose sums have a fixed order, would only wait for each other here.
     main = "import sys, torch; torch.set_num_threads(1); from momkd_core.cli.main import main; "
     main += "sys.exit(main())"
@@ -214,6 +216,21 @@ def test_a_missing_feature_file_starts_nothing(
     with pytest.raises(Exception, match="1 feature files are missing.*case_03"):
         cross_validate(request(cohort_path, folder, tmp_path / "r"))
     assert not (tmp_path / "r").exists()
+
+
+def test_whole_slides_and_parts_of_slides_are_not_mixed(
+    run_folder: Path, cohort_path: Path, features_folder: Path, tmp_path: Path
+) -> None:
+    """And a model knows of which it was trained on."""
+    assert load_model(run_folder).card.cut_from == "whole slides"
+    folder = tmp_path / "features"
+    shutil.copytree(features_folder, folder)
+    with h5py.File(folder / "case_03.h5", "r+") as file:
+        file.attrs.update(regions="Tumour", regions_sha256="0" * 64, regions_class="Tumour")
+    with pytest.raises(
+        FeatureError, match="case_03.h5 has cut_from areas of class 'Tumour', but .* whole slides"
+    ):
+        cross_validate(request(cohort_path, folder, tmp_path / "r"))
 
 
 def test_grouping(cohort_path: Path, features_folder: Path, tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -46,14 +48,30 @@ def test_clinical_table_to_cohort(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert main([*verb, "--label", "er=ER_STATUS:Positive,Negative", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["labels"]["er"]["emptied"] == {"Indeterminate": 1} and told["rows"] == 3
+    own = clinical.rename(tmp_path / "own.csv")
+    linked = tmp_path / "linked.csv"
+    linked.symlink_to(own)
+    assert main(["cohort", str(own), "--out", str(linked), "--slides", str(slides)]) == 1
+    assert "linked.csv is one of the clinical tables" in capsys.readouterr().err
+    assert own.read_text() == CLINICAL
+
+
+def test_it_does_not_wait_for_torch() -> None:
+    """Which takes seconds to import."""
+    asked = "import sys, momkd_core.clinical_cohort; print('torch' in sys.modules)"
+    said = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "False"
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["--slides", "."], 1, "clinical.tsv does not exist"),
+        (["--slides", "."], 1, "None of 0 files belongs to a row of clinical.tsv"),
+        (["--slides", ".", "--id", "x"], 1, "clinical.tsv has no column 'x'"),
         ([], 1, "A case needs a slide or features"),
-        (["--slides", "none"], 1, "clinical.tsv does not exist"),
+        (["--slides", "none"], 1, "none is no folder"),
+        (["--features", "clinical.tsv"], 1, "clinical.tsv is no folder"),
+        (["--slides", ".", "--label", "e;r=ER"], 2, "'e;r' cannot head a column"),
         (["--slides", ".", "--label", "er"], 2, "'er' is not NAME=COLUMN"),
         (["--slides", ".", "--label", "er=ER:Positive"], 2, "is not NAME=COLUMN"),
         (["--slides", ".", "--label", "slide=ER"], 2, "slide is a column of its own"),
@@ -61,8 +79,15 @@ def test_clinical_table_to_cohort(tmp_path: Path, capsys: pytest.CaptureFixture[
     ],
 )
 def test_what_cannot_be_meant(
-    arguments: list[str], code: int, message: str, capsys: pytest.CaptureFixture[str]
+    arguments: list[str],
+    code: int,
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("clinical.tsv").write_text(CLINICAL)
     try:
         found = main(["cohort", "clinical.tsv", "--out", "c.csv", *arguments])
     except SystemExit as exit_:

@@ -1,11 +1,10 @@
-"""Slides and folds side by side, in processes and on a Ray cluster, through the console script."""
+"""Slides and folds side by side, in processes and on a Ray cluster, by the command."""
 
 from __future__ import annotations
 
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from importlib.util import find_spec
@@ -14,22 +13,14 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from processes import finish, momkd
 
-MOMKD = Path(sys.executable).parent / "momkd"
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
-
-
-def start(*arguments: object) -> subprocess.Popen[str]:
-    command = [str(MOMKD), *(str(a) for a in arguments)]
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT
-    )
+from momkd_core.cli.main import main
 
 
-def finish(process: subprocess.Popen[str]) -> str:
-    out, error = process.communicate(timeout=240)
-    assert process.returncode == 0, error
-    return out
+def within(*arguments: object) -> int:
+    """The exit code of the same in this process."""
+    return main([str(a) for a in arguments])
 
 
 def features(folder: Path) -> dict[str, np.ndarray]:
@@ -57,14 +48,15 @@ def asked(cohort_path: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[
 @pytest.fixture(scope="module")
 def alone(asked: tuple[object, ...], tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("alone")
-    finish(start(*asked, "--out", out))
+    assert within(*asked, "--out", out) == 0
     return out
 
 
 def test_slides_in_two_processes_have_the_same_features(
     asked: tuple[object, ...], alone: Path, tmp_path: Path
 ) -> None:
-    told = finish(start(*asked, "--out", tmp_path, "--processes", 2))
+    with momkd(*asked, "--out", tmp_path, "--processes", 2) as process:
+        told = finish(process)
     assert "3 slides extracted" in told and same(features(tmp_path), features(alone))
 
 
@@ -73,13 +65,14 @@ def test_slides_in_two_processes_have_the_same_features(
 def test_a_killed_worker_of_a_cluster_loses_nothing(
     asked: tuple[object, ...], alone: Path, tmp_path: Path
 ) -> None:
-    process = start(*asked, "--out", tmp_path, "--cluster", "local")
-    end = time.monotonic() + 120
-    while not (list(tmp_path.glob(".*.partial")) and working(process.pid)):
-        assert process.poll() is None and time.monotonic() < end, process.communicate()
-        time.sleep(0.05)
-    os.kill(working(process.pid)[0], signal.SIGKILL)
-    told = finish(process)
+    with momkd(*asked, "--out", tmp_path, "--cluster", "local") as process:
+        end = time.monotonic() + 240
+        while not (list(tmp_path.glob(".*.partial")) and working(process.pid)):
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < end, "no piece was begun"
+            time.sleep(0.05)
+        os.kill(working(process.pid)[0], signal.SIGKILL)
+        told = finish(process)
     assert "3 slides extracted" in told and "0 failed" in told
     assert same(features(tmp_path), features(alone))
 
@@ -114,8 +107,9 @@ def test_folds_in_two_processes_predict_the_same(
         "--label", "grade", "--positive", "high", "--features", features_folder, "--folds", 2,
         "--epochs", 2, "--set", "components=4", "--set", "hidden_width=32",
     ]  # fmt: skip
-    finish(start(*command, "--out", tmp_path / "alone"))
-    finish(start(*command, "--out", tmp_path / "two", "--processes", 2))
+    assert within(*command, "--out", tmp_path / "alone") == 0
+    with momkd(*command, "--out", tmp_path / "two", "--processes", 2) as process:
+        finish(process)
     for fold in ("0", "1"):
         one, two = (
             (tmp_path / run / "folds" / fold / "predictions.csv").read_bytes()
@@ -138,13 +132,13 @@ def test_cases_in_two_processes_are_predicted_the_same(
             (tmp_path / name).write_text("no slide")
     (tmp_path / "cohort.csv").write_text("\n".join([header, *rows]))
     command = ["predict", tmp_path / "cohort.csv", "--model", run_folder, "--json", "--out"]
-    one, two = (
-        start(*command, tmp_path / "one"),
-        start(*command, tmp_path / "two", "--processes", 2),
-    )
-    told, told_by_two = (json.loads(process.communicate(timeout=240)[0]) for process in (one, two))
+    with (
+        momkd(*command, tmp_path / "one") as one,
+        momkd(*command, tmp_path / "two", "--processes", 2) as two,
+    ):
+        told, by_two = (json.loads(process.communicate(timeout=240)[0]) for process in (one, two))
     assert one.returncode == two.returncode == 1
-    assert told == told_by_two and len(told["cases"]) == 2 and len(told["errors"]) == 1
+    assert told == by_two and len(told["cases"]) == 2 and len(told["errors"]) == 1
     written = {path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*.*")}
     assert len(written) == 6
     for path in written:
@@ -154,8 +148,8 @@ def test_cases_in_two_processes_are_predicted_the_same(
 def test_an_address_that_does_not_answer_is_named(
     asked: tuple[object, ...], tmp_path: Path
 ) -> None:
-    process = start(*asked, "--out", tmp_path, "--cluster", "127.0.0.1:1")
-    _, error = process.communicate(timeout=120)
+    with momkd(*asked, "--out", tmp_path, "--cluster", "127.0.0.1:1") as process:
+        _, error = process.communicate(timeout=120)
     assert process.returncode == 1 and "Traceback" not in error
     missing = find_spec("ray") is None
     assert ("momkd-viewer[cluster]" if missing else "does not answer") in error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -11,22 +10,19 @@ from pathlib import Path
 
 import pytest
 import torch
+from processes import momkd
 from safetensors.torch import load_file
 from synthetic import TINY, write_feature_cohort
+
+from momkd_core.cli.main import main
 
 EPOCHS = 30
 
 
-def start(folder: Path, out: str) -> subprocess.Popen[str]:
+def training(folder: Path, out: str) -> list[str]:
     arguments = ["train", folder / "cohort.csv", "--expression", folder / "expression.csv", *TINY]
     more = ["--fold", "0", "--epochs", EPOCHS, "--set", f"patience={EPOCHS}", "--out", folder / out]
-    return subprocess.Popen(
-        [sys.executable, "-m", "momkd_core.cli.main", *(str(a) for a in (*arguments, *more))],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    return [str(argument) for argument in (*arguments, *more)]
 
 
 def wait_for_epochs(run: subprocess.Popen[str], fold: Path, epochs: int) -> None:
@@ -45,18 +41,15 @@ def wait_for_epochs(run: subprocess.Popen[str], fold: Path, epochs: int) -> None
 
 def test_a_killed_training_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
     write_feature_cohort(tmp_path)
-    whole, broken = start(tmp_path, "whole"), start(tmp_path, "broken")
     fold = tmp_path / "broken" / "folds" / "0"
-    wait_for_epochs(broken, fold, 2)
-    broken.send_signal(signal.SIGKILL)
-    assert broken.wait() == -signal.SIGKILL
-    broken.communicate()
+    with momkd(*training(tmp_path, "broken")) as broken:
+        wait_for_epochs(broken, fold, 2)
+        broken.send_signal(signal.SIGKILL)
+        assert broken.wait() == -signal.SIGKILL
     done = len((fold / "history.csv").read_text().splitlines()) - 1
     assert 2 <= done < EPOCHS and not (fold / "predictions.csv").exists()
-    resumed = start(tmp_path, "broken")
-    for run in (resumed, whole):
-        _, errors = run.communicate(timeout=300)
-        assert run.returncode == 0, errors
+    for run in ("broken", "whole"):  # in this process, which knows nothing of the other
+        assert main(training(tmp_path, run)) == 0
 
     folds = [tmp_path / name / "folds" / "0" for name in ("whole", "broken")]
     for name in ("predictions.csv", "leakage.json", "split.json"):
@@ -73,10 +66,10 @@ def test_a_killed_training_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
 def test_an_interrupted_training_says_so(tmp_path: Path) -> None:
     write_feature_cohort(tmp_path)
-    run = start(tmp_path, "run")
-    wait_for_epochs(run, tmp_path / "run" / "folds" / "0", 1)
-    run.send_signal(signal.SIGINT)
-    output, errors = run.communicate(timeout=180)
+    with momkd(*training(tmp_path, "run")) as run:
+        wait_for_epochs(run, tmp_path / "run" / "folds" / "0", 1)
+        run.send_signal(signal.SIGINT)
+        output, errors = run.communicate(timeout=180)
     assert run.returncode == 130
     assert output == "" and "Traceback" not in errors
     assert errors.splitlines()[-1] == (

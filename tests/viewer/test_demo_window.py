@@ -11,6 +11,7 @@ from driving import LIMIT_MS, open_all, settle
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QPushButton, QToolButton
 from pytestqt.qtbot import QtBot
+from small_demo import shrink_demo
 
 from momkd_core import load_model, predict
 from momkd_viewer.jobs import demo_work
@@ -22,9 +23,10 @@ def drawn_demo(demo_cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     """The window's demo, of which the last case is still to be drawn; its features are known."""
     cache = tmp_path / "cache"
     shutil.copytree(demo_cache, cache, copy_function=os.link)
+    shrink_demo(monkeypatch)
     monkeypatch.setenv("MOMKD_CACHE", str(cache))
     cohort = demo_work.demo_cohort()
-    cohort.slide("demo-008").unlink()
+    cohort.slide("demo-004").unlink()
     cohort.expression.unlink()
     return cohort.folder
 
@@ -51,7 +53,7 @@ def test_the_demo_explains_itself(qtbot: QtBot, window: MainWindow, drawn_demo: 
     assert len(cautions) == 2 and all("knows no tissue" in text for text in cautions)
     # Every case has a finding, the one that was drawn meanwhile too.
     assert all(text.startswith(("positive", "negative")) for text in column(window, 2))
-    assert (drawn_demo / "slides" / "demo-008.tif").is_file()
+    assert (drawn_demo / "slides" / "demo-004.tif").is_file()
 
     assert window.tour.isVisible()
     for _ in range(3):
@@ -73,12 +75,12 @@ def test_a_cancelled_demo_says_so_and_goes_on(
     window.open_demo()
     qtbot.waitUntil(lambda: "drawing" in window.demo_strip._what, timeout=LIMIT_MS)
     window.open_demo()  # on its way: nothing is begun twice
-    window.cases_list.choose(7)
-    assert "demo-008" not in window.windowTitle()
+    window.cases_list.choose(3)
+    assert "demo-004" not in window.windowTitle()
     window.demo_strip.findChildren(QPushButton)[0].click()
     open_all(qtbot, window, slide_path)
     assert column(window, 2)[-1] == "failed"
-    assert not (drawn_demo / "slides" / "demo-008.tif").exists()
+    assert not (drawn_demo / "slides" / "demo-004.tif").exists()
     assert not list((drawn_demo / "slides").glob(".*"))
     assert "tissue.tif" in window.windowTitle()  # what the user opened stays
     window.open_demo()

@@ -76,7 +76,7 @@ def test_expression_of_unseen_slides_is_reconstructed_from_their_patches() -> No
     slides = cohort(24, seed=3)
     method = begun(GHANet, slides)
     assert isinstance(method, GHANet)
-    train(method, slides, 4)
+    train(method, slides, 3)
     method.eval()
     unseen = cohort(40, seed=4)
     with torch.no_grad():

@@ -39,6 +39,7 @@ def test_shapes(name: str, patches: int) -> None:
     with torch.no_grad():
         found, again = method.score(features), method.score(features)
     assert found.logits.shape == (2,) and torch.equal(found.logits, again.logits)
+    assert (found.attention is not None) == method.gives_attention
     if found.attention is not None:
         assert found.attention.shape == (patches,) and (found.attention >= 0).all()
         assert float(found.attention.sum()) == pytest.approx(1, abs=1e-5)

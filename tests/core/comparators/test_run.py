@@ -25,7 +25,7 @@ from momkd_core.progress import CancelToken
 
 @pytest.fixture(scope="module")
 def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_feature_cohort(tmp_path_factory.mktemp("cohort"), cases=18)
+    return write_feature_cohort(tmp_path_factory.mktemp("cohort"), cases=12)
 
 
 def arguments(cohort: Path, out: Path, method: str, *more: str) -> list[str]:

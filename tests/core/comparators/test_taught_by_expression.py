@@ -13,8 +13,8 @@ from momkd_core.comparators.tdc import TDC
 from momkd_core.evaluation import auc
 
 # Epochs in which a small set is known by heart; slides, and epochs, that teach a rule.
-_BY_HEART = {"tdc": 24, "mkd": 40, "ghanet": 12}
-_A_RULE = {"tdc": (24, 10), "mkd": (48, 10), "ghanet": (24, 4)}
+_BY_HEART = {"tdc": 24, "mkd": 40, "ghanet": 8}
+_A_RULE = {"tdc": (24, 6), "mkd": (48, 10), "ghanet": (24, 2)}
 
 METHODS = pytest.mark.parametrize("kind", [TDC, MKD, GHANet], ids=lambda kind: kind.name)
 
@@ -52,7 +52,7 @@ def test_every_weight_that_is_learned_gets_a_gradient(kind: type[Comparator]) ->
 
 @METHODS
 def test_it_learns_a_small_set_by_heart(kind: type[Comparator]) -> None:
-    slides = cohort(8, seed=2, witnesses=False)
+    slides = cohort(6, seed=2, witnesses=False)
     method = begun(kind, slides)
     train(method, slides, _BY_HEART[kind.name])
     assert [p > 0.5 for p in probabilities(method, slides)] == [s.label == 1 for s in slides]

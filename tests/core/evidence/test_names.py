@@ -23,7 +23,7 @@ from momkd_core.export import overlay
 from momkd_core.slide import Slide
 
 NAMES = re.compile(
-    rb"4711|0815|muster|anna|quack|zwei|named", re.IGNORECASE
+    rb"4711|0815|muster|annabel|quack|zwei|named", re.IGNORECASE
 )  # parts of every name and of the slide's folder
 
 
