@@ -18,6 +18,7 @@ from momkd_core.cohort_prediction import (
 )
 from momkd_core.errors import SettingsError
 from momkd_core.extraction import EncoderLoader
+from momkd_core.feature_folder import FeatureFolder
 from momkd_core.model.attention import Muted
 from momkd_core.pieces import Outcome, Piece, Workplace, repeat
 from momkd_core.prediction import Precision, check_precision, chosen_muted
@@ -67,14 +68,15 @@ def predict_side_by_side(
     """
     chosen_muted(model, muted)  # before anything starts
     check_precision(precision)
-    cohort.check_distinct(features_folder)
+    folder = FeatureFolder.of(features_folder)
+    cohort.check_distinct(folder)
     pieces = []
     for case in cohort.cases:
         request = CaseRequest(
             model.path, replace(cohort, cases=(case,)), features_folder, mpp, muted, workers, precision,
             len(cohort),
         )  # fmt: skip
-        sources = (source_of(cohort, slide, features_folder) for slide in case.slides)
+        sources = (source_of(cohort, slide, folder) for slide in case.slides)
         pieces.append(
             Piece(case.case_id, predict_piece, request, None, reads=(model.path, *sources))
         )

@@ -12,6 +12,7 @@ from momkd_core.checkpoint import Model
 from momkd_core.cohort import Case, Cohort, CohortSlide
 from momkd_core.errors import MomkdError, SettingsError
 from momkd_core.extraction import EncoderLoader
+from momkd_core.feature_folder import FeatureFolder
 from momkd_core.model.attention import Muted
 from momkd_core.model.neighbour_attention import compiled_kernels
 from momkd_core.prediction import EncodedSlide, Precision, check_precision, chosen_muted, encode
@@ -113,7 +114,8 @@ def predict_cohort(
     """
     chosen_muted(model, muted)  # before anything starts
     check_precision(precision)
-    cohort.check_distinct(features_folder)
+    folder = FeatureFolder.of(features_folder)
+    cohort.check_distinct(folder)
     loader = load_encoder or EncoderLoader()
     compile_for(model, len(cohort), report)
     for position, case in enumerate(cohort.cases, start=1):
@@ -125,7 +127,7 @@ def predict_cohort(
 
         case_report(0, 0, case.case_id)
         yield _predict_case(
-            model, cohort, case, features_folder, mpp, muted, case_report, cancel, loader, workers,
+            model, cohort, case, folder, mpp, muted, case_report, cancel, loader, workers,
             precision, on_encoded,
         )  # fmt: skip
 
@@ -143,7 +145,7 @@ def _predict_case(
     model: Model,
     cohort: Cohort,
     case: Case,
-    features_folder: Path | None,
+    features_folder: FeatureFolder | None,
     mpp: float | None,
     muted: Muted | None,
     report: Report,
@@ -179,7 +181,9 @@ def _predict_case(
     return CaseResult.of(model, case, results)
 
 
-def source_of(cohort: Cohort, slide: CohortSlide, features_folder: Path | None) -> Path:
+def source_of(
+    cohort: Cohort, slide: CohortSlide, features_folder: Path | FeatureFolder | None
+) -> Path:
     """Features where there are some, else the slide."""
     if features_folder is not None or slide.slide is None:
         return cohort.feature_path(slide, features_folder)

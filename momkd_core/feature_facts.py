@@ -62,8 +62,8 @@ def is_stated(value: Any) -> bool:
 def text(value: Any) -> str | None:
     """An attribute as text; None where it says nothing."""
     found = value.decode(errors="replace") if isinstance(value, bytes) else value
-    missing = found is None or isinstance(found, h5py.Empty) or str(found) in ("", "None")
-    return None if missing else str(found)
+    empty = found is None or isinstance(found, h5py.Empty) or np.size(found) == 0
+    return None if empty or str(found) in ("", "None") else str(found)
 
 
 def real(value: Any) -> float | None:

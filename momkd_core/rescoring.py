@@ -13,6 +13,7 @@ from momkd_core.cohort_prediction import CaseFailure, CaseResult, source_of
 from momkd_core.encoded_cases import EncodedCases
 from momkd_core.errors import MomkdError, SettingsError
 from momkd_core.extraction import EncoderLoader
+from momkd_core.feature_folder import FeatureFolder
 from momkd_core.model.attention import Muted
 from momkd_core.prediction import chosen_muted, encode
 from momkd_core.progress import CancelToken, Report, silent
@@ -83,8 +84,9 @@ def case_changes(
     """The cases of :func:`rescore` one by one; one that fails is named and the rest goes on."""
     model.require_components()
     sets = (chosen_muted(model, before), chosen_muted(model, after))
-    cohort.check_distinct(features_folder)
-    pass_ = _Pass(model, cohort, features_folder, mpp, encoded, cancel, workers)
+    folder = FeatureFolder.of(features_folder)
+    cohort.check_distinct(folder)
+    pass_ = _Pass(model, cohort, folder, mpp, encoded, cancel, workers)
     for position, case in enumerate(cohort.cases):
         report(position, len(cohort), "re-scoring cases")
         yield pass_.change(case, sets, report)
@@ -121,7 +123,7 @@ class _Pass:
         self,
         model: Model,
         cohort: Cohort,
-        features_folder: Path | None,
+        features_folder: FeatureFolder | None,
         mpp: float | None,
         encoded: EncodedCases | None,
         cancel: CancelToken | None,

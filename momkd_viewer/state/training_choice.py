@@ -10,6 +10,7 @@ from typing import get_args
 from momkd_core.cli.train import METHODS as METHODS
 from momkd_core.cohort import Cohort
 from momkd_core.errors import ExpressionError, FeatureError, SettingsError, TrainingError
+from momkd_core.feature_folder import FeatureFolder
 from momkd_core.settings import Preset, choose, describe
 
 PRESETS: tuple[Preset, ...] = get_args(Preset)
@@ -123,8 +124,9 @@ class TrainingChoice:
             raise ExpressionError(
                 "There is no expression table" + _at(self.expression), "Choose its file"
             )
+        folder = FeatureFolder.of(self.features)
         files = [
-            cohort.feature_path(slide, self.features)
+            cohort.feature_path(slide, folder)
             for case in cohort.cases
             if case.values[self.label]
             for slide in case.slides
