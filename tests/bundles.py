@@ -12,7 +12,7 @@ from momkd_core.annotation_files import AnnotationFile
 from momkd_core.annotations import Annotation, AnnotationClass
 from momkd_core.verdicts import Subject, Verdict
 
-CASE, PATIENT, READER = "B-4711", "Muster_Annabel", "Dr. Quack"
+CASE, PATIENT, READER = "Biopsy_471108", "Muster_Annabel", "Dr. Quack"
 FILE = f"{CASE} {PATIENT}.tif"
 
 
@@ -32,8 +32,8 @@ def verdict(subject: Subject, note: str, number: int, reviewer: str = READER) ->
 
 VERDICTS = (
     verdict(Subject("positive", 1, CASE), f"seen by {READER.upper()} in {CASE.lower()}", 2),
-    verdict(Subject("negative", 0), "fat & <script>alert(1)</script>", 1, reviewer="Dr. Zwei"),
-    verdict(Subject("positive", 0, "B-0815"), "of another case", 3),
+    verdict(Subject("negative", 0), "fat & <script>alert(1)</script>", 1, reviewer="Dr. Zweiter"),
+    verdict(Subject("positive", 0, "Biopsy_081577"), "of another case", 3),
 )
 ANNOTATIONS = AnnotationFile(
     (

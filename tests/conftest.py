@@ -98,9 +98,9 @@ def features_folder(cohort_path: Path, made_once: Made) -> Path:
 
 @pytest.fixture(scope="session")
 def demo_cache(made_once: Made) -> Path:
-    """A user's cache after the command of the README on a machine that has never seen the demo.
+    """A user's cache after the README's command, with a miniature of the demo, where it was never run.
 
-    The demo is in miniature (:mod:`small_demo`): what draws it on must be told the same.
+    What draws this demo on must be told the same sizes (:mod:`small_demo`).
     ``demo.png`` in it is the picture that the command takes.
     """
 

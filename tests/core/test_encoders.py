@@ -39,7 +39,6 @@ def test_features_do_not_depend_on_the_batch() -> None:
     np.testing.assert_allclose(encoder.encode(PATCHES), one_by_one, atol=1e-5)
 
 
-@pytest.mark.skipif(not processor.compiler_found(), reason="no C++ compiler")
 def test_chunks_that_a_gpu_is_given_ahead_come_back_in_order() -> None:
     encoder = encoders.load_encoder(device="cpu")
     encoder.batch_size = 2
@@ -69,6 +68,7 @@ def test_a_full_gpu_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         encoder.encode(PATCHES)
 
 
+@pytest.mark.skipif(not processor.compiler_found(), reason="no C++ compiler")
 def test_compiled_network_gives_the_plain_features() -> None:
     encoder = encoders.load_encoder(device="cpu")
     assert encoder.compile(96)

@@ -9,7 +9,7 @@ from small_demo import CASES
 
 
 def test_the_demo_needs_nothing(demo_cache: Path) -> None:
-    """The command of the README on a machine that has never seen it: no data, no model, no screen."""
+    """The command of the README, in miniature, where it was never run: no data, no model, no screen."""
     assert len(list(demo_cache.glob("demo-*/slides/*.tif"))) >= CASES
     with Image.open(demo_cache / "demo.png") as image:
         colours = image.convert("RGB").resize((100, 60)).getcolors(7000)

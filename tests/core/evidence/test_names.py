@@ -22,9 +22,8 @@ from momkd_core.evidence_gathering import gather
 from momkd_core.export import overlay
 from momkd_core.slide import Slide
 
-NAMES = re.compile(
-    rb"4711|0815|muster|annabel|quack|zwei|named", re.IGNORECASE
-)  # parts of every name and of the slide's folder
+# Parts of every name and of the slide's folder; none so short that pixels spell it by chance.
+NAMES = re.compile(rb"biopsy|muster|annabel|quack|zweiter|named", re.IGNORECASE)
 
 
 def curated(path: Path, folder: Path) -> Path:
