@@ -17,7 +17,7 @@ import matplotlib.figure  # noqa: F401 - so that it is loaded once, not by every
 import torch._dynamo  # noqa: F401 - likewise: the first optimiser would load it
 
 from momkd_core.checkpoint import FoldModel, Model, load_model
-from momkd_core.cohort import CohortSlide
+from momkd_core.cohort_case import CohortSlide
 from momkd_core.cohort_prediction import CaseResult
 from momkd_core.comparators.comparator import Comparator
 from momkd_core.cross_validation import cross_validate

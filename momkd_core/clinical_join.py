@@ -14,7 +14,7 @@ from typing import Literal, Protocol, get_args
 
 from momkd_core.barcode import PRIMARY, Barcode, Level, parse_barcode
 from momkd_core.clinical_table import PATIENT_COLUMNS, ClinicalRow, ClinicalTable, is_nothing
-from momkd_core.cohort import names_a_file
+from momkd_core.cohort_rows import names_a_file
 from momkd_core.errors import CohortError
 
 Kind = Literal["diagnostic", "frozen", "all"]

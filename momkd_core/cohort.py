@@ -10,14 +10,15 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from momkd_core.errors import CohortError, FeatureError
-from momkd_core.feature_folder import FEATURE_SUFFIXES, FeatureFolder, feature_file
+from momkd_core.cohort_case import Case, CohortSlide
+from momkd_core.cohort_rows import case_of, clean
+from momkd_core.errors import CohortError
+from momkd_core.feature_folder import FeatureFolder
 from momkd_core.slide import SLIDE_SUFFIXES
 from momkd_core.slide_folder import slides_in
 
@@ -26,39 +27,6 @@ if TYPE_CHECKING:
 
 #: Columns with a meaning of their own, which no label can have.
 RESERVED_COLUMNS = {"case_id", "patient_id", "slide", "features", "mpp"}
-_EMPTY = {"", "na", "nan", "none", "null"}
-
-
-@dataclass(frozen=True)
-class CohortSlide:
-    """One row: a slide and/or its features.
-
-    Attributes:
-        line: line number in the CSV, for messages.
-        slide, features: absolute paths, or None where the row has none.
-        mpp: stated resolution of the slide, microns per pixel.
-    """
-
-    line: int
-    slide: Path | None
-    features: Path | None
-    mpp: float | None
-
-    @property
-    def stem(self) -> str:
-        path = self.slide or self.features
-        assert path is not None  # rows without either are refused on reading
-        return path.stem
-
-
-@dataclass(frozen=True)
-class Case:
-    """One case with its slides and the values of its other columns ('' where empty)."""
-
-    case_id: str
-    patient_id: str
-    slides: tuple[CohortSlide, ...]
-    values: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -269,14 +237,14 @@ def read_cohort(path: str | Path) -> Cohort:
                 f"{path.name} line {line} has {len(cells)} cells for {len(header)} columns",
                 "Quote cells that contain the separator",
             )
-        row = dict(zip(header, (_clean(cell) for cell in cells), strict=True))
+        row = dict(zip(header, (clean(cell) for cell in cells), strict=True))
         if not row["case_id"]:
             raise CohortError(f"{path.name} line {line} has no case_id", "Fill it in")
         cases.setdefault(row["case_id"], []).append((line, row))
     if not cases:
         raise CohortError(f"{path.name} holds no case", "Add a row for each slide")
     label_columns = tuple(name for name in header if name not in RESERVED_COLUMNS)
-    built = tuple(_case(path, case_id, rows, label_columns) for case_id, rows in cases.items())
+    built = tuple(case_of(path, case_id, rows, label_columns) for case_id, rows in cases.items())
     return Cohort(path, built, label_columns + (("patient_id",) if "patient_id" in header else ()))
 
 
@@ -290,91 +258,6 @@ def _lines(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, list[st
         raise CohortError(
             f"{path.name} line {reader.line_num} is no CSV ({error})", "Save the table again as CSV"
         ) from error
-
-
-def _clean(cell: str) -> str:
-    text = cell.strip()
-    return "" if text.lower() in _EMPTY else text
-
-
-def names_a_file(case_id: str) -> bool:
-    """Whether an id can name folders and files of results, without wandering out of them."""
-    return not re.search(r'[/\\:*?"<>|\x00-\x1f]', case_id) and case_id.strip(". ") != ""
-
-
-def _case(
-    path: Path, case_id: str, rows: list[tuple[int, dict[str, str]]], columns: tuple[str, ...]
-) -> Case:
-    first_line, first = rows[0]
-    if not names_a_file(case_id):
-        raise CohortError(
-            f"{path.name} line {first_line}: case_id {case_id!r} cannot be a file name",
-            "Use letters, digits, '-', '_' and '.'",
-        )
-    for line, row in rows[1:]:
-        for column in (*columns, "patient_id"):
-            if row.get(column, "") != first.get(column, "") and column in row:
-                raise CohortError(
-                    f"{path.name} lines {first_line} and {line}: case {case_id!r} has two values in "
-                    f"column {column!r}: {first[column]!r} and {row[column]!r}",
-                    "Rows of one case share everything but their slide",
-                )
-    values = {column: first.get(column, "") for column in columns}
-    patient = first.get("patient_id") or case_id
-    values["patient_id"] = patient
-    slides = tuple(_slide(path, line, row) for line, row in rows)
-    stems = [slide.stem for slide in slides]
-    for position, stem in enumerate(stems):
-        if stem in stems[:position]:
-            raise CohortError(
-                f"{path.name} line {slides[position].line}: case {case_id!r} has two slides named "
-                f"{stem!r}",
-                "Remove the repeated row, or rename one of the slides",
-            )
-    return Case(case_id, patient, slides, values)
-
-
-def _slide(path: Path, line: int, row: dict[str, str]) -> CohortSlide:
-    slide, features = row.get("slide"), row.get("features")
-    if not slide and not features:
-        raise CohortError(
-            f"{path.name} line {line}: neither slide nor features is given", "Fill in one of them"
-        )
-    mpp: float | None = None
-    if row.get("mpp"):
-        try:
-            mpp = float(row["mpp"].replace(",", "."))
-        except ValueError:
-            mpp = -1.0
-        if not 0 < mpp < 1000:
-            raise CohortError(
-                f"{path.name} line {line}: mpp {row['mpp']!r} is not a positive number",
-                "State microns per pixel, for instance 0.5",
-            )
-    slide_path = (path.parent / slide).absolute() if slide else None
-    return CohortSlide(
-        line=line,
-        slide=slide_path,
-        features=_features(path, line, features, slide_path) if features else None,
-        mpp=mpp,
-    )
-
-
-def _features(path: Path, line: int, cell: str, slide: Path | None) -> Path:
-    """The feature file that a row names; of a folder, the file of the row's slide."""
-    named = (path.parent / cell).absolute()
-    if named.suffix.lower() in FEATURE_SUFFIXES or not named.is_dir():
-        return named
-    if slide is None:
-        raise CohortError(
-            f"{path.name} line {line}: features names the folder {cell}, and the row names no slide to "
-            "look for in it",
-            "Name the slide, or the feature file",
-        )
-    try:
-        return feature_file(named, slide.stem)
-    except FeatureError as error:
-        raise CohortError(f"{path.name} line {line}: {error.cause}", error.cure) from error
 
 
 def cohort_of_slides(path: Path) -> Cohort:

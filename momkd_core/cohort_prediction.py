@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from momkd_core.checkpoint import Model
-from momkd_core.cohort import Case, Cohort, CohortSlide
+from momkd_core.cohort import Cohort
+from momkd_core.cohort_case import Case, CohortSlide
 from momkd_core.errors import MomkdError, SettingsError
 from momkd_core.extraction import EncoderLoader
 from momkd_core.feature_folder import FeatureFolder

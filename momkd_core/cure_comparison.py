@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from momkd_core.checkpoint import Model
-from momkd_core.cohort import Case, Cohort, CohortSlide
+from momkd_core.cohort import Cohort
+from momkd_core.cohort_case import Case, CohortSlide
 from momkd_core.cohort_change import CaseChange, CohortChange
 from momkd_core.cohort_prediction import CaseFailure, CaseResult, predict_cohort, source_of
 from momkd_core.cure_notes import case_note, hiding_notes, other_notes

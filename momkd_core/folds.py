@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import compress
 
-from momkd_core.cohort import Case, Cohort
+from momkd_core.cohort import Cohort
+from momkd_core.cohort_case import Case
 from momkd_core.errors import SettingsError
 from momkd_core.split_tables import SplitTable, splits_of
 from momkd_core.splits import Split, make_splits

@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from momkd_core.cohort import Case
+from momkd_core.cohort_case import Case
 from momkd_core.ledger import refuse_held_out
 from momkd_core.splits import Split
 

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from momkd_core.checkpoint import Model
-from momkd_core.cohort import Case, Cohort
+from momkd_core.cohort import Cohort
+from momkd_core.cohort_case import Case
 from momkd_core.cohort_prediction import CaseFailure, predict_cohort
 from momkd_core.errors import AtlasError
 from momkd_core.prediction import EncodedSlide

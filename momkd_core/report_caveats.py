@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from momkd_core.cohort import Case
+from momkd_core.cohort_case import Case
 from momkd_core.cohort_prediction import CaseResult
 from momkd_core.encoders import DEFAULT_ENCODER, encoder_identity
 from momkd_core.evidence import Evidence

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from momkd_core.cohort import Case, Cohort
+from momkd_core.cohort import Cohort
+from momkd_core.cohort_case import Case
 from momkd_core.errors import CohortError, ExpressionError
 from momkd_core.expression import ExpressionTable
 from momkd_core.splits import Split

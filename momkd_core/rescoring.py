@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from momkd_core.checkpoint import Model
-from momkd_core.cohort import Case, Cohort
+from momkd_core.cohort import Cohort
+from momkd_core.cohort_case import Case
 from momkd_core.cohort_change import CaseChange, CohortChange, auc_difference, focus_difference
 from momkd_core.cohort_prediction import CaseFailure, CaseResult, source_of
 from momkd_core.encoded_cases import EncodedCases

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from momkd_core.checkpoint import Model, fold_folders, load_model, software_versions
-from momkd_core.cohort import Case
+from momkd_core.cohort_case import Case
 from momkd_core.component_names import MEMORIES
 from momkd_core.errors import ModelFileError, TrainingError
 from momkd_core.evaluation import (

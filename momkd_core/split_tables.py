@@ -16,7 +16,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from momkd_core.cohort import Case, Cohort
+from momkd_core.cohort import Cohort
+from momkd_core.cohort_case import Case
 from momkd_core.errors import CohortError, LeakageError
 from momkd_core.feature_folder import FEATURE_SUFFIXES
 from momkd_core.slide import SLIDE_SUFFIXES

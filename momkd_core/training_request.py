@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from momkd_core.cohort import Case, Cohort
+from momkd_core.cohort import Cohort
+from momkd_core.cohort_case import Case
 from momkd_core.errors import ExpressionError, FeatureError, SettingsError
 from momkd_core.expression import ExpressionTable, describe_units, telling_gene
 from momkd_core.feature_folder import FeatureFolder

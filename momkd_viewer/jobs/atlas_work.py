@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from momkd_core.cohort import Case
+from momkd_core.cohort_case import Case
 from momkd_core.errors import MomkdError
 from momkd_core.progress import CancelToken, Report, silent
 from momkd_core.storage import cache_folder, content_key, write_text

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from momkd_core.cohort import Case, Cohort, CohortSlide
+from momkd_core.cohort import Cohort
+from momkd_core.cohort_case import Case, CohortSlide
 from momkd_core.errors import FeatureError, MomkdError, SettingsError
 from momkd_core.progress import CancelToken, Report
 from momkd_viewer.jobs.rescore_work import listed_cohort

@@ -17,7 +17,8 @@ from sklearn.metrics import roc_auc_score
 from momkd_core import load_model, predict, read_features, rescoring
 from momkd_core.checkpoint import Model
 from momkd_core.cli.main import main
-from momkd_core.cohort import Case, Cohort, cohort_of_slides, read_cohort
+from momkd_core.cohort import Cohort, cohort_of_slides, read_cohort
+from momkd_core.cohort_case import Case
 from momkd_core.cohort_change import CaseChange, focus_difference
 from momkd_core.encoded_cases import EncodedCases
 from momkd_core.errors import Cancelled, SettingsError

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from momkd_core import splits
-from momkd_core.cohort import Case
+from momkd_core.cohort_case import Case
 from momkd_core.errors import CohortError, LeakageError
 from momkd_core.leakage import certificate
 from momkd_core.splits import Split, make_splits

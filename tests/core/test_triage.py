@@ -16,7 +16,8 @@ from synthetic import tissue_image, write_slide
 from momkd_core import load_model, patch_tissue, predict, read_features
 from momkd_core.case_triage import CaseTriage, in_order, parse_order
 from momkd_core.cli.main import main
-from momkd_core.cohort import Case, read_cohort
+from momkd_core.cohort import read_cohort
+from momkd_core.cohort_case import Case
 from momkd_core.cohort_prediction import CaseResult
 from momkd_core.decision import Decision
 from momkd_core.errors import SettingsError
