@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from momkd_core.cohort_extraction import OF_ALL_SLIDES, EncoderChoice, loaded_encoder
-from momkd_core.errors import MomkdError
+from momkd_core.cohort_extraction import EncoderChoice, loaded_encoder
+from momkd_core.errors import MomkdError, OutputError, SettingsError
 from momkd_core.extraction import SlideJob
 from momkd_core.extraction_probe import PaceProbe, TissueProbe, probe_pace, probe_tissue
 from momkd_core.features import StoredType
@@ -178,7 +178,7 @@ class _Probes:
             self._cancel.raise_if_cancelled()
             try:
                 self._probe(job, encoder)
-            except OF_ALL_SLIDES:
+            except (OutputError, SettingsError):  # fails every slide alike
                 raise
             except MomkdError as error:
                 self._fail(job, error)

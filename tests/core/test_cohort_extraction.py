@@ -16,10 +16,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from momkd_core import patience
 from momkd_core.cli.main import main
 from momkd_core.features import read_features
+from momkd_core.patch_encoder import PatchEncoder
 from momkd_core.slide_handle import SlideHandle
 
 
@@ -59,6 +61,36 @@ def assert_whole(out: Path, whole: Path, count: int) -> None:
         found, wanted = read_features(out / name), read_features(whole / name)
         np.testing.assert_array_equal(found.features, wanted.features)
         np.testing.assert_array_equal(found.coords, wanted.coords)
+
+
+def test_patches_that_cannot_be_encoded_cost_their_slide_and_no_other(
+    three: Path,
+    features_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    slides = 0
+    prepare, features = PatchEncoder.prepare, PatchEncoder._features
+
+    def counted(encoder: PatchEncoder, patches: int, size: int) -> None:
+        nonlocal slides
+        slides += 1
+        prepare(encoder, patches, size)
+
+    def second_is_nan(encoder: PatchEncoder, batch: torch.Tensor) -> torch.Tensor:
+        return features(encoder, batch) * (np.nan if slides == 2 else 1.0)
+
+    monkeypatch.setattr(PatchEncoder, "prepare", counted)
+    monkeypatch.setattr(PatchEncoder, "_features", second_is_nan)
+    assert extract(three, tmp_path / "out") == 1
+    told = capsys.readouterr()
+    assert "2 slides extracted" in told.out and "1 failed" in told.out
+    assert told.err.count("error: ") == 1
+    assert "error: case_01.tif: " in told.err and "answers NaN" in told.err
+    monkeypatch.undo()
+    assert extract(three, tmp_path / "out") == 0
+    assert_whole(tmp_path / "out", features_folder, 3)
 
 
 class FlakyShare:
