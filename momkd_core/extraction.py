@@ -86,9 +86,7 @@ def extract_file(
         SlideError, TissueError, OutputError, Cancelled: as :func:`extract_bag`.
     """
     if job.target.exists() and not overwrite:
-        made = read_header(job.target)
-        region = job.region(made.bounds_offset)
-        check_made(made, job.target.name, encoder, settings, dtype, job.mpp, region)
+        check_extracted(job, encoder, settings, dtype)
         return False
     with Slide(job.slide, mpp=job.mpp) as slide:
         extract_bag(
@@ -104,6 +102,15 @@ def extract_file(
             region=job.region(slide.bounds_offset),
         )
     return True
+
+
+def check_extracted(
+    job: SlideJob, encoder: PatchEncoder, settings: ExtractionSettings, dtype: StoredType
+) -> None:
+    """Raises FeatureError where ``job.target``, which exists, was made in another way."""
+    made = read_header(job.target)
+    region = job.region(made.bounds_offset)
+    check_made(made, job.target.name, encoder, settings, dtype, job.mpp, region)
 
 
 def cached_bag(

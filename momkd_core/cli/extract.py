@@ -208,7 +208,7 @@ def _plan(
         masks=options.probes,
         dtype=options.dtype,
     )
-    with Progress() as progress:
+    with asked_workplace(options, None), Progress() as progress:  # refuses what a run refuses
         plan = plan_extraction(request, failed=progress.failure, report=progress)
     cost = None
     if plan.paces:

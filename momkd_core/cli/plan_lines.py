@@ -43,7 +43,9 @@ def plan_lines(plan: ExtractionPlan, request: PlanRequest) -> Iterator[str]:
         f"disk: {features} of features, {unfinished} more while slides are unfinished; "
         f"{byte_count(plan.free_bytes)} are free{full}"
     )
-    gpu = f", and {byte_count(plan.gpu_bytes)} of the GPU" if plan.gpu_bytes else ""
+    gpu = (
+        f", and {byte_count(plan.gpu_bytes)} of the GPU beside CUDA's own" if plan.gpu_bytes else ""
+    )
     memory = "unknown here" if plan.memory_bytes is None else byte_count(plan.memory_bytes)
     yield f"memory: {memory}{gpu}"
 

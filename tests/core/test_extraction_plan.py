@@ -66,8 +66,13 @@ def test_what_is_there_already_is_not_planned_again(
 ) -> None:
     found = plan(cohort_path, features_folder, capsys)
     assert (found["slides"], found["kept"], found["paces"]) == (0, 12, [])
-    assert main(["extract", str(cohort_path), "--out", str(features_folder), "--plan"]) == 0
+    asked = ["extract", str(cohort_path), "--out", str(features_folder), "--plan"]
+    assert main([*asked, "--patch-size", "128"]) == 0
     assert capsys.readouterr().out == "slides: 0, 12 have their features already\n"
+    assert main(asked) == 1, "an extraction would refuse them"
+    told = capsys.readouterr()
+    assert told.out.startswith("slides: 0, 12 cannot be used\n")
+    assert told.err.count("exists and was made with patch size 128, not 256") == 12
 
 
 def test_a_slide_that_cannot_be_used_is_named_and_the_rest_is_planned(
@@ -95,6 +100,8 @@ def test_a_slide_that_cannot_be_used_is_named_and_the_rest_is_planned(
     assert [line.split(":")[0] for line in lines[2:6]] == ["a patch", "time", "disk", "memory"]
     assert main([*asked, "--cluster", "local"]) == 1
     assert "--plan measures this machine" in capsys.readouterr().err
+    assert main([*asked, "--cpus-per-task", "2"]) == 1
+    assert "--cpus-per-task is for --processes" in capsys.readouterr().err
 
 
 def test_the_network_of_the_large_run_is_counted_rightly() -> None:
