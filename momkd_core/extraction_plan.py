@@ -63,7 +63,7 @@ class ExtractionPlan:
     Attributes:
         slides: to extract; ``kept`` have their features already, ``failed`` cannot be planned.
         squares: of all of them, before the tissue rule.
-        patches: exact where all slides were looked at, else with a 95 % interval.
+        patches: exact where all slides were looked at, else with an interval of about 95 %.
         seconds: of the whole run; its range is that of the slowest and the fastest probe.
         loading_seconds: of these, once a process: the encoder loaded, compiled where that pays.
         slide_seconds: of these, a slide: opened, its tissue found.

@@ -156,7 +156,8 @@ def _told(options: argparse.Namespace, count: Extracted) -> int:
     if options.json:
         print(to_json(asdict(count)))
     else:
-        survived = f"; {count.hiccups} hiccups of disk or share survived" if count.hiccups else ""
+        hiccups = "1 hiccup" if count.hiccups == 1 else f"{count.hiccups} hiccups"
+        survived = f"; {hiccups} of disk or share survived" if count.hiccups else ""
         print(
             f"{count.made} slides extracted to {options.out}, {count.kept} were there already, "
             f"{len(count.failed)} failed{survived}"
