@@ -59,7 +59,10 @@ def cost_lines(cost: LargeRunCost | None) -> Iterator[str]:
     work = 2 * cost.multiply_adds
     count = f"{cost.patches:,}"
     yield ""
-    yield f"for scale, {large.SLIDES:,} slides as of five TCGA cohorts, BRCA among them, with UNI2-h at 256 px, 0.5 µm/px:"
+    yield (
+        f"for scale, {large.SLIDES:,} slides as of five TCGA cohorts, BRCA among them, with UNI2-h at "
+        "256 px, 0.5 µm/px:"
+    )
     source = f"{large.SOURCE_PATCHES:,} of {large.SOURCE_SLIDES:,} TCGA slides at 20x"
     yield (
         f"  patches: {large.SLIDES:,} x {cost.patches_a_slide:,} = {count} ({source}: Chen et al., "
@@ -81,7 +84,8 @@ def cost_lines(cost: LargeRunCost | None) -> Iterator[str]:
     if cost.reading_rate is not None and cost.readers is not None:
         yield (
             f"    if slides are read that fast: this machine reads {cost.reading_rate:.0f} patches/s "
-            f"(measured, of the cohort and the size above), so one GPU takes {cost.readers:.2g} x its reader threads"
+            "(measured, of the slides and the patch size above), so one GPU takes "
+            f"{cost.readers:.2g} x its reader threads"
         )
     yield (
         f"  {large.CLUSTER_GPUS} such GPUs: {duration(cost.gpu_seconds)} / {large.CLUSTER_GPUS} = "
