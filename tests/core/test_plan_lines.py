@@ -73,7 +73,7 @@ def test_the_large_run_is_told_with_its_arithmetic(monkeypatch: pytest.MonkeyPat
     assert "1,000 slides as of five TCGA cohorts" in told[1]
     assert "1,000 x 14,165 = 14,165,000 " in told[2]
     assert "/ 1 TFLOP/s (measured, matrix products alone) = at least 61 days" in told[4]
-    assert "= 340 patches/s; 12 h" in told[5]
+    assert "= 336 patches/s; 12 h" in told[5]
     assert "one GPU takes 3.4 x its reader threads" in told[6]
     assert told[8].endswith("1,536 values x 4 bytes = 87 GB")
     assert list(cost_lines(None)) == []
