@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -127,11 +127,12 @@ def _beside(path: Path) -> list[Path]:
     As OpenSlide finds them: https://openslide.org/formats/mirax/, https://openslide.org/formats/dicom/.
     """
     kind = path.suffix.lower()
+    files: Iterable[Path] = ()
     if kind == ".mrxs":
-        return [file for file in path.with_suffix("").iterdir() if not file.is_dir()]
-    if kind == ".dcm":
-        return [file for file in path.parent.glob(f"*{path.suffix}") if file != path]
-    return []
+        files = path.with_suffix("").iterdir()
+    elif kind == ".dcm":
+        files = path.parent.glob(f"*{path.suffix}")
+    return [file for file in files if file != path and not file.is_dir()]
 
 
 @cache
