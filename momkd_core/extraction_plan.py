@@ -231,15 +231,7 @@ def _estimated(request: PlanRequest, found: _Probes) -> ExtractionPlan:
     encoder = found.encoder
     processes = max(1, min(request.processes, len(found.squares)))
     looking = _mean([probe.seconds for probe in found.tissue.values()])
-    side = SideBySide()
-    if encoder is not None:
-        side = side_by_side(
-            processes,
-            cores(),
-            threads=request.threads,
-            workers=request.workers,
-            on_processor=encoder.on_processor,
-        )
+    side = _side(request, encoder, processes)
     width = encoder.identity.width if encoder is not None else 0
     empty, each = found.paces[-1].file_bytes if found.paces else (0.0, 0.0)
     held = largest * 4.0 * width  # float32, in memory and on disk, until the slide is finished
@@ -268,6 +260,18 @@ def _estimated(request: PlanRequest, found: _Probes) -> ExtractionPlan:
         processes=processes,
         tissue=tuple(found.tissue.values()),
         paces=tuple(found.paces),
+    )
+
+
+def _side(request: PlanRequest, encoder: PatchEncoder | None, processes: int) -> SideBySide:
+    if encoder is None:
+        return SideBySide()
+    return side_by_side(
+        processes,
+        cores(),
+        threads=request.threads,
+        workers=request.workers,
+        on_processor=encoder.on_processor,
     )
 
 
