@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from momkd_core.encoders import find_encoder
-from momkd_core.errors import EncoderError, MomkdError, OutputError, SettingsError
+from momkd_core.errors import EncoderError, MomkdError, OutputError, SettingsError, SlideError
 from momkd_core.extraction import SlideJob, extract_file
 from momkd_core.features import StoredType
 from momkd_core.patch_encoder import PatchEncoder, Precision
@@ -20,7 +20,7 @@ from momkd_core.settings import ExtractionSettings
 
 log = logging.getLogger(__name__)
 
-#: What fails every slide alike, and so stops all.
+#: What fails every slide alike, and so stops all. An encoder that was loaded fails slides one by one.
 OF_ALL_SLIDES = (EncoderError, OutputError, SettingsError)
 
 LOGS = "logs"  # folder beside the feature files, of slides that other processes extract
@@ -126,6 +126,8 @@ def extract_slide(request: SlideRequest, report: Report, cancel: CancelToken) ->
 
     Raises:
         ShareError: there were too many in a row.
+        EncoderError: the encoder cannot be loaded.
+        SlideError: it cannot encode the patches of this slide.
         MomkdError: as :func:`momkd_core.extraction.extract_file`.
     """
     reached = 0
@@ -137,21 +139,24 @@ def extract_slide(request: SlideRequest, report: Report, cancel: CancelToken) ->
 
     encoder = loaded_encoder(request.encoder)
     patience = Patience(cancel)
-    made = patience.run(
-        lambda: extract_file(
-            request.job,
-            encoder,
-            request.settings,
-            workers=request.workers,
-            overwrite=request.overwrite,
-            dtype=request.dtype,
-            report=watched,
-            cancel=cancel,
-            together=request.together,
-        ),
-        request.job.slide.name,
-        lambda: reached,
-    )
+    try:
+        made = patience.run(
+            lambda: extract_file(
+                request.job,
+                encoder,
+                request.settings,
+                workers=request.workers,
+                overwrite=request.overwrite,
+                dtype=request.dtype,
+                report=watched,
+                cancel=cancel,
+                together=request.together,
+            ),
+            request.job.slide.name,
+            lambda: reached,
+        )
+    except EncoderError as error:  # it was loaded: other slides may go well
+        raise SlideError(error.cause, error.cure) from error
     return Extracted(made=int(made), kept=int(not made), hiccups=patience.hiccups)
 
 

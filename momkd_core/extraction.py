@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from momkd_core.annotation_files import Offset
@@ -86,9 +87,7 @@ def extract_file(
         SlideError, TissueError, OutputError, Cancelled: as :func:`extract_bag`.
     """
     if job.target.exists() and not overwrite:
-        made = read_header(job.target)
-        region = job.region(made.bounds_offset)
-        check_made(made, job.target.name, encoder, settings, dtype, job.mpp, region)
+        check_extracted(job, encoder, settings, dtype)
         return False
     with Slide(job.slide, mpp=job.mpp) as slide:
         extract_bag(
@@ -104,6 +103,15 @@ def extract_file(
             region=job.region(slide.bounds_offset),
         )
     return True
+
+
+def check_extracted(
+    job: SlideJob, encoder: PatchEncoder, settings: ExtractionSettings, dtype: StoredType
+) -> None:
+    """Raises FeatureError where ``job.target``, which exists, was made in another way."""
+    made = read_header(job.target)
+    region = job.region(made.bounds_offset)
+    check_made(made, job.target.name, encoder, settings, dtype, job.mpp, region)
 
 
 def cached_bag(
@@ -130,22 +138,14 @@ def cached_bag(
             except FeatureError as error:
                 log.warning("Cached features are extracted again: %s", error)
         encoder = load(settings.encoder)
-        keep_in: Path | None = target.parent
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            log.warning("The feature cache cannot be written: %s", error)
-            keep_in = None
-        return extract_bag(
-            slide,
-            encoder,
-            settings,
-            workers=workers,
-            report=report,
-            cancel=cancel,
-            keep_in=keep_in,
-            save=(lambda bag: _cache(target, bag)) if keep_in is not None else None,
+        extracted = partial(
+            extract_bag, slide, encoder, settings, workers=workers, report=report, cancel=cancel
         )
+        try:
+            return extracted(keep_in=target.parent, save=lambda bag: _cache(target, bag))
+        except OutputError as error:
+            log.warning("The feature cache cannot be written: %s", error)
+        return extracted()
 
 
 def _cache(target: Path, bag: FeatureBag) -> None:

@@ -13,16 +13,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from momkd_core.cohort_extraction import OF_ALL_SLIDES, EncoderChoice, loaded_encoder
-from momkd_core.errors import MomkdError
-from momkd_core.extraction import SlideJob
+from momkd_core.cohort_extraction import EncoderChoice, loaded_encoder
+from momkd_core.errors import MomkdError, OutputError, SettingsError
+from momkd_core.extraction import SlideJob, check_extracted
 from momkd_core.extraction_probe import PaceProbe, TissueProbe, probe_pace, probe_tissue
+from momkd_core.extraction_time import SideBySide, run_seconds, side_by_side
 from momkd_core.features import StoredType
 from momkd_core.patch_encoder import PatchEncoder
 from momkd_core.patch_estimate import Estimate, estimated_patches
 from momkd_core.patches import full_grid
 from momkd_core.pieces import threads_of
-from momkd_core.processor import gpu_peak_memory, peak_memory
+from momkd_core.processor import cores, gpu_peak_memory, peak_memory
 from momkd_core.progress import CancelToken, Report, silent
 from momkd_core.settings import ExtractionSettings
 from momkd_core.slide import FOR_PATCHES, Slide
@@ -62,14 +63,16 @@ class ExtractionPlan:
     Attributes:
         slides: to extract; ``kept`` have their features already, ``failed`` cannot be planned.
         squares: of all of them, before the tissue rule.
-        patches: exact where all slides were looked at, else with a 95 % interval.
+        patches: exact where all slides were looked at, else with an interval of about 95 %.
         seconds: of the whole run; its range is that of the slowest and the fastest probe.
         loading_seconds: of these, once a process: the encoder loaded, compiled where that pays.
         slide_seconds: of these, a slide: opened, its tissue found.
         feature_bytes: of all feature files; ``unfinished_bytes`` more while slides are unfinished.
         free_bytes: where the features go.
-        memory_bytes, gpu_bytes: at their peak, of all processes: of probing, the largest slide, and a
-            full cache of tiles; None where it is unknown.
+        memory_bytes: at its peak, of all processes: of probing, the largest slide, patches that wait,
+            and a full cache of tiles; None where it is unknown.
+        gpu_bytes: of tensors at their peak, of all processes; CUDA's own and what PyTorch keeps in
+            reserve come on top. None without an NVIDIA GPU.
         device: of the encoder.
         tissue, paces: the probes.
     """
@@ -121,6 +124,7 @@ def plan_extraction(
     """
     cancel = cancel or CancelToken()
     found = _Probes(request, failed, report, cancel)
+    found.find_kept()
     found.open_all()
     if found.squares:
         if request.threads is None:
@@ -132,7 +136,7 @@ def plan_extraction(
 
 
 class _Probes:
-    """What is found of a cohort's slides, in two rounds over them."""
+    """What is found of a cohort's slides, in three rounds over them."""
 
     def __init__(
         self, request: PlanRequest, failed: Failed, report: Report, cancel: CancelToken
@@ -145,14 +149,24 @@ class _Probes:
         self.failures = 0
         self._request, self._failed, self._report = request, failed, report
         self._cancel = cancel
-        self._jobs = [job for job in request.jobs if request.overwrite or not job.target.exists()]
+        self._jobs: list[SlideJob] = []
+        self.kept = 0
 
-    @property
-    def kept(self) -> int:
-        return len(self._request.jobs) - len(self._jobs)
+    def find_kept(self) -> None:
+        """Counts the slides whose features are there, made as they are asked for."""
+        for job in self._request.jobs:
+            if self._request.overwrite or not job.target.exists():
+                self._jobs.append(job)
+                continue
+            encoder = self._loaded()
+            try:
+                check_extracted(job, encoder, self._request.settings, self._request.dtype)
+                self.kept += 1
+            except MomkdError as error:
+                self._fail(job, error)
 
     def open_all(self) -> None:
-        """Counts the squares of every slide."""
+        """Counts the squares of every other slide."""
         for position, job in enumerate(self._jobs):
             self._report(position, len(self._jobs), "opening slides")
             self._cancel.raise_if_cancelled()
@@ -165,9 +179,7 @@ class _Probes:
 
     def probe(self) -> None:
         """Looks at slides drawn by lot until enough of them could be looked at."""
-        start = time.perf_counter()
-        encoder = self.encoder = loaded_encoder(self._request.encoder)
-        self.loading = time.perf_counter() - start
+        encoder = self._loaded()
         drawn = [job for job in self._jobs if job.target in self.squares]
         random.Random(0).shuffle(drawn)
         wanted = min(self._request.masks, len(drawn))
@@ -178,13 +190,20 @@ class _Probes:
             self._cancel.raise_if_cancelled()
             try:
                 self._probe(job, encoder)
-            except OF_ALL_SLIDES:
+            except (OutputError, SettingsError):  # fails every slide alike
                 raise
             except MomkdError as error:
                 self._fail(job, error)
                 self.tissue.pop(job.target, None)
                 del self.squares[job.target]
         self._report(len(self.tissue), len(self.tissue), "probing slides")
+
+    def _loaded(self) -> PatchEncoder:
+        if self.encoder is None:
+            start = time.perf_counter()
+            self.encoder = loaded_encoder(self._request.encoder)
+            self.loading = time.perf_counter() - start
+        return self.encoder
 
     def _probe(self, job: SlideJob, encoder: PatchEncoder) -> None:
         request = self._request
@@ -209,12 +228,14 @@ class _Probes:
 
 def _estimated(request: PlanRequest, found: _Probes) -> ExtractionPlan:
     patches, largest = estimated_patches(found.squares, found.tissue)
+    encoder = found.encoder
     processes = max(1, min(request.processes, len(found.squares)))
     looking = _mean([probe.seconds for probe in found.tissue.values()])
-    encoder = found.encoder
+    side = _side(request, encoder, processes)
     width = encoder.identity.width if encoder is not None else 0
     empty, each = found.paces[-1].file_bytes if found.paces else (0.0, 0.0)
     held = largest * 4.0 * width  # float32, in memory and on disk, until the slide is finished
+    ahead = found.paces[-1].ahead_bytes if found.paces else 0
     written = largest * each + empty  # its file is made in memory
     memory, gpu = peak_memory(), gpu_peak_memory()
     return ExtractionPlan(
@@ -223,7 +244,9 @@ def _estimated(request: PlanRequest, found: _Probes) -> ExtractionPlan:
         failed=found.failures,
         squares=sum(found.squares.values()),
         patches=patches,
-        seconds=_seconds(patches, found, looking, processes),
+        seconds=run_seconds(
+            patches, found.paces, side, once=found.loading, looking=looking * len(found.squares)
+        ),
         loading_seconds=found.loading,
         slide_seconds=looking,
         feature_bytes=len(found.squares) * empty + patches.expected * each,
@@ -231,7 +254,7 @@ def _estimated(request: PlanRequest, found: _Probes) -> ExtractionPlan:
         free_bytes=shutil.disk_usage(_existing(request.jobs[0].target.parent)).free,
         memory_bytes=None
         if memory is None
-        else (memory + FOR_PATCHES + held + written) * processes,
+        else (memory + FOR_PATCHES + ahead + held + written) * processes,
         gpu_bytes=None if gpu is None else float(gpu * processes),
         device=str(encoder.device) if encoder is not None else "",
         processes=processes,
@@ -240,20 +263,15 @@ def _estimated(request: PlanRequest, found: _Probes) -> ExtractionPlan:
     )
 
 
-def _seconds(patches: Estimate, found: _Probes, looking: float, processes: int) -> Estimate:
-    """Of the run: the encoder is got ready in every process, all else is shared out among them."""
-    paces = found.paces
-    if not paces:
-        return Estimate(0.0, 0.0, 0.0)
-    each = [pace.patch_seconds for pace in paces]
-    mean = sum(pace.patch_seconds * pace.patches for pace in paces) / sum(p.patches for p in paces)
-    slides = len(found.squares) * looking
-
-    def whole(count: float, seconds: float) -> float:
-        return found.loading + (slides + count * seconds) / processes
-
-    return Estimate(
-        whole(patches.expected, mean), whole(patches.low, min(each)), whole(patches.high, max(each))
+def _side(request: PlanRequest, encoder: PatchEncoder | None, processes: int) -> SideBySide:
+    if encoder is None:
+        return SideBySide()
+    return side_by_side(
+        processes,
+        cores(),
+        threads=request.threads,
+        workers=request.workers,
+        on_processor=encoder.on_processor,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,12 +14,13 @@ from numpy.typing import NDArray
 from momkd_core.extraction import SlideJob
 from momkd_core.features import StoredType, write_features
 from momkd_core.patch_encoder import PatchEncoder
+from momkd_core.patch_reading import patches_ahead
 from momkd_core.patches import PatchGrid
 from momkd_core.settings import ExtractionSettings
 from momkd_core.slide import Slide
 from momkd_core.slide_encoding import feature_bag, patches_for, plan
 
-_PATCHES = 64  # read and encoded of a slide, or two batches where those are larger
+_PATCHES = 64  # encoded of a slide, or two batches where those are larger
 _ENCODING_S = 4.0  # a slow encoder is stopped after that, between two batches
 _ROWS = 500  # of the feature file that is written to see how large one gets
 
@@ -45,6 +47,7 @@ class PaceProbe:
 
     Attributes:
         patches: that were encoded.
+        ahead_bytes: of patches that wait in memory while a slide is extracted.
         reading, encoding: seconds a patch.
         in_turns: whether the two are added up; otherwise the slower one sets the pace.
         getting_ready: seconds that are spent once: compiling, the first batch.
@@ -60,12 +63,12 @@ class PaceProbe:
     getting_ready: float
     width: int
     file_bytes: tuple[float, float]
+    ahead_bytes: int
 
-    @property
-    def patch_seconds(self) -> float:
-        if self.in_turns:
-            return self.reading + self.encoding
-        return max(self.reading, self.encoding)
+    def patch_seconds(self, readers: float = 1.0, encoders: float = 1.0) -> float:
+        """Of the whole run, where so many processes like this one read and encode side by side."""
+        reading, encoding = self.reading / readers, self.encoding / encoders
+        return reading + encoding if self.in_turns else max(reading, encoding)
 
     @property
     def value_bytes(self) -> float:
@@ -103,11 +106,12 @@ def probe_pace(
         SlideError, EncoderError.
     """
     with Slide(job.slide, mpp=job.mpp) as slide:
-        part = _middle(grid, max(_PATCHES, 2 * encoder.batch_size))
+        ahead = 0 if encoder.on_processor else patches_ahead(workers, encoder.batch_size)
+        wanted = max(_PATCHES, 2 * encoder.batch_size)
+        part = _middle(grid, max(wanted, ahead))  # of fewer, threads that read ahead have no share
         start = time.perf_counter()
-        chunks = patches_for(encoder, slide, part, settings, workers)
-        read = np.concatenate([chunk.copy() for chunk in chunks])
-        reading = (time.perf_counter() - start) / len(read)
+        read = _first(patches_for(encoder, slide, part, settings, workers), wanted)
+        reading = (time.perf_counter() - start) / len(part)
         start = time.perf_counter()
         encoder.prepare(len(grid) * together, settings.patch_size)
         encoder.encode(read[: encoder.batch_size])
@@ -123,7 +127,17 @@ def probe_pace(
         max(0.0, getting_ready - seconds / encoded * min(len(read), encoder.batch_size)),
         encoder.identity.width,
         sizes,
+        3 * settings.patch_size**2 * ahead,
     )
+
+
+def _first(chunks: Iterator[NDArray[np.uint8]], count: int) -> NDArray[np.uint8]:
+    """Copies of so many patches, about; the others are read and dropped."""
+    kept: list[NDArray[np.uint8]] = []
+    for chunk in chunks:
+        if sum(map(len, kept)) < count:
+            kept.append(chunk.copy())
+    return np.concatenate(kept)
 
 
 def _encode(encoder: PatchEncoder, patches: NDArray[np.uint8]) -> tuple[int, float]:

@@ -1,4 +1,4 @@
-"""What a large run costs: 1,000 slides as of TCGA-BRCA with UNI2-h, by arithmetic that can be checked.
+"""What a large run costs: 1,000 slides as of TCGA with UNI2-h, by arithmetic that can be checked.
 
 Nothing here is measured but two rates of this machine, which are handed in: how fast it multiplies
 matrices of that network, and how fast it reads patches.
@@ -41,7 +41,8 @@ class LargeRunCost:
         multiply_adds: a patch; each is two operations.
         parameters: of the network's matrices.
         machine_rate: operations a second of this machine in such products, measured.
-        reading_rate: patches a second that this machine reads, measured; None where it was not.
+        reading_rate: patches a second that this machine reads, measured, of the user's own slides and
+            patch size; None where it was not.
         machine_seconds: at least: a network does not reach the rate of its products.
         gpu_rate: patches a second of one GPU.
         gpu_seconds, cluster_seconds: where reading keeps up.

@@ -44,7 +44,7 @@ class PartialFeatures:
         rows, width: of the whole slide: patches, and values in a row.
 
     Raises:
-        OutputError: the folder cannot be written; so do all methods but :meth:`close`.
+        OutputError: the folder cannot be written; so do :meth:`resume` and :meth:`append`.
     """
 
     def __init__(self, path: Path, rows: int, width: int) -> None:
@@ -102,14 +102,16 @@ class PartialFeatures:
                 Path(self._lock.lock_file).unlink(missing_ok=True)
 
     def discard(self) -> None:
-        """Removes the file: its rows are safe elsewhere."""
+        """Removes the file: its rows are safe elsewhere, so one that stays is logged, not raised."""
         owned = self._lock.is_locked
-        with self._naming_failure():
+        try:
             if self._file is not None:
                 self._file.close()
                 self._file = None
             if owned:
                 self._path.unlink(missing_ok=True)
+        except OSError as error:
+            log.warning("%s is of no more use but cannot be deleted: %s", self._path, error)
         self.close()
 
     @contextmanager

@@ -228,7 +228,9 @@ class PatchEncoder:
             raise EncoderError(
                 f"The GPU's memory does not hold {self.batch_size} patches of {self.identity.name} at "
                 "a time",
-                "Close what else uses it, or use --precision bfloat16",
+                "Close what else uses it, or use --precision bfloat16"
+                if self.precision == "float32"
+                else "Close what else uses it",
             ) from error
 
     def _features(self, batch: Tensor) -> Tensor:

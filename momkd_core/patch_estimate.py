@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from scipy import special
+
 from momkd_core.extraction_probe import TissueProbe
 
 
@@ -28,7 +30,7 @@ def estimated_patches(
         squares: of every slide, by its feature file; ``tissue`` of those that were looked at.
 
     The share of squares with tissue among the n probed slides is taken for the m others. The interval
-    is two standard errors wide on either side, which are those of the share and of the others' own
+    is one of about 95 %, by Student's t for n - 1, of the errors of the share and of the others' own
     scatter about it (Cochran, Sampling Techniques, 3rd edition 1977, chapter 6).
     """
     known = sum(probe.patches for probe in tissue.values())
@@ -41,7 +43,8 @@ def estimated_patches(
     scatter = sum((probe.patches - share * probe.squares) ** 2 for probe in tissue.values())
     spread = 0.0
     if m and n > 1:
-        spread = 2 * math.sqrt(scatter / (n - 1) * (m + n * (rest / seen) ** 2))
+        error = math.sqrt(scatter / (n - 1) * (m + n * (rest / seen) ** 2))
+        spread = float(special.stdtrit(n - 1, 0.975)) * error
     elif m:
         spread = rest * max(share, 1 - share)  # one slide says nothing of how others differ
     expected = known + share * rest

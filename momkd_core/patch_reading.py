@@ -20,6 +20,7 @@ from momkd_core.patches import PatchGrid
 from momkd_core.slide import Slide
 
 _CHUNK = 32  # patches read by one thread at a time, where it reads ahead
+_AHEAD = 2  # chunks for each thread that are begun or wait
 _BLOCK = 256  # patches read in one turn, where reader and encoder take turns
 _STRIP = 8  # patches of one strip at most: 8 of 512 px are 8 MiB
 
@@ -58,6 +59,11 @@ def read_patches(
         yield from _read_ahead(slide, coords, grid.size_level0, patch_size, pool, workers, chunk)
 
 
+def patches_ahead(workers: int, chunk: int) -> int:
+    """Patches that ``workers`` threads hold ready at most, where they read ahead: two chunks each."""
+    return _AHEAD * workers * max(chunk, _CHUNK)
+
+
 def _read_ahead(
     slide: Slide,
     coords: NDArray[np.int64],
@@ -73,7 +79,7 @@ def _read_ahead(
         for start in range(0, len(coords), chunk):
             corners = coords[start : start + chunk]
             waiting.append(pool.submit(read_chunk, slide, corners, size_level0, patch_size))
-            if len(waiting) > 2 * workers:
+            if len(waiting) > _AHEAD * workers:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()

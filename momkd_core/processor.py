@@ -22,6 +22,13 @@ def best_device() -> str:
     return "cpu"
 
 
+def cores() -> int:
+    """Of the processor, as many as this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def compiler_found() -> bool:
     """Whether torch.compile can build for the processor (``MOMKD_COMPILE=0`` turns it off)."""
     if os.environ.get("MOMKD_COMPILE") == "0" or sys.platform == "win32":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -50,13 +50,14 @@ class SlideHandle:
         self._closed = False
 
     def use(self, read: Callable[[openslide.AbstractSlide], _Read]) -> _Read:
-        """What ``read`` finds in the file, tried a second time where the first try failed.
+        """What ``read`` finds in the file, tried again where the first try failed.
 
         A read that fails may be sound itself, beside one that is not. So the handle is replaced for the
         reads to come, and this one is tried again on a handle of its own, where no other can spoil it.
+        A share that went away may be back by the time its files are looked at, hence the third try.
 
         Raises:
-            OpenSlideError, OSError: the second try failed as well.
+            OpenSlideError, OSError: all tries failed.
             SlideError: the file was closed, or is gone.
         """
         with self._reading():
@@ -65,12 +66,11 @@ class SlideHandle:
                 return read(shared)
             except READ_ERRORS:
                 self._replace(shared)
-            with _open(self._path, self._cache) as own:
-                try:
-                    return read(own)
-                except openslide.OpenSlideError:
-                    _raise_system_failure(self._path)
-                    raise
+            try:
+                return self._read_alone(read)
+            except openslide.OpenSlideError:
+                _raise_system_failure(self._path)
+            return self._read_alone(read)
 
     def close(self) -> None:
         """Closes the file once running reads have ended; later reads fail by name."""
@@ -80,6 +80,10 @@ class SlideHandle:
             self._closed = True
             self._idle.wait_for(lambda: self._readers == 0)
         self._shared.close()
+
+    def _read_alone(self, read: Callable[[openslide.AbstractSlide], _Read]) -> _Read:
+        with _open(self._path, self._cache) as own:
+            return read(own)
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
@@ -105,15 +109,30 @@ class SlideHandle:
 
 
 def _raise_system_failure(path: Path) -> None:
-    """Raises OSError where the file cannot be read at all, in a few places of it.
+    """Raises OSError where a file of the slide cannot be read at all, in a few places of it.
 
     OpenSlide does not say why a read was short: a share that went away looks like a truncated file.
     """
-    with path.open("rb", buffering=0) as stream:
-        size = stream.seek(0, os.SEEK_END)
-        for part in range(_PLACES):
-            stream.seek(part * size // _PLACES)
-            stream.read(_PLACE_BYTES)
+    for file in (path, *_beside(path)):
+        with file.open("rb", buffering=0) as stream:
+            size = os.fstat(stream.fileno()).st_size
+            for part in range(_PLACES):
+                stream.seek(part * size // _PLACES)
+                stream.read(_PLACE_BYTES)
+
+
+def _beside(path: Path) -> list[Path]:
+    """Other files that hold pixels of a slide, or may: those in the folder of an MRXS, DICOM beside.
+
+    As OpenSlide finds them: https://openslide.org/formats/mirax/, https://openslide.org/formats/dicom/.
+    """
+    kind = path.suffix.lower()
+    files: Iterable[Path] = ()
+    if kind == ".mrxs":
+        files = path.with_suffix("").iterdir()
+    elif kind == ".dcm":
+        files = path.parent.glob(f"*{path.suffix}")
+    return [file for file in files if file != path and not file.is_dir()]
 
 
 @cache

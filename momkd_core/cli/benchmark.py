@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -94,13 +93,10 @@ def run(options: argparse.Namespace) -> int:
     # Imported here: torch takes seconds, which wrong usage should not cost.
     from momkd_core.benchmark import benchmark
     from momkd_core.benchmark_files import markdown
-    from momkd_core.processor import best_device
+    from momkd_core.processor import best_device, cores
 
     cells = _cells(options)
-    cores = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
-    many = cores // options.cpus_per_task if best_device() == "cpu" else 1
+    many = cores() // options.cpus_per_task if best_device() == "cpu" else 1
     with (
         asked_workplace(options, options.out, processes=max(1, many)) as place,
         Progress() as progress,

@@ -156,7 +156,8 @@ def _told(options: argparse.Namespace, count: Extracted) -> int:
     if options.json:
         print(to_json(asdict(count)))
     else:
-        survived = f"; {count.hiccups} hiccups of disk or share survived" if count.hiccups else ""
+        hiccups = "1 hiccup" if count.hiccups == 1 else f"{count.hiccups} hiccups"
+        survived = f"; {hiccups} of disk or share survived" if count.hiccups else ""
         print(
             f"{count.made} slides extracted to {options.out}, {count.kept} were there already, "
             f"{len(count.failed)} failed{survived}"
@@ -208,7 +209,7 @@ def _plan(
         masks=options.probes,
         dtype=options.dtype,
     )
-    with Progress() as progress:
+    with asked_workplace(options, None), Progress() as progress:  # refuses what a run refuses
         plan = plan_extraction(request, failed=progress.failure, report=progress)
     cost = None
     if plan.paces:

@@ -43,7 +43,9 @@ def plan_lines(plan: ExtractionPlan, request: PlanRequest) -> Iterator[str]:
         f"disk: {features} of features, {unfinished} more while slides are unfinished; "
         f"{byte_count(plan.free_bytes)} are free{full}"
     )
-    gpu = f", and {byte_count(plan.gpu_bytes)} of the GPU" if plan.gpu_bytes else ""
+    gpu = (
+        f", and {byte_count(plan.gpu_bytes)} of the GPU beside CUDA's own" if plan.gpu_bytes else ""
+    )
     memory = "unknown here" if plan.memory_bytes is None else byte_count(plan.memory_bytes)
     yield f"memory: {memory}{gpu}"
 
@@ -57,7 +59,10 @@ def cost_lines(cost: LargeRunCost | None) -> Iterator[str]:
     work = 2 * cost.multiply_adds
     count = f"{cost.patches:,}"
     yield ""
-    yield f"for scale, {large.SLIDES:,} slides as of TCGA-BRCA with UNI2-h at 256 px, 0.5 µm/px:"
+    yield (
+        f"for scale, {large.SLIDES:,} slides as of five TCGA cohorts, BRCA among them, with UNI2-h at "
+        "256 px, 0.5 µm/px:"
+    )
     source = f"{large.SOURCE_PATCHES:,} of {large.SOURCE_SLIDES:,} TCGA slides at 20x"
     yield (
         f"  patches: {large.SLIDES:,} x {cost.patches_a_slide:,} = {count} ({source}: Chen et al., "
@@ -79,7 +84,8 @@ def cost_lines(cost: LargeRunCost | None) -> Iterator[str]:
     if cost.reading_rate is not None and cost.readers is not None:
         yield (
             f"    if slides are read that fast: this machine reads {cost.reading_rate:.0f} patches/s "
-            f"(measured), so one GPU takes {cost.readers:.2g} x its reader threads"
+            "(measured, of the slides and the patch size above), so one GPU takes "
+            f"{cost.readers:.2g} x its reader threads"
         )
     yield (
         f"  {large.CLUSTER_GPUS} such GPUs: {duration(cost.gpu_seconds)} / {large.CLUSTER_GPUS} = "

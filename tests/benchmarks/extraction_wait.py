@@ -58,7 +58,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 class Watched:
-    """Counts the seconds in which an encoder computes."""
+    """Counts the seconds in which an encoder computes; on a processor, where beginning is computing."""
 
     def __init__(self, encoder: PatchEncoder) -> None:
         self.busy = 0.0

@@ -16,10 +16,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from synthetic import damage_tile
 
-from momkd_core import patience
+from momkd_core import cohort_extraction, patience
 from momkd_core.cli.main import main
+from momkd_core.extraction import SlideJob
 from momkd_core.features import read_features
+from momkd_core.patch_encoder import PatchEncoder
 from momkd_core.slide_handle import SlideHandle
 
 
@@ -59,6 +63,36 @@ def assert_whole(out: Path, whole: Path, count: int) -> None:
         found, wanted = read_features(out / name), read_features(whole / name)
         np.testing.assert_array_equal(found.features, wanted.features)
         np.testing.assert_array_equal(found.coords, wanted.coords)
+
+
+def test_patches_that_cannot_be_encoded_cost_their_slide_and_no_other(
+    three: Path,
+    features_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    slides = 0
+    prepare, features = PatchEncoder.prepare, PatchEncoder._features
+
+    def counted(encoder: PatchEncoder, patches: int, size: int) -> None:
+        nonlocal slides
+        slides += 1
+        prepare(encoder, patches, size)
+
+    def second_is_nan(encoder: PatchEncoder, batch: torch.Tensor) -> torch.Tensor:
+        return features(encoder, batch) * (np.nan if slides == 2 else 1.0)
+
+    monkeypatch.setattr(PatchEncoder, "prepare", counted)
+    monkeypatch.setattr(PatchEncoder, "_features", second_is_nan)
+    assert extract(three, tmp_path / "out") == 1
+    told = capsys.readouterr()
+    assert "2 slides extracted" in told.out and "1 failed" in told.out
+    assert told.err.count("error: ") == 1
+    assert "error: case_01.tif: " in told.err and "answers NaN" in told.err
+    monkeypatch.undo()
+    assert extract(three, tmp_path / "out") == 0
+    assert_whole(tmp_path / "out", features_folder, 3)
 
 
 class FlakyShare:
@@ -120,6 +154,54 @@ def test_a_share_that_stays_away_costs_the_slide_and_no_other(
     monkeypatch.undo()
     assert extract(three, tmp_path / "out") == 0
     assert_whole(tmp_path / "out", features_folder, 3)
+
+
+def test_a_file_that_cannot_be_deleted_costs_nothing(
+    three: Path,
+    features_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The features are saved by then: the slide is extracted, not begun again."""
+    unlink = Path.unlink
+
+    def failing(path: Path, missing_ok: bool = False) -> None:
+        if path.suffix == ".partial":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        unlink(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", failing)
+    assert extract(three, tmp_path / "out") == 0
+    told = capsys.readouterr()
+    assert told.out.startswith("3 slides extracted") and "hiccup" not in told.out
+    assert told.err.count("warning: ") == 3 and "cannot be deleted" in told.err
+    monkeypatch.undo()
+    for path in (tmp_path / "out").glob(".*.partial"):
+        path.unlink()
+    assert_whole(tmp_path / "out", features_folder, 3)
+
+
+def test_a_damaged_slide_is_not_tried_again(
+    three: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    damage_tile(three / "case_01.tif", 1, 1)
+    begun: list[str] = []
+    once = cohort_extraction.extract_file
+
+    def counted(job: SlideJob, *arguments: Any, **options: Any) -> bool:
+        begun.append(job.slide.name)
+        return once(job, *arguments, **options)
+
+    monkeypatch.setattr(cohort_extraction, "extract_file", counted)
+    assert extract(three, tmp_path / "out") == 1
+    told = capsys.readouterr()
+    assert "1 failed" in told.out and "hiccup" not in told.out
+    assert "error: case_01.tif: " in told.err and "truncated or corrupt" in told.err
+    assert sorted(begun) == sorted(path.name for path in three.iterdir())
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no limit of a file's size")

@@ -66,6 +66,9 @@ def test_a_full_gpu_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encoder, "_plain", full)
     with pytest.raises(EncoderError, match="GPU's memory does not hold .*--precision bfloat16"):
         encoder.encode(PATCHES)
+    encoder.precision = "bfloat16"
+    with pytest.raises(EncoderError, match=r"Close what else uses it\.$"):
+        encoder.encode(PATCHES)
 
 
 @pytest.mark.skipif(not processor.compiler_found(), reason="no C++ compiler")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score, f1_score, roc_auc_score
 
+from momkd_core import evaluation
 from momkd_core.evaluation import (
     auc,
     best_threshold,
@@ -47,6 +48,22 @@ def test_intervals() -> None:
     assert bootstrap_decisions([0, 0], [False, True])["sensitivity"]["low"] is None
     folds = mean_over_folds([0.7, 0.8, None, 0.9])
     assert folds["mean"] == pytest.approx(0.8) and folds["sd"] == pytest.approx(0.1)
+
+
+def test_interval_of_tied_probabilities_is_that_of_scikit_learn_on_the_same_samples(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And the same in however many blocks the samples are counted."""
+    monkeypatch.setattr(evaluation, "BOOTSTRAPS", 50)
+    tied = np.round(PROBABILITIES, 1)
+    found = bootstrap_auc(LABELS, tied)
+    samples = np.concatenate(list(evaluation._samples(LABELS, None, 0)))
+    values = [roc_auc_score(LABELS, tied, sample_weight=times) for times in samples]
+    wanted = np.percentile(values, [2.5, 97.5])
+    assert [found["low"], found["high"]] == pytest.approx(wanted)
+    monkeypatch.setattr(evaluation, "_CELLS", 7 * len(LABELS))
+    assert len(list(evaluation._samples(LABELS, None, 0))) == 8
+    assert bootstrap_auc(LABELS, tied) == found
 
 
 def test_intervals_resample_patients() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -129,3 +130,22 @@ def test_the_cache_serves_the_same_slide_and_only_that(
     np.testing.assert_array_equal(first.features, again.features)
     cached_bag(slide_path, settings, loader, mpp=0.4)
     assert len(loads) == 2, "another resolution is other work"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no limit of a file's size")
+def test_a_cache_that_is_full_costs_the_cache(
+    slide_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import resource
+
+    monkeypatch.setenv("MOMKD_CACHE", str(tmp_path / "full"))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (70_000, before[1]))
+    try:
+        found = cached_bag(slide_path, SETTINGS, EncoderLoader(device="cpu"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list((tmp_path / "full").rglob("*.h5"))
+    monkeypatch.setenv("MOMKD_CACHE", str(tmp_path / "free"))
+    free = cached_bag(slide_path, SETTINGS, EncoderLoader(device="cpu"))
+    np.testing.assert_array_equal(found.features, free.features)

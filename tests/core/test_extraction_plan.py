@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
+import time
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from synthetic import tissue_image, write_slide
 
+from momkd_core import patch_reading
 from momkd_core.cli.main import main
+from momkd_core.encoders import load_encoder
+from momkd_core.extraction import SlideJob
+from momkd_core.extraction_probe import probe_pace, probe_tissue
 from momkd_core.features import read_places
 from momkd_core.large_run_cost import multiply_adds, parameters, tokens
+from momkd_core.settings import ExtractionSettings
 
 
 def plan(cohort: Path, out: Path, capsys: pytest.CaptureFixture[str], *more: str) -> dict:
@@ -66,8 +76,13 @@ def test_what_is_there_already_is_not_planned_again(
 ) -> None:
     found = plan(cohort_path, features_folder, capsys)
     assert (found["slides"], found["kept"], found["paces"]) == (0, 12, [])
-    assert main(["extract", str(cohort_path), "--out", str(features_folder), "--plan"]) == 0
+    asked = ["extract", str(cohort_path), "--out", str(features_folder), "--plan"]
+    assert main([*asked, "--patch-size", "128"]) == 0
     assert capsys.readouterr().out == "slides: 0, 12 have their features already\n"
+    assert main(asked) == 1, "an extraction would refuse them"
+    told = capsys.readouterr()
+    assert told.out.startswith("slides: 0, 12 cannot be used\n")
+    assert told.err.count("exists and was made with patch size 128, not 256") == 12
 
 
 def test_a_slide_that_cannot_be_used_is_named_and_the_rest_is_planned(
@@ -95,6 +110,31 @@ def test_a_slide_that_cannot_be_used_is_named_and_the_rest_is_planned(
     assert [line.split(":")[0] for line in lines[2:6]] == ["a patch", "time", "disk", "memory"]
     assert main([*asked, "--cluster", "local"]) == 1
     assert "--plan measures this machine" in capsys.readouterr().err
+    assert main([*asked, "--cpus-per-task", "2"]) == 1
+    assert "--cpus-per-task is for --processes" in capsys.readouterr().err
+
+
+def test_beside_a_gpu_every_reader_thread_is_timed(
+    slide_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = load_encoder(device="cpu")
+    encoder.on_processor = False
+    reading: set[str] = set()
+    read_chunk = patch_reading.read_chunk
+
+    def watched(*arguments: Any) -> NDArray[np.uint8]:
+        reading.add(threading.current_thread().name)
+        if len(reading) < 4:
+            time.sleep(0.05)  # so that none does the work of two
+        return read_chunk(*arguments)
+
+    monkeypatch.setattr(patch_reading, "read_chunk", watched)
+    settings = ExtractionSettings(patch_size=64, min_tissue=0.0)
+    job = SlideJob(slide_path, None, Path("none"))
+    _, grid = probe_tissue(job, settings)
+    pace = probe_pace(job, grid, encoder, settings, workers=4, together=1)
+    assert len(reading) == 4
+    assert pace.ahead_bytes == 4 * 2 * 32 * 64 * 64 * 3
 
 
 def test_the_network_of_the_large_run_is_counted_rightly() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +16,7 @@ from synthetic import damage_tile, tissue_image, write_slide
 
 from momkd_core import slide_handle
 from momkd_core.errors import SlideError
+from momkd_core.patience import is_hiccup
 from momkd_core.slide import Slide
 from momkd_core.slide_handle import SlideHandle
 
@@ -190,9 +192,44 @@ def test_a_failed_handle_is_replaced_once(tmp_path: Path, monkeypatch: pytest.Mo
             with pytest.raises(openslide.OpenSlideError):
                 outcome.result()
     assert handle.use(lambda shared: shared) is not first
-    assert opened == 1 + 1 + 4
+    assert opened == 1 + 1 + 2 * 4
     handle.use(lambda shared: shared.read_region((256, 256), 0, (64, 64)))
-    assert opened == 1 + 1 + 4, "the handle that replaced the failed one is sound"
+    assert opened == 1 + 1 + 2 * 4, "the handle that replaced the failed one is sound"
+    handle.close()
+
+
+def test_a_share_that_is_back_at_once_costs_nothing(slide_path: Path) -> None:
+    """The first try fails, the one after it too, then the plain read of the file goes well."""
+    tries = 0
+
+    def read(shared: Any) -> str:
+        nonlocal tries
+        tries += 1
+        if tries < 3:
+            raise openslide.OpenSlideError("short read")
+        return "pixels"
+
+    handle = SlideHandle(slide_path, cache=0)
+    assert handle.use(read) == "pixels"
+    handle.close()
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="no file here fails to be read")
+@pytest.mark.parametrize(("name", "part"), [("a.mrxs", "a/Data0000.dat"), ("a.dcm", "b.dcm")])
+def test_a_share_that_took_another_file_of_the_slide_is_told_from_damage(
+    slide_path: Path, tmp_path: Path, name: str, part: str
+) -> None:
+    path = Path(shutil.copy(slide_path, tmp_path / name))
+    (tmp_path / part).parent.mkdir(exist_ok=True)
+    (tmp_path / part).symlink_to("/proc/self/mem")  # its first page cannot be read
+
+    def read(shared: Any) -> None:
+        raise openslide.OpenSlideError("short read")
+
+    handle = SlideHandle(path, cache=0)
+    with pytest.raises(OSError) as caught:
+        handle.use(read)
+    assert is_hiccup(caught.value)
     handle.close()
 
 
