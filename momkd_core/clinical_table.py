@@ -95,7 +95,7 @@ def read_clinical(path: Path, id_column: str | None = None) -> ClinicalTable:
     known = [name for name in ([id_column] if id_column else ID_COLUMNS) if name in header]
     if not known:
         raise CohortError(
-            f"{path.name} has no column {id_column or ' or '.join(ID_COLUMNS)!r} "
+            f"{path.name} has no column {repr(id_column) if id_column else 'of ids that is known'} "
             f"(it has: {_some(header)})",
             "Say with --id which column holds the ids",
         )

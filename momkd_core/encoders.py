@@ -62,8 +62,9 @@ def find_encoder(name: str, weights: str | None = None) -> EncoderEntry:
     recipe = timm_recipe(name)
     if weights is not None:
         if recipe is None:
+            known = find_encoder(name)  # or it says that there is none
             raise EncoderError(
-                f"Encoder {name} brings its own weights", "Leave the weights file out"
+                f"Encoder {known.name} brings its own weights", "Leave the weights file out"
             )
         return timm_entry(recipe, weights)
     if Path(name).suffix.lower() in SUFFIXES:

@@ -96,6 +96,11 @@ class ExtractionPlan:
     paces: tuple[PaceProbe, ...]
 
     @property
+    def fits(self) -> bool:
+        """Whether the disk holds it, with what lies there while slides are unfinished."""
+        return self.feature_bytes + self.unfinished_bytes < self.free_bytes
+
+    @property
     def reading_rate(self) -> float:
         """Patches a second that this machine reads and decodes; needs paces."""
         return 1 / _mean([pace.reading for pace in self.paces])

@@ -80,7 +80,8 @@ def _join(ray: Any, address: str) -> None:
     except (ImportError, OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         raise ClusterError(
             f"The cluster {address} cannot be joined ({error})",
-            "Check that ray start ran there; run this on one of its machines, or name it ray://HOST:10001",
+            "Check that ray start ran there; if it asks for a token, export RAY_AUTH_MODE=token here too; "
+            "run this on one of its machines, or name it ray://HOST:10001",
         ) from error
 
 
@@ -127,7 +128,7 @@ class RayCluster:
                 f"{node['NodeManagerHostname']}: {_told(node['Resources'])}" for node in nodes
             )
             raise ClusterError(
-                f"No machine of the cluster has what a piece needs ({self._needs}): {has}",
+                f"No machine of the cluster has what a piece needs ({_told(self._resources())}): {has}",
                 "Ask for less with --cpus-per-task, --gpus-per-task and --memory-per-task",
             )
         able = [node for node in nodes if self._room(node["Resources"])]

@@ -224,7 +224,8 @@ def _read(path: Path) -> SplitTable:
             rows = list(csv.reader(stream))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise CohortError(
-            f"{path} cannot be read as CSV ({error})", f"Split tables are named {_NAMED}"
+            f"{path} cannot be read as CSV ({getattr(error, 'strerror', None) or error})",
+            f"Split tables are named {_NAMED}",
         ) from error
     header = [cell.strip() for cell in rows[0]] if rows else []
     absent = [name for name in _COLUMNS if header.count(name) != 1]

@@ -311,8 +311,9 @@ def _common_header(paths: list[Path]) -> FeatureBag:
             found, wanted = getattr(other, name), getattr(first, name)
             unsaid = name == "encoder_preprocessing" and None in (found, wanted)
             if found != wanted and not unsaid:
+                told = "what it was cut from:" if name == "cut_from" else name
                 raise FeatureError(
-                    f"{path.name} has {name} {found}, but {paths[0].name} has {wanted}",
+                    f"{path.name} has {told} {found}, but {paths[0].name} has {wanted}",
                     "Extract the whole cohort with one encoder, one patch size and the same regions",
                 )
     return first

@@ -65,6 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--kind", choices=KINDS, default="diagnostic", help="slides to take (default %(default)s)"
     )
+    parser.add_argument("--overwrite", action="store_true", help="replace a table that exists")
     add_json(parser)
 
 
@@ -124,6 +125,8 @@ def _check(options: argparse.Namespace) -> None:
         raise CohortError(
             f"{options.out} is one of the clinical tables", "Write the cohort to another file"
         )
+    if options.out.exists() and not options.overwrite:
+        raise CohortError(f"{options.out} exists", "Choose another name, or pass --overwrite")
 
 
 def _slides(folder: Path | None) -> list[Path]:

@@ -40,12 +40,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_PROBES = 20
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "cohort", type=Path, metavar="COHORT", help="cohort CSV, a slide, or a folder of slides"
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder of the feature files"
+    )
     parser.add_argument(
         "--encoder",
         default=ExtractionSettings.model_fields["encoder"].default,
@@ -104,9 +108,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--probes",
         type=positive_count,
-        default=20,
         metavar="N",
-        help="slides whose tissue --plan looks at; it times six of them (default %(default)s)",
+        help=f"slides whose tissue --plan looks at; it times six of them (default {_PROBES})",
     )
     add_json(parser)
     add_workplace(parser, "slides")
@@ -131,6 +134,8 @@ def run(options: argparse.Namespace) -> int:
         for job in cohort.jobs(options.out)
     ]
     encoder = EncoderChoice(options.encoder, options.encoder_weights, options.precision)
+    if options.probes is not None and not options.plan:
+        raise SettingsError("--probes are of a plan", "Add --plan, or leave them out")
     if options.plan:
         return _plan(options, jobs, settings, encoder)
     log.info("encoder %s, %s, %s", chosen.name, chosen.licence, chosen.note)
@@ -206,7 +211,7 @@ def _plan(
         overwrite=options.overwrite,
         processes=options.processes or 1,
         threads=options.cpus_per_task if options.processes else None,
-        masks=options.probes,
+        masks=options.probes or _PROBES,
         dtype=options.dtype,
     )
     with asked_workplace(options, None), Progress() as progress:  # refuses what a run refuses
@@ -222,4 +227,4 @@ def _plan(
         print(*plan_lines(plan, request), *cost_lines(cost), sep="\n")
     if plan.failed:
         print_log_place()
-    return 1 if plan.failed else 0
+    return 0 if plan.fits and not plan.failed else 1

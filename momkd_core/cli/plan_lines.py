@@ -37,7 +37,7 @@ def plan_lines(plan: ExtractionPlan, request: PlanRequest) -> Iterator[str]:
         f"time: {_told(plan.seconds, duration)}, of which {duration(plan.loading_seconds)} once to get "
         f"the encoder ready and {plan.slide_seconds:.2g} s a slide to find tissue{side}"
     )
-    full = "" if plan.feature_bytes + plan.unfinished_bytes < plan.free_bytes else ": NOT ENOUGH"
+    full = "" if plan.fits else ": NOT ENOUGH"
     features, unfinished = byte_count(plan.feature_bytes), byte_count(plan.unfinished_bytes)
     yield (
         f"disk: {features} of features, {unfinished} more while slides are unfinished; "

@@ -32,6 +32,7 @@ from momkd_core.settings import (
 )
 
 if TYPE_CHECKING:
+    from momkd_core.expression import ExpressionTable
     from momkd_core.gradient_audit import GradientAudit
     from momkd_core.split_tables import SplitTable
     from momkd_core.training_request import TrainingRequest
@@ -83,10 +84,9 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--expression",
         type=Path,
-        required=True,
         metavar="SOURCE",
         help="cases x genes as CSV or Parquet, or a folder (see momkd expression); methods of "
-        "histology alone leave it unread",
+        "histology alone do without",
     )
     parser.add_argument("--label", required=True, metavar="COLUMN", help="the column to predict")
     parser.add_argument(
@@ -100,7 +100,7 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="RUN",
-        help="run folder to write or to go on with",
+        help="folder to write or to go on with",
     )
     add_features(parser)
     parser.add_argument(
@@ -177,7 +177,6 @@ def run(options: argparse.Namespace) -> None:
 def request_of(options: argparse.Namespace, assignments: list[str], out: Path) -> TrainingRequest:
     """What the options ask for, trained with these ``key=value`` settings into ``out``."""
     from momkd_core.cohort import read_cohort
-    from momkd_core.expression_source import open_expression
     from momkd_core.training_request import TrainingRequest
 
     method = getattr(options, "method", MOMKD)
@@ -190,7 +189,7 @@ def request_of(options: argparse.Namespace, assignments: list[str], out: Path) -
     about = {name: getattr(options, name) for name in ("organ", "stain", "note")}
     return TrainingRequest(
         cohort=read_cohort(options.cohort),
-        expression=open_expression(options.expression) if uses_expression(method) else None,
+        expression=_expression(options.expression, method),
         label=options.label,
         positive=options.positive,
         negative=options.negative,
@@ -207,6 +206,19 @@ def request_of(options: argparse.Namespace, assignments: list[str], out: Path) -
         refit=getattr(options, "refit", False),
         about={name: value for name, value in about.items() if value is not None},
     )
+
+
+def _expression(source: Path | None, method: str) -> ExpressionTable | None:
+    from momkd_core.expression_source import open_expression
+
+    if not uses_expression(method):
+        return None
+    if source is None:
+        raise SettingsError(
+            f"{method} learns from expression, and none is given",
+            "Name it with --expression, or train --method abmil, dsmil, transmil, dtfd or wikg",
+        )
+    return open_expression(source)
 
 
 def split_tables(options: argparse.Namespace) -> tuple[SplitTable, ...]:

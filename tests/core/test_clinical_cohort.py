@@ -217,8 +217,8 @@ def test_a_patient_table_beside_a_sample_table(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", r"has no column .*PATIENT_ID"),
-        ("name|ER\nx|Positive\n", "has no column 'SAMPLE_ID or PATIENT_ID.*--id which column"),
+        ("", r"has no column of ids"),
+        ("name|ER\nx|Positive\n", "has no column of ids that is known.*--id which column"),
         ("PATIENT_ID|ER\n", "holds no row"),
         ("PATIENT_ID|ER\nx|Positive\n|Negative\n", "line 3 has nothing in 'PATIENT_ID'"),
         ("#c\nPATIENT_ID|ER\nx|Positive|1\n", "line 3 has 3 cells for 2 columns"),

@@ -45,7 +45,9 @@ def test_clinical_table_to_cohort(tmp_path: Path, capsys: pytest.CaptureFixture[
         for slide in case.slides
     )
     assert len(cohort.labelled("er", "Positive")[0]) == 2
-    assert main([*verb, "--label", "er=ER_STATUS:Positive,Negative", "--json"]) == 0
+    assert main(verb) == 1 and "--overwrite" in capsys.readouterr().err
+    again = [*verb, "--label", "er=ER_STATUS:Positive,Negative", "--json", "--overwrite"]
+    assert main(again) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["labels"]["er"]["emptied"] == {"Indeterminate": 1} and told["rows"] == 3
     own = clinical.rename(tmp_path / "own.csv")

@@ -29,10 +29,11 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def arguments(cohort: Path, out: Path, method: str, *more: str) -> list[str]:
+    learns = method not in COMPARATORS or comparator(method).uses_expression
+    expression = ["--expression", str(cohort.parent / "expression.csv")] if learns else []
     return [
-        "train", str(cohort), "--expression", str(cohort.parent / "expression.csv"),
-        "--label", "grade", "--positive", "high", "--folds", "3", "--epochs", "2",
-        "--out", str(out), "--method", method, *more,
+        "train", str(cohort), *expression, "--label", "grade", "--positive", "high",
+        "--folds", "3", "--epochs", "2", "--out", str(out), "--method", method, *more,
     ]  # fmt: skip
 
 
@@ -155,6 +156,16 @@ def test_what_only_momkd_has_is_refused(
         assert main(arguments(cohort, tmp_path / "r", "abmil", *more)) == 1
         assert told in capsys.readouterr().err
     assert not (tmp_path / "r").exists()
+
+
+def test_what_learns_from_expression_needs_it(
+    cohort: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for method in ("momkd", "tdc"):
+        without = arguments(cohort, tmp_path / "r", "abmil")
+        without[without.index("abmil")] = method
+        assert main(without) == 1
+        assert f"{method} learns from expression, and none" in capsys.readouterr().err
 
 
 def test_another_method_is_another_run(
