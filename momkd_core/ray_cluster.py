@@ -80,7 +80,7 @@ def _join(ray: Any, address: str) -> None:
     except (ImportError, OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         raise ClusterError(
             f"The cluster {address} cannot be joined ({error})",
-            "Check that ray start ran there; if it asks for a token, export RAY_AUTH_MODE=token here too; "
+            "Check that ray start ran there; if it asks for a token, set RAY_AUTH_MODE=token here too; "
             "run this on one of its machines, or name it ray://HOST:10001",
         ) from error
 

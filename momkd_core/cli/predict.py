@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from momkd_core.result import SlideResult
 
 
+_COLUMNS = (
+    "case_id", "probability", "predicted", "threshold", "background_focus", "effective_patches",
+    "strangeness", "outside",
+)  # fmt: skip
 OUTSIDE = "outside what this model knows: do not trust the prediction"
 
 
@@ -181,6 +185,7 @@ def _cohort(options: argparse.Namespace, model: Model, muted: dict[str, list[int
     from momkd_core.cohort import read_cohort
     from momkd_core.cohort_prediction import CaseFailure, predict_cohort
     from momkd_core.export import to_json
+    from momkd_core.storage import write_table
 
     found: dict[str, dict[str, Any]] = {}
     errors: list[dict[str, str]] = []
@@ -209,6 +214,8 @@ def _cohort(options: argparse.Namespace, model: Model, muted: dict[str, list[int
     order = {case.case_id: position for position, case in enumerate(cohort.cases)}
     cases = [found[case_id] for case_id in order if case_id in found]
     errors.sort(key=lambda error: order[error["case_id"]])
+    if options.out is not None and cases:
+        write_table(options.out / "cases.csv", _COLUMNS, cases)
     if options.json:
         print(to_json({"cases": cases, "errors": errors}))
     else:
