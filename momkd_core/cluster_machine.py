@@ -33,18 +33,19 @@ class Mailbox:
 
 
 def versions() -> dict[str, str]:
-    """What results depend on."""
-    import torch
-
-    try:
-        ours = version("momkd-viewer")
-    except PackageNotFoundError:
-        ours = "that is not installed"
+    """What results depend on; nothing is imported for it, which would keep the others waiting."""
     return {
-        "momkd": ours,
-        "torch": str(torch.__version__).partition("+")[0],  # builds for GPUs go by the same number
+        "momkd": _version("momkd-viewer"),
+        "torch": _version("torch").partition("+")[0],  # builds for GPUs go by the same number
         "Python": ".".join(platform.python_version_tuple()[:2]),
     }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "that is not installed"
 
 
 def probe(cwd: str, token: str) -> tuple[dict[str, str], str]:
