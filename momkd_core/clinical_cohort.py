@@ -70,6 +70,10 @@ def make_cohort(
     check_rules(rules, tables)
     left_out = LeftOut()
     slide_of, features_of = (_by_stem(files, left_out) for files in (slides, features))
+    for stem in slide_of:  # of x.ome.tif TRIDENT writes x.h5
+        plain = stem.removesuffix(".ome")
+        if stem not in features_of and plain in features_of and plain not in slide_of:
+            features_of[stem] = features_of.pop(plain)
     stems = sorted({*slide_of, *features_of})
     join = join_of(tables, choices or TcgaChoices())
     of_case: dict[str, list[str]] = defaultdict(list)

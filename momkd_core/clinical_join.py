@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import product
 from typing import Literal, Protocol, get_args
 
 from momkd_core.barcode import PRIMARY, Barcode, Level, parse_barcode
@@ -248,10 +247,15 @@ def _patients(tables: Iterable[ClinicalTable]) -> dict[str, str]:
     """
     found: dict[str, tuple[str, str]] = {}
     for table in tables:
-        for row, column in product(table.rows, _patient_columns(table)):
-            patient, where = row.cells.get(column, ""), f"{table.name} line {row.line}"
-            if is_nothing(patient):
+        columns = _patient_columns(table)
+        for row in table.rows:
+            said = (
+                row.cells.get(column, "") for column in columns
+            )  # others may be keys of a database
+            patient = next((one for one in said if not is_nothing(one)), None)
+            if patient is None:
                 continue
+            where = f"{table.name} line {row.line}"
             stated, before = found.setdefault(row.id, (patient, where))
             if stated != patient:
                 raise CohortError(

@@ -244,7 +244,10 @@ def read_cohort(path: str | Path) -> Cohort:
     if not cases:
         raise CohortError(f"{path.name} holds no case", "Add a row for each slide")
     label_columns = tuple(name for name in header if name not in RESERVED_COLUMNS)
-    built = tuple(case_of(path, case_id, rows, label_columns) for case_id, rows in cases.items())
+    folders: dict[Path, FeatureFolder] = {}
+    built = tuple(
+        case_of(path, case_id, rows, label_columns, folders) for case_id, rows in cases.items()
+    )
     return Cohort(path, built, label_columns + (("patient_id",) if "patient_id" in header else ()))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from momkd_core.cohort_case import Case, CohortSlide
 from momkd_core.errors import CohortError, FeatureError
-from momkd_core.feature_folder import FEATURE_SUFFIXES, feature_file
+from momkd_core.feature_folder import FEATURE_SUFFIXES, FeatureFolder
 
 _EMPTY = {"", "na", "nan", "none", "null"}
 
@@ -24,9 +24,21 @@ def names_a_file(case_id: str) -> bool:
 
 
 def case_of(
-    path: Path, case_id: str, rows: list[tuple[int, dict[str, str]]], columns: tuple[str, ...]
+    path: Path,
+    case_id: str,
+    rows: list[tuple[int, dict[str, str]]],
+    columns: tuple[str, ...],
+    folders: dict[Path, FeatureFolder],
 ) -> Case:
-    """The case of these rows, each with its line number. Raises CohortError for the first bad cell."""
+    """The case of these rows of a table, each with its line number.
+
+    Args:
+        columns: that describe the case.
+        folders: of features that were searched for rows before.
+
+    Raises:
+        CohortError: of the first bad cell.
+    """
     first_line, first = rows[0]
     if not names_a_file(case_id):
         raise CohortError(
@@ -44,7 +56,7 @@ def case_of(
     values = {column: first.get(column, "") for column in columns}
     patient = first.get("patient_id") or case_id
     values["patient_id"] = patient
-    slides = tuple(_slide(path, line, row) for line, row in rows)
+    slides = tuple(_slide(path, line, row, folders) for line, row in rows)
     stems = [slide.stem for slide in slides]
     for position, stem in enumerate(stems):
         if stem in stems[:position]:
@@ -56,7 +68,9 @@ def case_of(
     return Case(case_id, patient, slides, values)
 
 
-def _slide(path: Path, line: int, row: dict[str, str]) -> CohortSlide:
+def _slide(
+    path: Path, line: int, row: dict[str, str], folders: dict[Path, FeatureFolder]
+) -> CohortSlide:
     slide, features = row.get("slide"), row.get("features")
     if not slide and not features:
         raise CohortError(
@@ -77,12 +91,14 @@ def _slide(path: Path, line: int, row: dict[str, str]) -> CohortSlide:
     return CohortSlide(
         line=line,
         slide=slide_path,
-        features=_features(path, line, features, slide_path) if features else None,
+        features=_features(path, line, features, slide_path, folders) if features else None,
         mpp=mpp,
     )
 
 
-def _features(path: Path, line: int, cell: str, slide: Path | None) -> Path:
+def _features(
+    path: Path, line: int, cell: str, slide: Path | None, folders: dict[Path, FeatureFolder]
+) -> Path:
     """The feature file that a row names; of a folder, the file of the row's slide."""
     named = (path.parent / cell).absolute()
     if named.suffix.lower() in FEATURE_SUFFIXES or not named.is_dir():
@@ -94,6 +110,6 @@ def _features(path: Path, line: int, cell: str, slide: Path | None) -> Path:
             "Name the slide, or the feature file",
         )
     try:
-        return feature_file(named, slide.stem)
+        return folders.setdefault(named, FeatureFolder(named)).file(slide.stem)
     except FeatureError as error:
         raise CohortError(f"{path.name} line {line}: {error.cause}", error.cure) from error

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from momkd_core.feature_facts import whole
+
 #: (N, D) features as a file holds them.
 Vectors = NDArray[np.float32] | NDArray[np.float16]
 
@@ -96,7 +98,8 @@ class FeatureBag:
     @property
     def bounds_offset(self) -> tuple[int, int]:
         """Level-0 corner of the scanned area; (0, 0) where the file does not say."""
-        return int(self.attributes.get("bounds_x", 0)), int(self.attributes.get("bounds_y", 0))
+        x, y = (whole(self.attributes.get(name)) or 0 for name in ("bounds_x", "bounds_y"))
+        return x, y
 
     @property
     def cut_from(self) -> str:

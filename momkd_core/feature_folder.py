@@ -79,7 +79,9 @@ class FeatureFolder:
                 f"{self.path} holds no feature files ({', '.join(FEATURE_SUFFIXES)})",
                 "Name a folder of features, as TRIDENT, CLAM, STAMP or momkd extract write them",
             )
-        return sorted(files)
+        rank = {ending: position for position, ending in enumerate(_ENDINGS)}
+        files.sort(key=lambda file: -rank.get(file.suffix, 0))
+        return sorted({file.with_suffix(""): file for file in files}.values())  # as file() chooses
 
     @cached_property
     def _found(self) -> tuple[Path, bool]:
@@ -127,11 +129,6 @@ class FeatureFolder:
         more = ", …" if len(places) > _LISTED else ""
         top = self.path.absolute()
         return ", ".join(str(at.absolute().relative_to(top)) for at in places[:_LISTED]) + more
-
-
-def feature_file(folder: Path, stem: str) -> Path:
-    """As :meth:`FeatureFolder.file`, of one slide."""
-    return FeatureFolder(folder).file(stem)
 
 
 def feature_files(folder: Path) -> list[Path]:

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from momkd_core.errors import MomkdError, ShareError
+from momkd_core.errors import MomkdError, OutputError, ShareError
 from momkd_core.progress import CancelToken
 
 log = logging.getLogger(__name__)
@@ -75,6 +75,7 @@ class Patience:
 
         Raises:
             ShareError: as many attempts in a row as there are pauses, and one, ended in hiccups.
+            OutputError: likewise, of what is written, which serves all slides.
             Cancelled: on request, also in a pause.
             MomkdError, OSError: of the work, for any other reason.
         """
@@ -103,8 +104,8 @@ def _cause(error: Exception) -> str:
     return error.cause if isinstance(error, MomkdError) else str(error)
 
 
-def _given_up(what: str, error: Exception, attempts: int, seconds: float) -> ShareError:
-    return ShareError(
-        f"{_cause(error)}, in {attempts} attempts with pauses of {seconds:g} s",
-        f"Check the disk or share of {what}, then give the same command again",
-    )
+def _given_up(what: str, error: Exception, attempts: int, seconds: float) -> MomkdError:
+    cause = f"{_cause(error)}, in {attempts} attempts with pauses of {seconds:g} s"
+    if isinstance(error, OutputError):
+        return OutputError(cause, error.cure)
+    return ShareError(cause, f"Check the disk or share of {what}, then give the same command again")

@@ -106,6 +106,14 @@ def write_text(target: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
 
 
+def remove(path: Path) -> None:
+    """Deletes a file, if it is there. Raises :class:`OutputError`."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise output_error(path, error) from error
+
+
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
     """Writes rows (dicts) as CSV, None as an empty cell. Raises :class:`OutputError`."""
     stream = io.StringIO()

@@ -174,7 +174,8 @@ def _cells(options: argparse.Namespace) -> list[Cell]:
             ExternalCohort("external", read_cohort(options.external), options.external_features)
         )
     first = options.seed or 0
-    base = replace(request_of(options, [], options.out), cohort=cohort)
+    methods = [_entrant(options, name)[0] for name in options.methods]
+    base = replace(request_of(options, [], options.out, methods), cohort=cohort)
     check_tested_once(base.splits, cohort)
     settings = {name: _settings(options, name, first) for name in options.methods}
     cells = []

@@ -185,7 +185,7 @@ def _cohort(options: argparse.Namespace, model: Model, muted: dict[str, list[int
     from momkd_core.cohort import read_cohort
     from momkd_core.cohort_prediction import CaseFailure, predict_cohort
     from momkd_core.export import to_json
-    from momkd_core.storage import write_table
+    from momkd_core.storage import remove, write_table
 
     found: dict[str, dict[str, Any]] = {}
     errors: list[dict[str, str]] = []
@@ -194,6 +194,8 @@ def _cohort(options: argparse.Namespace, model: Model, muted: dict[str, list[int
         "features_folder": options.features, "mpp": options.slide_mpp, "muted": muted,
         "workers": options.workers, "precision": options.precision,
     }  # fmt: skip
+    if options.out is not None:
+        remove(options.out / "cases.csv")  # which is of another run, if this one stops
     with asked_workplace(options, options.out) as place, Progress() as progress:
 
         def ended(outcome: CaseResult | CaseFailure) -> None:

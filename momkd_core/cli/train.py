@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -174,8 +175,17 @@ def run(options: argparse.Namespace) -> None:
         print_summary(summary)
 
 
-def request_of(options: argparse.Namespace, assignments: list[str], out: Path) -> TrainingRequest:
-    """What the options ask for, trained with these ``key=value`` settings into ``out``."""
+def request_of(
+    options: argparse.Namespace,
+    assignments: list[str],
+    out: Path,
+    methods: Sequence[str] | None = None,
+) -> TrainingRequest:
+    """What the options ask for, trained with these ``key=value`` settings into ``out``.
+
+    Args:
+        methods: that expression is read for; default the one that is trained.
+    """
     from momkd_core.cohort import read_cohort
     from momkd_core.training_request import TrainingRequest
 
@@ -189,7 +199,7 @@ def request_of(options: argparse.Namespace, assignments: list[str], out: Path) -
     about = {name: getattr(options, name) for name in ("organ", "stain", "note")}
     return TrainingRequest(
         cohort=read_cohort(options.cohort),
-        expression=_expression(options.expression, method),
+        expression=_expression(options.expression, methods or [method]),
         label=options.label,
         positive=options.positive,
         negative=options.negative,
@@ -208,15 +218,16 @@ def request_of(options: argparse.Namespace, assignments: list[str], out: Path) -
     )
 
 
-def _expression(source: Path | None, method: str) -> ExpressionTable | None:
+def _expression(source: Path | None, methods: Sequence[str]) -> ExpressionTable | None:
     from momkd_core.expression_source import open_expression
 
-    if not uses_expression(method):
+    learners = [method for method in methods if uses_expression(method)]
+    if not learners:
         return None
     if source is None:
         raise SettingsError(
-            f"{method} learns from expression, and none is given",
-            "Name it with --expression, or train --method abmil, dsmil, transmil, dtfd or wikg",
+            f"{learners[0]} learns from expression, and none is given",
+            "Name it with --expression; abmil, dsmil, transmil, dtfd and wikg do without",
         )
     return open_expression(source)
 

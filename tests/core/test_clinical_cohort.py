@@ -156,6 +156,24 @@ def test_samples_of_one_patient_stay_together(tmp_path: Path, column: str) -> No
         make_cohort([labels, samples, other], [ER], slides=slides)
 
 
+def test_one_row_may_name_its_patient_twice(tmp_path: Path) -> None:
+    """As the study and as a database call it; the first of the known columns counts."""
+    text = "SAMPLE_ID|patient_id|PATIENT_ID|ER\nS1|uuid-1|P1|Positive\nS2|uuid-2|P1|Negative\n"
+    assert {row.patient_id for row in joined(table(tmp_path, text), "S1.svs", "S2.svs").rows} == {
+        "P1"
+    }
+
+
+def test_features_of_an_ome_tiff_are_of_its_slide(tmp_path: Path) -> None:
+    tables = [table(tmp_path, "PATIENT_ID|ER\nP1|Positive\nP2|Negative\n")]
+    slides, features = [Path("P1.ome.tif"), Path("P2.svs")], [Path("P1.h5"), Path("P2.h5")]
+    found = make_cohort(tables, [ER], slides=slides, features=features).rows
+    assert [(str(row.slide), str(row.features)) for row in found] == [
+        ("P1.ome.tif", "P1.h5"),
+        ("P2.svs", "P2.h5"),
+    ]
+
+
 def test_labels_by_patient_and_slides_by_sample(tmp_path: Path) -> None:
     """Both tables of a cBioPortal study whose ids are no barcodes."""
     patients = table(tmp_path, "PATIENT_ID|ER\nP1|Positive\nP2|Negative\nP3|Negative\n", "p.txt")

@@ -20,7 +20,7 @@ from synthetic import tissue_image, write_slide
 
 from momkd_core.cohort import read_cohort
 from momkd_core.errors import CohortError, FeatureError
-from momkd_core.feature_folder import feature_file, feature_files
+from momkd_core.feature_folder import FeatureFolder, feature_files
 from momkd_core.features import read_features, read_header, read_places
 from momkd_core.settings import ModelSettings
 from momkd_core.training_slides import SlideStore
@@ -127,26 +127,28 @@ def test_folders_are_searched_as_the_tools_leave_them(tmp_path: Path) -> None:
     trident = write_trident(tmp_path / "job", "x")
     write_datasets(trident.parent.parent / "slide_features_titan" / "x.h5", {"features": [1.0]})
     for folder in (tmp_path / "job", trident.parent.parent, trident.parent):
-        assert feature_file(folder, "x") == trident
-        assert feature_file(folder, "x.ome") == trident  # of x.ome.tif
+        assert FeatureFolder(folder).file("x") == trident
+        assert FeatureFolder(folder).file("x.ome") == trident  # of x.ome.tif
         assert feature_files(folder) == [trident]
-    assert feature_file(tmp_path / "job", "y") == trident.parent / "y.h5"  # where it is missing
+    assert (
+        FeatureFolder(tmp_path / "job").file("y") == trident.parent / "y.h5"
+    )  # where it is missing
 
     clam = write_clam(tmp_path / "clam")
-    assert feature_file(tmp_path / "clam", "a") == clam
+    assert FeatureFolder(tmp_path / "clam").file("a") == clam
     assert feature_files(tmp_path / "clam" / "pt_files")[0].name == "a.pt"
     stamp = write_stamp(tmp_path / "stamp")
-    assert feature_file(tmp_path / "stamp", "a") == stamp
+    assert FeatureFolder(tmp_path / "stamp").file("a") == stamp
 
     other = write_trident(tmp_path / "job", "x", encoder="conch_v15")
     with pytest.raises(
         FeatureError, match=r"in 2 folders: .*features_conch_v15, .*features_uni_v2"
     ):
-        feature_file(tmp_path / "job", "x")
-    assert feature_file(other.parent, "x") == other
+        FeatureFolder(tmp_path / "job").file("x")
+    assert FeatureFolder(other.parent).file("x") == other
     (tmp_path / "empty").mkdir()
     for folder in ("empty", "none"):
-        assert feature_file(tmp_path / folder, "x") == tmp_path / folder / "x.h5"
+        assert FeatureFolder(tmp_path / folder).file("x") == tmp_path / folder / "x.h5"
         with pytest.raises(FeatureError, match="holds no feature files"):
             feature_files(tmp_path / folder)
 
@@ -160,13 +162,13 @@ def test_stamps_folders_are_searched_to_their_ends(tmp_path: Path) -> None:
         nested[-1].write_bytes(flat.read_bytes())
     for only_nested in (False, True):
         for folder in (tmp_path / "stamp", flat.parent):
-            assert feature_file(folder, "s6") == nested[6]
+            assert FeatureFolder(folder).file("s6") == nested[6]
             assert feature_files(folder) == sorted([*nested, *([] if only_nested else [flat])])
         flat.unlink(missing_ok=True)
-    assert feature_file(nested[2].parent, "s2") == nested[2]
+    assert FeatureFolder(nested[2].parent).file("s2") == nested[2]
     (nested[2].parent / "s6.h5").write_bytes(nested[6].read_bytes())
     with pytest.raises(FeatureError, match=r"features of s6 2 times: .*uuid-2.s6\.h5, .*uuid-6"):
-        feature_file(tmp_path / "stamp", "s6")
+        FeatureFolder(tmp_path / "stamp").file("s6")
 
     flat.parent.rename(tmp_path / "stamp" / "renamed")  # no extractor's any more
     with pytest.raises(FeatureError, match=r"in 7 folders: (\S+, ){5}…"):
@@ -178,9 +180,11 @@ def test_a_folder_is_itself_under_all_its_names(tmp_path: Path) -> None:
     cut = file.parent.parent
     write_datasets(cut / "seg_hovernet" / "x.h5", {"cells": [1.0]})  # segmented cells
     (tmp_path / "job" / "latest").symlink_to(cut)
-    assert feature_file(tmp_path / "job", "x").samefile(file)
+    assert FeatureFolder(tmp_path / "job").file("x").samefile(file)
     upper = file.rename(file.with_name("x.H5"))
-    assert feature_files(cut) == [upper] and feature_file(cut, "x") == upper
+    assert feature_files(cut) == [upper] and FeatureFolder(cut).file("x") == upper
+    upper.with_suffix(".pt").touch()
+    assert feature_files(cut) == [upper] and FeatureFolder(cut).file("x") == upper
 
 
 def test_a_cohort_row_may_name_a_folder(tmp_path: Path) -> None:

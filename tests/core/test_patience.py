@@ -60,6 +60,12 @@ def test_attempts_are_counted_anew_when_the_work_has_come_further() -> None:
     with pytest.raises(ShareError, match="in 4 attempts"):
         Patience(CancelToken()).run(work, "a.tif")
 
+    def write() -> None:
+        raise OutputError("out cannot be written", "Check out") from OSError(errno.ESTALE, "stale")
+
+    with pytest.raises(OutputError, match="out cannot be written, in 4 attempts .* Check out"):
+        Patience(CancelToken()).run(write, "a.tif")
+
 
 def test_a_pause_ends_on_request(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patience, "PAUSES_S", (60.0,))

@@ -228,7 +228,8 @@ def test_whole_slides_and_parts_of_slides_are_not_mixed(
     with h5py.File(folder / "case_03.h5", "r+") as file:
         file.attrs.update(regions="Tumour", regions_sha256="0" * 64, regions_class="Tumour")
     with pytest.raises(
-        FeatureError, match="case_03.h5 has what it was cut from: areas of class 'Tumour', but .* whole slides"
+        FeatureError,
+        match="case_03.h5 has what it was cut from: areas of class 'Tumour', but .* whole slides",
     ):
         cross_validate(request(cohort_path, folder, tmp_path / "r"))
 

@@ -166,6 +166,11 @@ def test_what_learns_from_expression_needs_it(
         without[without.index("abmil")] = method
         assert main(without) == 1
         assert f"{method} learns from expression, and none" in capsys.readouterr().err
+    benchmark = arguments(cohort, tmp_path / "b", "abmil")
+    benchmark[0], benchmark[benchmark.index("--method")] = "benchmark", "--methods"
+    benchmark[benchmark.index("abmil")] = "abmil,mkd"
+    assert main([*benchmark, "--against", "abmil"]) == 1
+    assert "mkd learns from expression, and none" in capsys.readouterr().err
 
 
 def test_another_method_is_another_run(
