@@ -51,6 +51,15 @@ def check_made(
         if found != wanted
     ]
     different += _other_regions(attributes.get("regions_sha256"), region)
+    if (
+        region is not None
+        and not different
+        and attributes.get("regions_class") != region.class_name
+    ):
+        # Of the same places; but a cohort's slides are told apart by the class (``cut_from``).
+        different.append(
+            f"regions of class {attributes.get('regions_class')}, not {region.class_name}"
+        )
     if different:
         raise FeatureError(
             f"{name} exists and was made with {different[0]}",

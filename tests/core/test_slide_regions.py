@@ -93,6 +93,7 @@ def test_other_regions_are_not_taken_for_these(extract: Extraction) -> None:
     assert "--overwrite" in said
     assert "inside regions, not of the whole slide" in extract(regions=False)[1]
     code, said = extract("--overwrite")
+    assert "regions of class None, not a" in extract("--regions-class", "a")[1]
     assert code == 0 and read_header(extract.out / "case.h5").attributes["regions_sha256"] != first
 
 
