@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import h5py
@@ -38,15 +38,9 @@ class FeatureFacts:
 
     def of_bag(self) -> dict[str, Any]:
         """The same as arguments of a :class:`~momkd_core.feature_bag.FeatureBag`, but for the size."""
-        return {
-            "encoder": self.encoder,
-            "encoder_sha256": self.encoder_sha256,
-            "encoder_preprocessing": self.encoder_preprocessing,
-            "target_mpp": self.target_mpp,
-            "patch_size": self.patch_size,
-            "overlap": self.overlap,
-            "attributes": self.attributes,
-        }
+        stated = {one.name: getattr(self, one.name) for one in fields(self)}
+        del stated["size_level0"]
+        return stated
 
 
 def kept(attributes: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from momkd_core.feature_attributes import stated_attributes
 from momkd_core.feature_facts import FeatureFacts
 from momkd_core.hdf5_completeness import is_unfinished
 from momkd_core.patch_step import grid_step
-from momkd_core.stamp_layout import StampTiles
+from momkd_core.stamp_layout import StampPatches
 from momkd_core.tensor_file import TENSOR_SUFFIX, read_tensor, require_places
 
 _STAMP_VECTORS = "feats"  # where others write 'features'
@@ -81,15 +81,17 @@ class FeatureSource:
         return coords
 
     @cached_property
-    def tiles(self) -> StampTiles:
-        """Where STAMP's tiles lie. Raises FeatureError where their unit is not known."""
-        return stamp_layout.tiles(self.path.name, self.corners, self.attributes)
+    def stamp_patches(self) -> StampPatches:
+        """Where STAMP's patches lie. Raises FeatureError where their unit is not known."""
+        return stamp_layout.patches(self.path.name, self.corners, self.attributes)
 
     @cached_property
     def facts(self) -> FeatureFacts:
-        """What the file says of its patches. Raises FeatureError as :attr:`tiles`."""
+        """What the file says of its patches. Raises FeatureError as :attr:`stamp_patches`."""
         if self.is_stamp:
-            return stamp_layout.facts(self.attributes, self.tiles.side, self.tiles.pixels)
+            return stamp_layout.facts(
+                self.attributes, self.stamp_patches.side, self.stamp_patches.pixels
+            )
         return trident_layout.facts(self.attributes)
 
     def place(self, mpp: float | None) -> tuple[NDArray[np.int64], int]:
@@ -104,11 +106,11 @@ class FeatureSource:
         if self.is_stamp:
             if mpp is None:
                 raise FeatureError(
-                    f"{self.path.name} places its tiles in microns, and the slide's resolution is not "
-                    "known",
+                    f"{self.path.name} places its patches in microns, and the resolution of the slide "
+                    "is not known",
                     "State it in the cohort's column 'mpp' or with --slide-mpp, or name the slide",
                 )
-            return self.tiles.at(mpp)
+            return self.stamp_patches.at(mpp)
         coords = np.round(self.corners).astype(np.int64)
         return coords, self.facts.size_level0 or self._side(coords)
 
@@ -167,7 +169,7 @@ def _source(path: Path, file: h5py.File, vectors: NDArray[Any] | None) -> Featur
     stamp = vectors is None and _STAMP_VECTORS in file and "features" not in file
     name = _STAMP_VECTORS if stamp else "features"
     if stamp:
-        stamp_layout.check_tile_features(path.name, file.attrs)
+        stamp_layout.check_patch_features(path.name, file.attrs)
     stored = vectors if vectors is not None else _dataset(path, file, name)
     coords = _dataset(path, file, "coords")
     tissue = file.get("tissue_fraction")

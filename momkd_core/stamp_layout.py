@@ -1,8 +1,8 @@
 """STAMP's feature files: ``feats`` (N, D) and ``coords`` (N, 2) as microns on the slide.
 
 The attributes say ``unit`` (``um``), ``tile_size_um`` (``tile_size`` in version 2.0) and
-``tile_size_px``, ``extractor`` and ``feat_type``. Files of version 1 have no unit: their tiles are 224
-pixels of 256/224 µm apart, by which STAMP recognises them. Files lie in
+``tile_size_px``, ``extractor`` and ``feat_type``. Files of version 1 have no unit: their patches are
+224 pixels of 256/224 µm apart, by which STAMP recognises them. Files lie in
 ``<out>/<extractor>[-<hash>]/``, there as the slides lay below their folder.
 
 Source: https://github.com/KatherLab/STAMP, ``src/stamp/preprocessing/__init__.py`` (``extract_``) and
@@ -26,17 +26,17 @@ from momkd_core.errors import FeatureError
 from momkd_core.feature_facts import FeatureFacts, positive, text
 from momkd_core.patch_step import grid_step
 
-_V1_PIXELS, _V1_MICRONS = 224, 256.0  # of a tile, in files of version 1
+_V1_PIXELS, _V1_MICRONS = 224, 256.0  # of a patch, in files of version 1
 
 
 @dataclass(frozen=True)
-class StampTiles:
-    """Where tiles lie, as STAMP measures it.
+class StampPatches:
+    """Where patches lie, as STAMP measures it.
 
     Attributes:
         corners: (N, 2) top-left corners in microns from the slide's first pixel.
-        side: of a tile, in microns.
-        pixels: side of a tile as the encoder was given it; None where the file does not say.
+        side: of a patch, in microns.
+        pixels: side of a patch as the encoder was given it; None where the file does not say.
     """
 
     corners: NDArray[np.float64]
@@ -48,8 +48,8 @@ class StampTiles:
         return np.round(self.corners / mpp).astype(np.int64), max(1, round(self.side / mpp))
 
 
-def tiles(name: str, coords: NDArray[Any], attributes: Mapping[str, Any]) -> StampTiles:
-    """A file's tiles, by STAMP's own rules.
+def patches(name: str, coords: NDArray[Any], attributes: Mapping[str, Any]) -> StampPatches:
+    """A file's patches, by STAMP's own rules.
 
     Args:
         name: of the file, for messages.
@@ -64,14 +64,14 @@ def tiles(name: str, coords: NDArray[Any], attributes: Mapping[str, Any]) -> Sta
         side = positive(attributes.get("tile_size"))
     pixels = positive(attributes.get("tile_size_px"))
     if side is not None and unit in (None, "um"):
-        return StampTiles(
+        return StampPatches(
             coords.astype(np.float64), side, None if pixels is None else round(pixels)
         )
     stride = positive(attributes.get("tile_size")) or grid_step(np.round(coords).astype(np.int64))
     if unit is None and stride is not None and round(stride) == _V1_PIXELS:
         microns = coords.astype(np.float64) * (_V1_MICRONS / _V1_PIXELS)
-        return StampTiles(microns, _V1_MICRONS, _V1_PIXELS)
-    told = "" if stride is None else f", and its tiles are {stride:g} apart"
+        return StampPatches(microns, _V1_MICRONS, _V1_PIXELS)
+    told = "" if stride is None else f", and its patches are {stride:g} apart"
     raise FeatureError(
         f"{name} is like STAMP's, but does not say whether its coords are microns or pixels (unit: "
         f"{unit or 'none'}, no tile_size_um{told})",
@@ -80,7 +80,7 @@ def tiles(name: str, coords: NDArray[Any], attributes: Mapping[str, Any]) -> Sta
 
 
 def facts(attributes: Mapping[str, Any], side: float | None, pixels: int | None) -> FeatureFacts:
-    """What the attributes say; tiles adjoin, so they do not overlap."""
+    """What the attributes say; patches adjoin, so they do not overlap."""
     encoder = text(attributes.get("extractor"))
     return FeatureFacts(
         encoder=None if encoder is None else encoder_name(encoder),
@@ -90,12 +90,12 @@ def facts(attributes: Mapping[str, Any], side: float | None, pixels: int | None)
     )
 
 
-def check_tile_features(name: str, attributes: Mapping[str, Any]) -> None:
+def check_patch_features(name: str, attributes: Mapping[str, Any]) -> None:
     """Raises :class:`FeatureError` for one vector a slide or patient, which STAMP can store too."""
     kind = text(attributes.get("feat_type"))
     if kind not in (None, "tile"):
         raise FeatureError(
-            f"{name} holds features of a {kind}, not of tiles",
+            f"{name} holds features of a {kind}, not of patches",
             "Name the folder that stamp preprocess wrote",
         )
 

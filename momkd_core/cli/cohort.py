@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from momkd_core.barcode import LEVELS, PRIMARY
-from momkd_core.cli.options import add_json, sample_type, some_of
+from momkd_core.cli.options import add_json, add_sample_types, some_of
 from momkd_core.clinical_join import KINDS, TcgaChoices
 from momkd_core.clinical_labels import LabelRule
 from momkd_core.cohort import RESERVED_COLUMNS
@@ -55,13 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what of the barcode is the case_id (default patient), as in momkd expression; vial for "
         "frozen slides only",
     )
-    group.add_argument(
-        "--sample-type",
-        type=sample_type,
-        action="append",
-        metavar="CODE",
-        help=f"samples to take, repeatable (default {PRIMARY}, primary tumour)",
-    )
+    add_sample_types(group)
     group.add_argument(
         "--kind", choices=KINDS, default="diagnostic", help="slides to take (default %(default)s)"
     )

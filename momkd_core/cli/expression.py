@@ -14,9 +14,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from momkd_core.barcode import LEVELS, PRIMARY
+from momkd_core.barcode import LEVELS
 from momkd_core.cli.console import Progress
-from momkd_core.cli.options import add_json, sample_type, some_of
+from momkd_core.cli.options import add_json, add_sample_types, some_of
 from momkd_core.export import to_json
 
 if TYPE_CHECKING:
@@ -42,13 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--barcode-level", choices=LEVELS, help="what of the TCGA barcode is the case_id (patient)"
     )
-    group.add_argument(
-        "--sample-type",
-        type=sample_type,
-        action="append",
-        metavar="CODE",
-        help=f"samples to take, repeatable (default {PRIMARY}, primary tumour)",
-    )
+    add_sample_types(group)
     group.add_argument(
         "--aliquots",
         choices=("refuse", "mean", "first"),

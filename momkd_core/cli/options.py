@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from momkd_core.barcode import PRIMARY
 from momkd_core.cohort import Cohort, cohort_of_slides, read_cohort
-from momkd_core.errors import SettingsError
 from momkd_core.slide import DEFAULT_WORKERS
 
 
@@ -113,12 +113,18 @@ def extraction_values(options: argparse.Namespace, encoder: str) -> dict[str, An
     }
 
 
-def not_yet(what: str) -> SettingsError:
-    """A choice of the contract that this version does not offer."""
-    return SettingsError(f"{what} is not available in this version", "Leave it out")
+def add_sample_types(group: argparse._ArgumentGroup) -> None:
+    """Which samples of TCGA's patients are taken."""
+    group.add_argument(
+        "--sample-type",
+        type=_sample_type,
+        action="append",
+        metavar="CODE",
+        help=f"samples to take, repeatable (default {PRIMARY}, primary tumour)",
+    )
 
 
-def sample_type(text: str) -> str:
+def _sample_type(text: str) -> str:
     """An argparse type: the two digits of a TCGA sample type."""
     if not (len(text) == 2 and text.isdigit()):
         raise argparse.ArgumentTypeError(f"{text} is not a code of two digits, such as 01")

@@ -6,9 +6,10 @@ from PySide6.QtCore import QObject, QSettings
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMainWindow
 
-from momkd_viewer.action_table import ACTIONS, GESTURES, RESERVED_KEYS, ActionSpec
+from momkd_viewer.action_table import ACTIONS, ActionSpec
 from momkd_viewer.actions import key_text, set_keys
 from momkd_viewer.controllers.slide_controller import SlideController
+from momkd_viewer.gesture_table import GESTURES, RESERVED_KEYS
 from momkd_viewer.state.command_search import Command
 from momkd_viewer.state.key_bindings import KeyBindings, KeyConflictError
 from momkd_viewer.widgets.command_palette import CommandPalette

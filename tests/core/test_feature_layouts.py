@@ -85,7 +85,7 @@ def test_stamp_is_converted_from_microns(tmp_path: Path) -> None:
 
     slide = write_slide(tmp_path / "a.tif", tissue_image(512, 512), mpp=0.5, levels=1)
     np.testing.assert_array_equal(read_features(file, slide=slide).coords, COORDS)
-    with pytest.raises(FeatureError, match=r"in microns, and the slide's resolution is not known"):
+    with pytest.raises(FeatureError, match=r"in microns, and the resolution of the slide is not known"):
         read_features(file)
     assert read_header(file).width == 4  # what does not depend on it is told all the same
 
@@ -101,13 +101,13 @@ def test_stamp_without_a_known_unit_is_refused(tmp_path: Path) -> None:
     for changed in ({"tile_size_um": None, "unit": None}, {"unit": "px"}):
         with pytest.raises(FeatureError, match="whether its coords are microns or pixels"):
             read_features(write_stamp(tmp_path / "x", **changed), mpp=0.5)
-    with pytest.raises(FeatureError, match="features of a slide, not of tiles"):
+    with pytest.raises(FeatureError, match="features of a slide, not of patches"):
         read_features(write_stamp(tmp_path / "x", feat_type="slide"), mpp=0.5)
 
 
 def test_training_takes_a_slides_resolution_from_the_cohort(tmp_path: Path) -> None:
     file, settings = write_stamp(tmp_path), ModelSettings(feature_width=4, neighbours=2)
-    with pytest.raises(FeatureError, match="the slide's resolution is not known"):
+    with pytest.raises(FeatureError, match="the resolution of the slide is not known"):
         SlideStore(settings)[file]
     graph = SlideStore(settings, slides={file: (None, 0.5)})[file]
     # Kept as STAMP stores them, and single where the network takes them.

@@ -11,7 +11,8 @@ import pytest
 from skimage.color import combine_stains, hed_from_rgb, rgb_from_hed, separate_stains
 
 from momkd_core.errors import MomkdError
-from momkd_viewer.action_table import ACTIONS, RESERVED_KEYS
+from momkd_viewer.action_table import ACTIONS
+from momkd_viewer.gesture_table import RESERVED_KEYS
 from momkd_viewer.resource_files import resource
 from momkd_viewer.state.bookmarks import Bookmark, BookmarkError, from_json, named, to_json
 from momkd_viewer.state.command_search import Command, found
