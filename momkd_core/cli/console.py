@@ -18,6 +18,8 @@ from momkd_core.storage import log_file
 
 _PLAIN_INTERVAL_S = 5.0
 
+_handlers: list[logging.Handler] = []  # that were set up last
+
 
 class Progress:
     """A report on stderr: a bar on a terminal, else a line now and then.
@@ -106,13 +108,18 @@ def ends_on_request() -> Iterator[None]:
 def set_up_logging(*, debug: bool, warnings_to_stderr: bool = True) -> None:
     """Sends the engine's log to the user's log file and its warnings to stderr.
 
-    A log file that cannot be written costs the log, never the work.
+    A log file that cannot be written costs the log, never the work. Called again, as by a notebook that
+    runs one verb after the other, it begins anew.
     """
     root = logging.getLogger()
+    for former in _handlers:
+        root.removeHandler(former)
+        former.close()
+    _handlers.clear()
     root.setLevel(logging.INFO)
     logging.captureWarnings(True)
     with suppress(OSError):
-        root.addHandler(new_log(log_file(), rotating=True))
+        _handlers.append(new_log(log_file(), rotating=True))
     if warnings_to_stderr:
         to_stderr = logging.StreamHandler()
         to_stderr.setLevel(logging.INFO)
@@ -120,7 +127,9 @@ def set_up_logging(*, debug: bool, warnings_to_stderr: bool = True) -> None:
         to_stderr.setFormatter(_Lowercase("%(levelname)s: %(message)s"))
         # Warnings of libraries are for the log file; ours are for the user.
         to_stderr.addFilter(logging.Filter("momkd_core"))
-        root.addHandler(to_stderr)
+        _handlers.append(to_stderr)
+    for handler in _handlers:
+        root.addHandler(handler)
 
 
 def _is_for_user(record: logging.LogRecord) -> bool:

@@ -85,7 +85,9 @@ def test_stamp_is_converted_from_microns(tmp_path: Path) -> None:
 
     slide = write_slide(tmp_path / "a.tif", tissue_image(512, 512), mpp=0.5, levels=1)
     np.testing.assert_array_equal(read_features(file, slide=slide).coords, COORDS)
-    with pytest.raises(FeatureError, match=r"in microns, and the resolution of the slide is not known"):
+    with pytest.raises(
+        FeatureError, match=r"in microns, and the resolution of the slide is not known"
+    ):
         read_features(file)
     assert read_header(file).width == 4  # what does not depend on it is told all the same
 

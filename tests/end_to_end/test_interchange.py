@@ -74,6 +74,6 @@ def test_features_of_another_encoder_or_cut_are_refused(
 
     stamp = write_stamp(work / "stamp", "a")
     assert momkd("predict", stamp, *model) == 1
-    assert "places its tiles in microns" in capsys.readouterr().err
+    assert "places its patches in microns" in capsys.readouterr().err
     assert momkd("predict", stamp, *model, "--slide-mpp", 0.5) == 1
     assert "features 4 wide, but the model needs 8" in capsys.readouterr().err
